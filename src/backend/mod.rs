@@ -1,0 +1,232 @@
+//! What the trainer knows of a device: train these members, give me a gradient, run freely.
+//!
+//! Three implementations: [`reference`] (f64, plain loops: what the others are held to), [`cpu`] (f32, fast),
+//! [`gpu`] (WGSL kernels). All draw the same windows and noise (see [`crate::rng`]) and none keeps state that
+//! [`EnsembleState`] does not hold, so a run resumes from its state and step number alone.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+pub mod cpu;
+pub mod gpu;
+mod optimizer;
+pub mod reference;
+
+use std::sync::Arc;
+
+use ndarray::{Array2, Array3};
+
+use crate::error::Result;
+use crate::model::{Dims, Shape, Theta};
+pub use optimizer::{BETA1, BETA2, EPSILON, Optimizer, StepCoefficients, learning_rate};
+
+/// Stands for a missing observation in a backend's f32 data: a finite number no observation reaches, because
+/// shaders may assume that NaN does not occur. [`is_missing`] is the test.
+pub const MISSING: f32 = 1e38;
+
+/// Whether an entry of [`TrainingData::x`] (or of a window with noise) is a missing observation.
+pub fn is_missing(x: f32) -> bool {
+    x >= 0.5 * MISSING
+}
+
+/// Observations as every backend reads them: all trials' rows one after another.
+#[derive(Clone, Debug)]
+pub struct TrainingData {
+    pub N: usize,
+    /// External inputs per row, 0 for none.
+    pub K: usize,
+    /// `[rows, N]`, row-major, [`MISSING`] where nothing was observed.
+    pub x: Vec<f32>,
+    /// `[rows, K]`, row-major.
+    pub s: Vec<f32>,
+    /// Rows at which a window of `T + 1` rows may start: it stays within its trial and has a target to predict.
+    pub starts: Vec<u32>,
+    pub has_missing: bool,
+}
+
+/// One member of an ensemble: everything that may differ between models of one shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    pub seed: u32,
+    /// Number of ReLU units (the last `P` of `M`).
+    pub P: usize,
+    /// Teacher-forcing interval; `tau ≥ T` never forces.
+    pub tau: usize,
+    /// Forcing strength, 1 = replace.
+    pub alpha: f64,
+    /// Standard deviation of the observation noise.
+    pub noise: f64,
+    pub start_lr: f64,
+    pub end_lr: f64,
+    pub lambda_lat: f64,
+    pub lambda_obs: f64,
+    /// Largest global gradient norm, `None` for no clipping.
+    pub clip: Option<f64>,
+}
+
+/// Which of the two equal forms of the recurrence computes forward and adjoint.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// The cheaper one for the shape, by operation count.
+    #[default]
+    Auto,
+    /// `z' = A ∘ z + W φ(z) + h`, step by step.
+    Plain,
+    /// The almost-linear form: blocks of unforced steps through powers of `diag(A) + W`.
+    Blocked,
+}
+
+/// An ensemble to train: members of one shape and the schedule they share.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub shape: Shape,
+    pub members: Vec<Member>,
+    pub optimizer: Optimizer,
+    pub epochs: u32,
+    pub batches_per_epoch: u32,
+    pub form: Form,
+}
+
+/// The state of one member between two optimiser steps. Lengths: `dims.n_params()`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberState {
+    pub theta: Vec<f32>,
+    /// First and second moment estimates of the optimiser.
+    pub m: Vec<f32>,
+    pub v: Vec<f32>,
+    /// Optimiser step (counted from 1) whose loss, gradient or update was not finite. The member stands still
+    /// from there with the parameters it had before that step.
+    pub stopped_at: Option<u32>,
+}
+
+impl MemberState {
+    /// A member before its first step.
+    pub fn new(theta: &Theta) -> Self {
+        let theta = theta.pack();
+        Self {
+            m: vec![0.0; theta.len()],
+            v: vec![0.0; theta.len()],
+            theta,
+            stopped_at: None,
+        }
+    }
+}
+
+/// State of an ensemble after `step` optimiser steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnsembleState {
+    pub step: u32,
+    pub members: Vec<MemberState>,
+}
+
+/// What one epoch left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochResult {
+    /// Epochs count from 0.
+    pub epoch: u32,
+    /// `[E]` mean over the epoch's steps of loss = mse + regularisation; NaN for a member that stopped in it or before.
+    pub loss: Vec<f32>,
+    /// `[E]` as [`MemberState::stopped_at`].
+    pub stopped_at: Vec<Option<u32>>,
+}
+
+/// A batch of windows given explicitly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Windows {
+    /// `[S, T+1, N]`, NaN where nothing was observed.
+    pub x: Array3<f64>,
+    /// `[S, T+1, K]`.
+    pub s: Array3<f64>,
+}
+
+/// Loss and gradient of one batch of windows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradient {
+    pub mse: f64,
+    pub reg: f64,
+    /// Gradient of `mse + reg`.
+    pub theta: Theta,
+    /// Unforced states `z_1 … z_T`, `[S, T, M]`.
+    pub z: Array3<f64>,
+}
+
+/// One model to run freely: packed parameters (see [`Theta::pack`]) and `P`.
+#[derive(Clone, Copy, Debug)]
+pub struct FreeModel<'a> {
+    pub theta: &'a [f32],
+    pub P: usize,
+}
+
+/// Where a free run starts and what drives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreeRun {
+    /// `[N]`, the first observation; NaN where it is missing (taken as 0).
+    pub x0: Vec<f32>,
+    /// Row `t` drives the step to `z_t` (row 0 is never used); `[steps + 1, K]`, or `[0, 0]` for `K = 0`.
+    pub s: Array2<f32>,
+    /// Number of steps after the initial state.
+    pub steps: usize,
+}
+
+/// The device a backend runs on, for messages, `config.toml` and reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// `cpu` or `gpu` (`reference` in tests).
+    pub backend: &'static str,
+    /// For example `AMD EPYC, AVX-512, 2 threads` or `NVIDIA H100 (Vulkan, driver 570.1)`.
+    pub name: String,
+}
+
+/// A device that trains AL-RNNs.
+pub trait Backend: Send + Sync {
+    fn device(&self) -> &Device;
+
+    /// Prepares an ensemble at `state`. Memory for everything an epoch needs is taken here.
+    ///
+    /// # Errors
+    /// When the device cannot hold the ensemble even member by member.
+    fn ensemble(
+        &self,
+        plan: Plan,
+        data: Arc<TrainingData>,
+        state: &EnsembleState,
+    ) -> Result<Box<dyn Ensemble>>;
+
+    /// Loss and gradient of one member at `theta` for the given windows (`form` as in [`Plan`]; noise, learning
+    /// rates, clipping and seed of the member are not used).
+    fn gradient(
+        &self,
+        shape: Shape,
+        member: &Member,
+        form: Form,
+        theta: &Theta,
+        windows: &Windows,
+    ) -> Result<Gradient>;
+
+    /// Free runs of every model from every start: `result[model][run]` is `[steps + 1, M]` latent states from
+    /// `z_0 = [x_0 ; L x_0]` on where `latent`, else `[steps + 1, N]`, their observed part.
+    fn free_run(
+        &self,
+        dims: Dims,
+        models: &[FreeModel<'_>],
+        runs: &[FreeRun],
+        latent: bool,
+    ) -> Result<Vec<Vec<Array2<f32>>>>;
+}
+
+/// An ensemble on a device.
+pub trait Ensemble: Send {
+    /// Runs (or enqueues) the next `plan.batches_per_epoch` optimiser steps, those of epoch
+    /// `step / batches_per_epoch`, for every member that has not stopped.
+    fn train_epoch(&mut self) -> Result<()>;
+
+    /// Results of epochs that are finished, oldest first, each reported once; with `wait`, of all enqueued ones.
+    fn results(&mut self, wait: bool) -> Result<Vec<EpochResult>>;
+
+    /// Waits for what is enqueued and reads the state back.
+    fn state(&mut self) -> Result<EnsembleState>;
+
+    /// The windows (noise added) that this member's optimiser step `step` (counted from 0) sees.
+    fn windows(&mut self, member: usize, step: u32) -> Result<Windows>;
+}

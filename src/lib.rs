@@ -1,0 +1,17 @@
+//! Train and read Almost-Linear RNNs (Brenner et al., NeurIPS 2024):
+//! data → dataset → \[sample → forward → adjoint → update\] × 50 → free run → metrics → run folder → report.
+
+pub mod analysis;
+pub mod backend;
+pub mod cli;
+pub mod config;
+pub mod dataset;
+pub mod error;
+pub mod metrics;
+pub mod model;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod study;
+pub mod systems;
+pub mod train;
