@@ -1,0 +1,30 @@
+//! `tests/golden/*.npz` and `tests/golden/data/*.npz`.
+
+use std::path::Path;
+
+use alrnn_gpu::backend::golden::{GoldenCase, check_case, load_cases};
+use alrnn_gpu::backend::{Backend, Form};
+
+pub fn all_cases() -> Vec<GoldenCase> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases = load_cases(&folder).expect("the golden cases load");
+    cases.extend(load_cases(folder.join("data")).expect("the golden cases with gaps and inputs load"));
+    assert!(cases.len() >= 16, "only {} golden cases found", cases.len());
+    cases
+}
+
+/// Fails with every case's errors where one is above `tolerance` (or not a number).
+pub fn check(backend: &dyn Backend, form: Form, tolerance: f64) {
+    let mut failures = String::new();
+    for case in all_cases() {
+        let errors = check_case(backend, &case, form).expect("the backend computes the case");
+        println!("{:12} {form:?} {errors:?}", case.name);
+        if !errors.within(tolerance) {
+            failures += &format!("\n{} {form:?}: {errors:?}", case.name);
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "relative errors above {tolerance:e}:{failures}"
+    );
+}
