@@ -2,11 +2,13 @@
 //! data → dataset → \[sample → forward → adjoint → update\] × 50 → free run → metrics → run folder → report.
 
 pub mod analysis;
+pub mod arrays;
 pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod dataset;
 pub mod error;
+pub mod fs;
 pub mod metrics;
 pub mod model;
 pub mod report;

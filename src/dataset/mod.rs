@@ -1,14 +1,22 @@
 //! Observations as the user has them: trials of rows, with inputs, gaps and units.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod load;
+mod standardize;
+mod windows;
+
 use ndarray::Array2;
 
 use crate::model::Scaling;
 
+pub use load::{LoadRequest, load};
+pub use standardize::{column_scaling, standardize};
+pub use windows::{SkipReason, SkippedTrial};
+
 /// One uninterrupted recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// What messages call it: file name, with key or index where a file holds several.
+    /// What messages call it: the path, with key or number where a file holds several.
     pub name: String,
     /// Observations `[T_total, N]`, in the model's units (standardised if asked), NaN where missing.
     pub x: Array2<f64>,
@@ -28,4 +36,19 @@ pub struct Dataset {
     pub columns: Option<Vec<String>>,
     /// BLAKE3 of the parsed values (shape and bits of all trials, data and inputs, before standardisation), hex.
     pub hash: String,
+}
+
+impl Dataset {
+    /// Rows of all trials together.
+    pub fn rows(&self) -> usize {
+        self.trials.iter().map(|t| t.x.nrows()).sum()
+    }
+
+    /// Values that were not observed, over all trials.
+    pub fn missing(&self) -> usize {
+        self.trials
+            .iter()
+            .map(|t| t.x.iter().filter(|v| v.is_nan()).count())
+            .sum()
+    }
 }

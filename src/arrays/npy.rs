@@ -1,0 +1,256 @@
+//! The `.npy` format (NumPy enhancement proposal 1): any real dtype, order and endianness, chosen at run time.
+
+use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use ndarray_npy::npy::header::Header;
+
+use crate::error::{Error, Result};
+
+/// Longest header and deepest nesting that are given to the literal parser; NumPy writes 118 bytes and depth 2.
+const MAX_HEADER: usize = 1 << 16;
+const MAX_DEPTH: usize = 4;
+
+/// Reads a real array of any number of dimensions. `name` is what messages call it.
+///
+/// # Errors
+/// When the bytes are no `.npy` file, fewer than the header promises, or of a dtype that is not real.
+pub fn read_npy(bytes: &[u8], name: &str) -> Result<ArrayD<f64>> {
+    let (header, data) = split_header(bytes, name)?;
+    let dtype = Dtype::parse(&header.type_descriptor, name)?;
+    let shape = &header.shape;
+    let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    let needed = count.and_then(|n| n.checked_mul(dtype.size));
+    let (Some(count), Some(needed)) = (count, needed) else {
+        return Err(damaged(name, "its shape is too large for any file"));
+    };
+    if data.len() < needed {
+        return Err(Error::input(format!(
+            "{name} is cut short: its header promises {} of {needed} bytes, only {} are there",
+            describe_shape(shape),
+            data.len()
+        ))
+        .with_hint("copy or save the file again"));
+    }
+    let values = dtype.decode(&data[..needed]);
+    debug_assert_eq!(values.len(), count);
+    ArrayD::from_shape_vec(IxDyn(shape).set_f(header.layout.is_fortran()), values)
+        .map_err(|e| damaged(name, &e.to_string()))
+}
+
+/// `3 × 4 values`, for messages.
+pub(super) fn describe_shape(shape: &[usize]) -> String {
+    match shape {
+        [] => "a single value".into(),
+        _ => {
+            let sizes: Vec<_> = shape.iter().map(usize::to_string).collect();
+            format!("{} values", sizes.join(" × "))
+        }
+    }
+}
+
+fn damaged(name: &str, why: &str) -> Error {
+    Error::input(format!("{name} is not a readable .npy file: {why}"))
+}
+
+/// Parses the header and returns it with the bytes behind it.
+///
+/// The literal parser of `ndarray-npy` allocates what the header's length field says, recurses with the nesting and
+/// panics on some sums, so what it gets is bounded here first.
+fn split_header<'a>(bytes: &'a [u8], name: &str) -> Result<(Header, &'a [u8])> {
+    if !bytes.starts_with(b"\x93NUMPY") {
+        return Err(damaged(name, "it does not start with the NumPy mark"));
+    }
+    let prefix = match bytes.get(6) {
+        Some(1) => 10,
+        Some(2 | 3) => 12,
+        Some(version) => return Err(damaged(name, &format!("format version {version} is not known"))),
+        None => return Err(damaged(name, "it ends within its header")),
+    };
+    let length = bytes
+        .get(8..prefix)
+        .map(|field| field.iter().rev().fold(0usize, |n, &b| n << 8 | usize::from(b)));
+    let end = length.and_then(|n| n.checked_add(prefix));
+    let text = end.and_then(|end| bytes.get(prefix..end));
+    let (Some(text), Some(end)) = (text, end) else {
+        return Err(damaged(name, "it ends within its header"));
+    };
+    let mut depth = 0usize;
+    let mut deepest = 0;
+    for byte in text {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    if text.len() > MAX_HEADER || deepest > MAX_DEPTH || text.iter().any(|b| b"+-\\".contains(b)) {
+        return Err(damaged(name, "its header is not what NumPy writes for numbers"));
+    }
+    let mut reader = bytes;
+    let header = Header::from_reader(&mut reader).map_err(|e| {
+        // Syntax errors come as a drawing of several lines; the first says nothing useful either.
+        damaged(name, e.to_string().lines().next().unwrap_or("damaged header"))
+    })?;
+    Ok((header, &bytes[end..]))
+}
+
+/// How one element is stored.
+#[derive(Clone, Copy, Debug)]
+struct Dtype {
+    kind: Kind,
+    size: usize,
+    big_endian: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Bool,
+    Int,
+    Uint,
+    Float,
+}
+
+impl Dtype {
+    /// Parses a type descriptor such as `'<f8'`.
+    fn parse(descriptor: &impl std::fmt::Display, name: &str) -> Result<Self> {
+        let text = descriptor.to_string();
+        let text = text.trim_matches(['\'', '"']);
+        let not_real = |what: &str, hint: &str| {
+            Err(Error::input(format!("{name} holds {what}, not real numbers (dtype {text})")).with_hint(hint))
+        };
+        if text.starts_with('[') {
+            return not_real(
+                "records",
+                "save the fields that matter as one T × N array of numbers",
+            );
+        }
+        let mut chars = text.chars();
+        let order = chars.next().unwrap_or(' ');
+        let code = chars.next().unwrap_or(' ');
+        let size: usize = chars.as_str().parse().unwrap_or(0);
+        let kind = match (code, size) {
+            ('b', 1) => Kind::Bool,
+            ('i', 1 | 2 | 4 | 8) => Kind::Int,
+            ('u', 1 | 2 | 4 | 8) => Kind::Uint,
+            ('f', 2 | 4 | 8) => Kind::Float,
+            ('f', _) => {
+                return not_real("extended floats", "save it as float64: array.astype('float64')");
+            }
+            ('c', _) => {
+                return not_real(
+                    "complex numbers",
+                    "save the real part, or real and imaginary part as columns",
+                );
+            }
+            ('U' | 'S' | 'a', _) => {
+                return not_real("text", "convert the columns to numbers: array.astype('float64')");
+            }
+            ('O', _) => {
+                return not_real(
+                    "Python objects",
+                    "convert it to numbers: array.astype('float64'); trials of unequal length go into one .npz, an array each",
+                );
+            }
+            ('M' | 'm', _) => {
+                return not_real("dates", "leave the time column out");
+            }
+            _ => return not_real("something else", "save it as float64: array.astype('float64')"),
+        };
+        Ok(Self {
+            kind,
+            size,
+            big_endian: order == '>' || (order == '=' && cfg!(target_endian = "big")),
+        })
+    }
+
+    fn decode(self, bytes: &[u8]) -> Vec<f64> {
+        let big = self.big_endian;
+        match (self.kind, self.size) {
+            (Kind::Bool, _) => bytes.iter().map(|&b| f64::from(u8::from(b != 0))).collect(),
+            (Kind::Int, 1) => bytes.iter().map(|&b| f64::from(b as i8)).collect(),
+            (Kind::Int, 2) => elements(bytes, big, |b| f64::from(i16::from_le_bytes(b))),
+            (Kind::Int, 4) => elements(bytes, big, |b| f64::from(i32::from_le_bytes(b))),
+            (Kind::Int, _) => elements(bytes, big, |b| i64::from_le_bytes(b) as f64),
+            (Kind::Uint, 1) => bytes.iter().map(|&b| f64::from(b)).collect(),
+            (Kind::Uint, 2) => elements(bytes, big, |b| f64::from(u16::from_le_bytes(b))),
+            (Kind::Uint, 4) => elements(bytes, big, |b| f64::from(u32::from_le_bytes(b))),
+            (Kind::Uint, _) => elements(bytes, big, |b| u64::from_le_bytes(b) as f64),
+            (Kind::Float, 2) => elements(bytes, big, |b| half(u16::from_le_bytes(b))),
+            (Kind::Float, 4) => elements(bytes, big, |b| f64::from(f32::from_le_bytes(b))),
+            (Kind::Float, _) => elements(bytes, big, f64::from_le_bytes),
+        }
+    }
+}
+
+/// Decodes elements of `B` bytes; `f` gets them in little-endian order.
+fn elements<const B: usize>(bytes: &[u8], big_endian: bool, f: impl Fn([u8; B]) -> f64) -> Vec<f64> {
+    let (chunks, _) = bytes.as_chunks::<B>();
+    chunks
+        .iter()
+        .map(|&chunk| {
+            let mut chunk = chunk;
+            if big_endian {
+                chunk.reverse();
+            }
+            f(chunk)
+        })
+        .collect()
+}
+
+/// IEEE 754 half precision.
+fn half(bits: u16) -> f64 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let exponent = i32::from(bits >> 10 & 0x1f);
+    let mantissa = f64::from(bits & 0x3ff);
+    sign * match exponent {
+        0 => mantissa * 2f64.powi(-24),
+        31 if mantissa == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + mantissa) * 2f64.powi(exponent - 25),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_exact() {
+        for (bits, value) in [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0400, 2f64.powi(-14)),
+            (0x0001, 2f64.powi(-24)),
+            (0x8000, -0.0),
+            (0x7c00, f64::INFINITY),
+        ] {
+            assert_eq!(half(bits), value, "{bits:#x}");
+        }
+        assert!(half(0x7e00).is_nan());
+    }
+
+    /// A literal that overflows the parser's stack, one that makes it panic, and one that claims 4 GB.
+    #[test]
+    fn hostile_headers_are_refused() {
+        let header = |text: &str| {
+            let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
+            bytes.extend((text.len() as u32).to_le_bytes());
+            bytes.extend(text.as_bytes());
+            bytes
+        };
+        for text in [
+            "(".repeat(60_000),
+            format!("{}+1.5\n", "9".repeat(400)),
+            "\n".into(),
+        ] {
+            assert!(read_npy(&header(&text), "x").is_err());
+        }
+        assert!(read_npy(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}", "x").is_err());
+        let huge = "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}\n";
+        assert!(read_npy(&header(huge), "x").is_err());
+        let huge =
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296, 4294967296)}\n";
+        assert!(read_npy(&header(huge), "x").is_err());
+    }
+}

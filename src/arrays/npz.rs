@@ -1,0 +1,191 @@
+//! `.npz`: a zip archive with one `.npy` an array.
+
+use std::io::Cursor;
+
+use ndarray::ArrayD;
+use zip::ZipArchive;
+
+use crate::arrays::{NamedArray, read_npy, unpack};
+use crate::error::{Error, Result};
+
+/// An opened `.npz`; arrays are read one by one, those not asked for never.
+pub struct Npz<'a> {
+    archive: ZipArchive<Cursor<&'a [u8]>>,
+    path: String,
+    packed: usize,
+}
+
+impl<'a> Npz<'a> {
+    /// Opens the archive in `bytes`; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// When the bytes are no zip archive.
+    pub fn parse(bytes: &'a [u8], path: &str) -> Result<Self> {
+        let archive = ZipArchive::new(Cursor::new(bytes))
+            .map_err(|e| Error::input(format!("{path} is not a readable .npz file: {e}")))?;
+        Ok(Self {
+            archive,
+            path: path.to_string(),
+            packed: bytes.len(),
+        })
+    }
+
+    /// Names of the arrays, sorted as people count (`trial_2` before `trial_10`).
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .archive
+            .file_names()
+            .map(|n| n.strip_suffix(".npy").unwrap_or(n).to_string())
+            .collect();
+        names.sort_by_cached_key(|name| natural_key(name));
+        names
+    }
+
+    /// Reads one array, `None` where there is none of this name.
+    ///
+    /// # Errors
+    /// When the entry is damaged or its dtype is not real.
+    pub fn array(&mut self, key: &str) -> Result<Option<ArrayD<f64>>> {
+        let name = format!("{}:{key}", self.path);
+        let index = self
+            .archive
+            .index_for_name(&format!("{key}.npy"))
+            .or_else(|| self.archive.index_for_name(key));
+        let Some(index) = index else { return Ok(None) };
+        let entry = self
+            .archive
+            .by_index(index)
+            .map_err(|e| Error::input(format!("{name} cannot be unpacked: {e}")))?;
+        let bytes = unpack(entry, self.packed, &name)?;
+        read_npy(&bytes, &name).map(Some)
+    }
+
+    /// The arrays a key names (all that match where it holds `*` or `?`), or the only array without a key.
+    ///
+    /// # Errors
+    /// When nothing matches, or when there is no key and several arrays.
+    pub fn select(&mut self, key: Option<&str>) -> Result<Vec<NamedArray>> {
+        let names = self.names();
+        let chosen: Vec<&String> = match key {
+            Some(key) => names
+                .iter()
+                .filter(|n| *n == key || matches_glob(key, n))
+                .collect(),
+            None if names.len() == 1 => names.iter().collect(),
+            None if names.is_empty() => {
+                return Err(Error::input(format!("{} holds no array", self.path)));
+            }
+            None => {
+                return Err(Error::input(format!(
+                    "{} holds {} arrays ({}): say which",
+                    self.path,
+                    names.len(),
+                    listing(&names)
+                ))
+                .with_hint(format!(
+                    "{}:{}, or '{}:trial_*' for every array whose name matches",
+                    self.path, names[0], self.path
+                )));
+            }
+        };
+        if chosen.is_empty() {
+            return Err(Error::input(format!(
+                "{} has no array {}; it holds {}",
+                self.path,
+                key.unwrap_or_default(),
+                listing(&names)
+            )));
+        }
+        let mut arrays = Vec::with_capacity(chosen.len());
+        for key in chosen {
+            let values = self.array(key)?.expect("the name is from the archive's own list");
+            arrays.push(NamedArray {
+                name: format!("{}:{key}", self.path),
+                values,
+                columns: None,
+            });
+        }
+        Ok(arrays)
+    }
+}
+
+fn listing(names: &[String]) -> String {
+    let mut text = names.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 8 {
+        text.push_str(", …");
+    }
+    text
+}
+
+/// Sort key under which runs of digits compare as numbers: by length without leading zeros, then digit by digit.
+fn natural_key(name: &str) -> (Vec<(usize, String)>, String) {
+    let mut runs: Vec<(usize, String)> = Vec::new();
+    for c in name.chars() {
+        let is_digit = c.is_ascii_digit();
+        match runs.last_mut() {
+            Some((digits, run)) if (*digits > 0) == is_digit => {
+                run.push(c);
+                *digits += usize::from(is_digit);
+            }
+            _ => runs.push((usize::from(is_digit), c.to_string())),
+        }
+    }
+    for (digits, run) in runs.iter_mut().filter(|(digits, _)| *digits > 0) {
+        *run = run.trim_start_matches('0').to_string();
+        *digits = run.len() + 1;
+    }
+    (runs, name.to_string())
+}
+
+/// Whether `name` matches a pattern in which `*` stands for any run of characters and `?` for any one.
+pub fn matches_glob(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    let (mut p, mut n) = (0, 0);
+    // Where the last star is, and how much of the name it has swallowed so far.
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, n));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
+            p += 1;
+            n += 1;
+        } else if let Some((at, swallowed)) = star {
+            p = at + 1;
+            n = swallowed + 1;
+            star = Some((at, n));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_as_in_a_shell() {
+        for (pattern, name, expected) in [
+            ("trial_*", "trial_12", true),
+            ("trial_*", "trial", false),
+            ("*", "", true),
+            ("a*b*c", "axxbxxbc", true),
+            ("a*b*c", "axxbxxb", false),
+            ("t?", "t1", true),
+            ("t?", "t", false),
+            ("x", "xx", false),
+        ] {
+            assert_eq!(matches_glob(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_sort_as_people_count() {
+        let mut names = ["t10", "t9", "t1", "s", "t1b", "t02"];
+        names.sort_by_cached_key(|n| natural_key(n));
+        assert_eq!(names, ["s", "t1", "t1b", "t02", "t9", "t10"]);
+    }
+}

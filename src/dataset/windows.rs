@@ -1,0 +1,141 @@
+use std::fmt;
+
+use crate::backend::{MISSING, TrainingData};
+use crate::dataset::{Dataset, Trial};
+use crate::error::{Error, Result};
+
+/// A trial that no training window fits in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedTrial {
+    pub name: String,
+    pub rows: usize,
+    pub reason: SkipReason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipReason {
+    /// Fewer rows than the `T + 1` of a window.
+    TooShort { window: usize },
+    /// No window has an observed value to predict.
+    NothingObserved,
+}
+
+impl fmt::Display for SkippedTrial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, rows, reason } = self;
+        match reason {
+            SkipReason::TooShort { window } => write!(
+                f,
+                "{name} is left out: it has {rows} rows, a window needs T + 1 = {window}"
+            ),
+            SkipReason::NothingObserved => {
+                write!(
+                    f,
+                    "{name} is left out: none of its windows has an observed value to predict"
+                )
+            }
+        }
+    }
+}
+
+impl Dataset {
+    /// The rows of all trials in f32 and every row at which a window of `T + 1` rows may start: the window stays
+    /// within its trial and something is observed among the `T` rows that it predicts. Each start is equally
+    /// likely in training, so a trial weighs by its number of windows. Trials without any window are named.
+    ///
+    /// # Errors
+    /// When no window is left, or there are more rows than 32 bits can address.
+    pub fn training(&self, T: usize) -> Result<(TrainingData, Vec<SkippedTrial>)> {
+        let rows = self.rows();
+        if u32::try_from(rows).is_err() {
+            return Err(Error::input(format!(
+                "the data have {rows} rows, more than 2³² − 1"
+            )));
+        }
+        let mut data = TrainingData {
+            N: self.N,
+            K: self.K,
+            x: Vec::with_capacity(rows * self.N),
+            s: Vec::with_capacity(rows * self.K),
+            starts: Vec::new(),
+            has_missing: false,
+        };
+        let mut skipped = Vec::new();
+        let mut first_row = 0;
+        for trial in &self.trials {
+            let before = data.starts.len();
+            push_starts(trial, T, first_row, &mut data.starts);
+            if data.starts.len() == before {
+                let rows = trial.x.nrows();
+                skipped.push(SkippedTrial {
+                    name: trial.name.clone(),
+                    rows,
+                    reason: if rows <= T {
+                        SkipReason::TooShort { window: T + 1 }
+                    } else {
+                        SkipReason::NothingObserved
+                    },
+                });
+            }
+            data.x.extend(
+                trial
+                    .x
+                    .iter()
+                    .map(|&v| if v.is_nan() { MISSING } else { v as f32 }),
+            );
+            data.s.extend(trial.s.iter().map(|&v| v as f32));
+            first_row += trial.x.nrows();
+        }
+        data.has_missing = self.missing() > 0;
+        if data.starts.is_empty() {
+            return Err(self.no_window(T));
+        }
+        Ok((data, skipped))
+    }
+
+    fn no_window(&self, T: usize) -> Error {
+        let longest = self.trials.iter().map(|t| t.x.nrows()).max().unwrap_or(0);
+        if longest > T {
+            return Error::input(format!(
+                "no window of T = {T} steps has an observed value to predict"
+            ))
+            .with_hint("use a larger --T, or data with fewer gaps");
+        }
+        let what = if self.trials.len() == 1 {
+            format!("the data have {longest} rows")
+        } else {
+            format!(
+                "the longest of the {} trials has {longest} rows",
+                self.trials.len()
+            )
+        };
+        Error::input(format!(
+            "a window of T = {T} steps needs {} rows, but {what}",
+            T + 1
+        ))
+        .with_hint(format!(
+            "the largest --T that fits is {}",
+            longest.saturating_sub(1)
+        ))
+    }
+}
+
+/// Appends `first_row + r` for every row `r` of the trial that starts a window with something to predict.
+fn push_starts(trial: &Trial, T: usize, first_row: usize, starts: &mut Vec<u32>) {
+    let rows = trial.x.nrows();
+    if rows <= T {
+        return;
+    }
+    let mut kept = Vec::with_capacity(rows - T);
+    // Nearest row after the start in which anything is observed, found from the back.
+    let mut next_observed = usize::MAX;
+    for start in (0..rows).rev() {
+        if start + T < rows && next_observed <= start + T {
+            kept.push((first_row + start) as u32);
+        }
+        if trial.x.row(start).iter().any(|v| !v.is_nan()) {
+            next_observed = start;
+        }
+    }
+    starts.extend(kept.iter().rev());
+}
