@@ -73,17 +73,7 @@ fn split_header<'a>(bytes: &'a [u8], name: &str) -> Result<(Header, &'a [u8])> {
     let (Some(text), Some(end)) = (text, end) else {
         return Err(damaged(name, "it ends within its header"));
     };
-    let mut depth = 0usize;
-    let mut deepest = 0;
-    for byte in text {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    if text.len() > MAX_HEADER || deepest > MAX_DEPTH || text.iter().any(|b| b"+-\\".contains(b)) {
+    if !is_harmless(text) {
         return Err(damaged(name, "its header is not what NumPy writes for numbers"));
     }
     let mut reader = bytes;
@@ -92,6 +82,29 @@ fn split_header<'a>(bytes: &'a [u8], name: &str) -> Result<(Header, &'a [u8])> {
         damaged(name, e.to_string().lines().next().unwrap_or("damaged header"))
     })?;
     Ok((header, &bytes[end..]))
+}
+
+/// Whether the literal parser can take this header: short, not deeply nested, and without signs outside of names.
+fn is_harmless(text: &[u8]) -> bool {
+    let mut depth = 0usize;
+    let mut quote = None;
+    for &byte in text {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'(' | b'[' | b'{') => depth += 1,
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b'+' | b'-') => return false,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return false;
+        }
+    }
+    // Escapes and triple quotes would set the two readings of what is quoted apart.
+    let has = |part: &[u8]| text.windows(part.len()).any(|w| w == part);
+    text.len() <= MAX_HEADER && !has(b"\\") && !has(b"'''") && !has(b"\"\"\"")
 }
 
 /// How one element is stored.
