@@ -158,7 +158,7 @@ impl Reader<'_> {
         };
         if let Some((index, value)) = values
             .indexed_iter()
-            .find(|(_, v)| !(v.abs() <= f64::from(f32::MAX)))
+            .find(|(_, v)| !v.is_finite() || v.abs() > f64::from(f32::MAX))
         {
             let place: Vec<_> = index
                 .as_array_view()
@@ -196,7 +196,7 @@ impl Reader<'_> {
                 }
                 Ok(matrix.diag().to_owned())
             }
-            found => Err(self.shape("A", &found.to_vec(), "M", expected)),
+            found => Err(self.shape("A", found, "M", expected)),
         }
     }
 
@@ -228,7 +228,7 @@ impl Reader<'_> {
         let N = match (N, L.shape()) {
             (Some(N), _) => N,
             (None, &[_, N]) => N,
-            (None, found) => return Err(self.shape("L", &found.to_vec(), "(M − N) × N", "a matrix")),
+            (None, found) => return Err(self.shape("L", found, "(M − N) × N", "a matrix")),
         };
         if N == 0 || N > M {
             return Err(self.wrong(format!("N = {N} observed of M = {M} units")));
@@ -255,7 +255,7 @@ impl Reader<'_> {
     fn count(&mut self, key: &str) -> Result<Option<usize>> {
         match self.scalar(key)? {
             None => Ok(None),
-            Some(v) if v >= 0.0 && v <= 1e9 && v.fract() == 0.0 => Ok(Some(v as usize)),
+            Some(v) if (0.0..=1e9).contains(&v) && v.fract() == 0.0 => Ok(Some(v as usize)),
             Some(v) => Err(self.wrong(format!("{key} = {v} is not a whole number from 0 on"))),
         }
     }
