@@ -2,3 +2,4 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod golden;
+pub mod training;

@@ -1,1 +1,275 @@
+//! The production backend where there is no GPU: f32, the sequences of a batch as SIMD lanes, members across cores.
+//!
+//! Every kernel is written once against [`pulp::Simd`] and compiled for AVX-512, AVX2 with FMA, NEON and plain
+//! Rust; the widest that the machine has is chosen at run time. A member's whole epoch runs on one thread, so its
+//! bits depend neither on the number of threads nor on the other members.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod adjoint;
+mod buffers;
+mod device;
+mod explicit;
+mod forward;
+mod free_run;
+mod kernel;
+mod layout;
+mod sample;
+mod step;
+mod update;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::Array2;
+use pulp::Arch;
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use crate::backend::{
+    Backend, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient, Member,
+    MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
+};
+use crate::error::{Error, Result};
+use crate::model::{Dims, Shape, Theta};
+use buffers::Buffer;
+use layout::Layout;
+use step::{MemberMemory, Scratch, Steps};
+
+/// The f32 backend.
+pub struct CpuBackend {
+    device: Device,
+    arch: Arch,
+    threads: Threads,
+}
+
+/// Where work runs: rayon's global pool, or a pool of our own.
+#[derive(Clone)]
+struct Threads(Option<Arc<ThreadPool>>);
+
+impl Threads {
+    fn count(&self) -> usize {
+        self.0
+            .as_ref()
+            .map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads())
+    }
+
+    /// Runs `work` on a thread of the pool.
+    fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+impl CpuBackend {
+    /// A backend on `threads` threads of its own, or on rayon's global pool (shared with whoever else uses it, so
+    /// that training and scoring together take no more threads than the machine has).
+    ///
+    /// # Errors
+    /// Where the operating system gives no threads.
+    pub fn new(threads: Option<usize>) -> Result<Self> {
+        Self::with_arch(threads, Arch::new())
+    }
+
+    /// As [`CpuBackend::new`] with plain Rust instead of SIMD instructions: what any machine can run.
+    pub fn portable(threads: Option<usize>) -> Result<Self> {
+        Self::with_arch(threads, Arch::Scalar)
+    }
+
+    fn with_arch(threads: Option<usize>, arch: Arch) -> Result<Self> {
+        let pool = threads
+            .map(|n| {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(n)
+                    .build()
+                    .map(Arc::new)
+            })
+            .transpose()
+            .map_err(|e| Error::runtime(format!("cannot start {} threads: {e}", threads.unwrap_or(0))))?;
+        let threads = Threads(pool);
+        Ok(Self {
+            device: device::describe(arch, threads.count()),
+            arch,
+            threads,
+        })
+    }
+}
+
+impl Backend for CpuBackend {
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn ensemble(
+        &self,
+        plan: Plan,
+        data: Arc<TrainingData>,
+        state: &EnsembleState,
+    ) -> Result<Box<dyn Ensemble>> {
+        check::plan(&plan, &data, state)?;
+        let layout = Layout::new(plan.shape, layout::machine(self.arch));
+        let max_P = plan.members.iter().map(|member| member.P).max().unwrap_or(0);
+        let busy = self.threads.count().min(plan.members.len());
+        let memory = |state: &MemberState| MemberMemory {
+            values: [&state.theta, &state.m, &state.v].map(|values| {
+                let mut buffer = Buffer::zeros(values.len());
+                buffer.as_mut_slice().copy_from_slice(values);
+                buffer
+            }),
+            stopped_at: state.stopped_at,
+            loss: 0.0,
+        };
+        Ok(Box::new(CpuEnsemble {
+            arch: self.arch,
+            threads: self.threads.clone(),
+            scratch: (0..busy)
+                .map(|_| Mutex::new(Scratch::new(&layout, max_P)))
+                .collect(),
+            coefficients: Vec::with_capacity(plan.batches_per_epoch as usize),
+            members: state.members.iter().map(memory).collect(),
+            step: state.step,
+            finished: Vec::new(),
+            plan,
+            data,
+            layout,
+        }))
+    }
+
+    fn gradient(
+        &self,
+        shape: Shape,
+        member: &Member,
+        _form: Form,
+        theta: &Theta,
+        windows: &Windows,
+    ) -> Result<Gradient> {
+        check::windows(shape, member, theta, windows)?;
+        Ok(explicit::gradient(self.arch, shape, member, theta, windows))
+    }
+
+    fn free_run(
+        &self,
+        dims: Dims,
+        models: &[FreeModel<'_>],
+        runs: &[FreeRun],
+        latent: bool,
+    ) -> Result<Vec<Vec<Array2<f32>>>> {
+        check::free_run(dims, models, runs)?;
+        let one = |model: FreeModel<'_>, run| {
+            self.arch.dispatch(free_run::Run {
+                dims,
+                model,
+                run,
+                latent,
+            })
+        };
+        Ok(self.threads.run(|| {
+            models
+                .par_iter()
+                .map(|&model| runs.par_iter().map(|run| one(model, run)).collect())
+                .collect()
+        }))
+    }
+}
+
+struct CpuEnsemble {
+    arch: Arch,
+    threads: Threads,
+    plan: Plan,
+    data: Arc<TrainingData>,
+    layout: Layout,
+    members: Vec<MemberMemory>,
+    /// One for each thread that can be busy at once. A thread takes any free one for a member's epoch.
+    scratch: Vec<Mutex<Scratch>>,
+    coefficients: Vec<StepCoefficients>,
+    step: u32,
+    finished: Vec<EpochResult>,
+}
+
+impl Ensemble for CpuEnsemble {
+    fn train_epoch(&mut self) -> Result<()> {
+        let Self {
+            arch,
+            threads,
+            plan,
+            data,
+            layout,
+            members,
+            scratch,
+            coefficients,
+            step,
+            ..
+        } = self;
+        let epoch = *step / plan.batches_per_epoch;
+        coefficients.clear();
+        coefficients.extend((1..=plan.batches_per_epoch).map(|t| plan.optimizer.coefficients(*step + t)));
+        let train = |memory: &mut MemberMemory, member: &Member, scratch: &mut Scratch| {
+            arch.dispatch(Steps {
+                layout,
+                member,
+                data,
+                lr: learning_rate(member.start_lr, member.end_lr, epoch, plan.epochs),
+                done: *step,
+                coefficients,
+                memory,
+                scratch,
+            });
+        };
+        threads.run(|| {
+            members
+                .par_iter_mut()
+                .zip(&plan.members)
+                .with_max_len(1)
+                .for_each(|(memory, member)| {
+                    // There are as many as can be busy: one is free, unless the scan missed it.
+                    let free = scratch.iter().find_map(|scratch| scratch.try_lock().ok());
+                    let wait = || scratch[0].lock().unwrap_or_else(PoisonError::into_inner);
+                    train(memory, member, &mut free.unwrap_or_else(wait));
+                });
+        });
+        *step += plan.batches_per_epoch;
+        let batches = f64::from(plan.batches_per_epoch);
+        let loss = |memory: &MemberMemory| match memory.stopped_at {
+            None => (memory.loss / batches) as f32,
+            Some(_) => f32::NAN,
+        };
+        self.finished.push(EpochResult {
+            epoch,
+            loss: self.members.iter().map(loss).collect(),
+            stopped_at: self.members.iter().map(|memory| memory.stopped_at).collect(),
+        });
+        Ok(())
+    }
+
+    fn results(&mut self, _wait: bool) -> Result<Vec<EpochResult>> {
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    fn state(&mut self) -> Result<EnsembleState> {
+        let state = |memory: &MemberMemory| {
+            let [theta, m, v] = memory.values.each_ref().map(|values| values.as_slice().to_vec());
+            MemberState {
+                theta,
+                m,
+                v,
+                stopped_at: memory.stopped_at,
+            }
+        };
+        Ok(EnsembleState {
+            step: self.step,
+            members: self.members.iter().map(state).collect(),
+        })
+    }
+
+    fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
+        let scratch = self.scratch[0].get_mut().unwrap_or_else(PoisonError::into_inner);
+        Ok(explicit::draw(
+            self.arch,
+            &self.layout,
+            &self.plan.members[member],
+            &self.data,
+            step,
+            &mut scratch.work,
+        ))
+    }
+}

@@ -1,0 +1,188 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use pulp::{Simd, WithSimd};
+
+use crate::backend::MISSING;
+use crate::backend::cpu::buffers::{CHUNK, Workspace, vectors, vectors_mut};
+use crate::backend::cpu::forward::Forcing;
+use crate::backend::cpu::kernel::{outer, rows};
+use crate::backend::cpu::layout::{Layout, NARROW_TILE, WIDE_TILE, Weights};
+use crate::model::Dims;
+
+/// Walks one group of sequences back and adds its share to the partial gradients of `work`, lane by lane.
+///
+/// All of it is linear in the residuals, so the factor `2/(S·T·N)` comes last, in [`super::update`]:
+/// `λ_t = (z_t[:N] − x_t) + f_t ∘ g_t`, `g_t = Bᵀ λ_{t+1}` for linear and active units and `A ∘ λ_{t+1}` for others.
+pub(super) fn adjoint<S: Simd>(simd: S, arguments: Arguments<'_>) {
+    match arguments.layout.rows {
+        4 => simd.vectorize(Adjoint::<4>(arguments)),
+        8 => simd.vectorize(Adjoint::<8>(arguments)),
+        10 => simd.vectorize(Adjoint::<10>(arguments)),
+        _ => simd.vectorize(Adjoint::<12>(arguments)),
+    }
+}
+
+pub(super) struct Arguments<'a> {
+    pub layout: &'a Layout,
+    pub forcing: Forcing,
+    pub theta: &'a [f32],
+    pub weights: &'a Weights,
+    pub work: &'a mut Workspace,
+}
+
+struct Adjoint<'a, const R: usize>(Arguments<'a>);
+
+impl<const R: usize> WithSimd for Adjoint<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Arguments {
+            layout,
+            forcing,
+            theta,
+            weights,
+            work,
+        } = self.0;
+        let (T, stride, N) = (layout.shape.T, layout.stride, layout.shape.dims.N);
+        // Nothing flows into λ_T but its residual.
+        let last = T.min(CHUNK) * stride;
+        vectors_mut::<S>(work.lambda.padded_mut())[last..last + stride].fill(simd.splat_f32s(0.0));
+        let mut high = T;
+        while high > 0 {
+            // λ_t lies at slot t − low + 1; slot 0 takes what flows on to the next chunk.
+            let low = high.saturating_sub(CHUNK) + 1;
+            let lambda = vectors_mut::<S>(work.lambda.padded_mut());
+            let x = vectors::<S>(work.x.padded());
+            let phi = vectors::<S>(work.phi.padded());
+            for t in (low..=high).rev() {
+                let slot = t - low + 1;
+                let (earlier, own) = lambda.split_at_mut(slot * stride);
+                add_residuals(simd, &x[t * N..(t + 1) * N], &mut own[..N]);
+                let out = &mut earlier[(slot - 1) * stride..];
+                let M = layout.shape.dims.M;
+                for (block, out) in out[..layout.blocks * R]
+                    .as_chunks_mut::<R>()
+                    .0
+                    .iter_mut()
+                    .enumerate()
+                {
+                    let B = &weights.backward.as_slice()[block * R * M..(block + 1) * R * M];
+                    *out = rows(simd, B, &own[..M], [simd.splat_f32s(0.0); R]);
+                }
+                let relu = M - forcing.P..M;
+                let phi = &phi[(t - 1) * stride + relu.start..][..forcing.P];
+                gate(
+                    simd,
+                    phi,
+                    &theta[relu.clone()],
+                    &own[relu.clone()],
+                    &mut out[relu],
+                );
+                if forcing.at(t - 1) {
+                    let x = &x[(t - 1) * N..t * N];
+                    release(simd, 1.0 - forcing.alpha, x, &mut out[..N]);
+                }
+            }
+            collect(simd, layout, forcing, work, low, high - low + 1);
+            let next = (low - 1).min(CHUNK) * stride;
+            vectors_mut::<S>(work.lambda.padded_mut()).copy_within(0..stride, next);
+            high = low - 1;
+        }
+        collect_L(simd, layout.shape.dims, work);
+    }
+}
+
+/// `λ += z[:N] − x` where observed.
+#[inline(always)]
+fn add_residuals<S: Simd>(simd: S, residuals: &[S::f32s], lambda: &mut [S::f32s]) {
+    let missing = simd.splat_f32s(0.5 * MISSING);
+    for (&e, lambda) in residuals.iter().zip(lambda) {
+        let sum = simd.add_f32s(*lambda, e);
+        *lambda = simd.select_f32s(simd.less_than_f32s(e, missing), sum, *lambda);
+    }
+}
+
+/// Replaces `(Bᵀλ)_j` by `A_j λ_j` where ReLU `j` was off.
+#[inline(always)]
+fn gate<S: Simd>(simd: S, phi: &[S::f32s], A: &[f32], lambda: &[S::f32s], g: &mut [S::f32s]) {
+    for (((&phi, &a), &lambda), g) in phi.iter().zip(A).zip(lambda).zip(g) {
+        let on = simd.greater_than_f32s(phi, simd.splat_f32s(0.0));
+        *g = simd.select_f32s(on, *g, simd.mul_f32s(simd.splat_f32s(a), lambda));
+    }
+}
+
+/// `g ← (1 − α) g` on observed rows of a forced step.
+#[inline(always)]
+fn release<S: Simd>(simd: S, factor: f32, x: &[S::f32s], g: &mut [S::f32s]) {
+    let missing = simd.splat_f32s(0.5 * MISSING);
+    for (&x, g) in x.iter().zip(g) {
+        let released = simd.mul_f32s(simd.splat_f32s(factor), *g);
+        *g = simd.select_f32s(simd.less_than_f32s(x, missing), released, *g);
+    }
+}
+
+/// Adds a chunk's outer products: `λ_t` (slots 1…) with `φ(z̃_{t−1})`, `s_t`, 1, for `t = low … low + steps − 1`.
+#[inline(always)]
+fn collect<S: Simd>(
+    simd: S,
+    layout: &Layout,
+    forcing: Forcing,
+    work: &mut Workspace,
+    low: usize,
+    steps: usize,
+) {
+    let stride = layout.stride;
+    let Dims { M, K, .. } = layout.shape.dims;
+    let lambda = &vectors::<S>(work.lambda.padded())[stride..];
+    let phi = &vectors::<S>(work.phi.padded())[(low - 1) * stride..];
+    let (I, J) = layout.tile;
+    let mut tiles = vectors_mut::<S>(work.dW.padded_mut()).chunks_exact_mut(I * J);
+    for i in (0..M).step_by(I) {
+        for (j, tile) in (0..M).step_by(J).zip(&mut tiles) {
+            if layout.tile == WIDE_TILE {
+                outer::<S, 5, 4>(simd, &lambda[i..], &phi[j..], stride, steps, tile);
+            } else {
+                debug_assert_eq!(layout.tile, NARROW_TILE);
+                outer::<S, 4, 3>(simd, &lambda[i..], &phi[j..], stride, steps, tile);
+            }
+        }
+    }
+    for (i, dh) in vectors_mut::<S>(work.dh.padded_mut())[..M].iter_mut().enumerate() {
+        for t in 0..steps {
+            *dh = simd.add_f32s(*dh, lambda[t * stride + i]);
+        }
+    }
+    let P = forcing.P;
+    let neg = &vectors::<S>(work.neg.padded())[(low - 1) * P..];
+    let dA = &mut vectors_mut::<S>(work.dA.padded_mut())[..M];
+    for (p, dA) in dA[M - P..].iter_mut().enumerate() {
+        for t in 0..steps {
+            *dA = simd.mul_add_e_f32s(lambda[t * stride + M - P + p], neg[t * P + p], *dA);
+        }
+    }
+    let inputs = &vectors::<S>(work.s.padded())[low * K..];
+    for (entry, dC) in vectors_mut::<S>(work.dC.padded_mut())[..M * K]
+        .iter_mut()
+        .enumerate()
+    {
+        let (i, k) = (entry / K, entry % K);
+        for t in 0..steps {
+            *dC = simd.mul_add_e_f32s(lambda[t * stride + i], inputs[t * K + k], *dC);
+        }
+    }
+}
+
+/// `∂L += λ_0[N:] x_0ᵀ`, with `λ_0` at slot 0.
+#[inline(always)]
+fn collect_L<S: Simd>(simd: S, dims: Dims, work: &mut Workspace) {
+    let Dims { M, N, .. } = dims;
+    let lambda = &vectors::<S>(work.lambda.padded())[N..M];
+    let x0 = &vectors::<S>(work.x.padded())[..N];
+    let dL = vectors_mut::<S>(work.dL.padded_mut());
+    for (row, &lambda) in dL.chunks_exact_mut(N).zip(lambda) {
+        for (dL, &x) in row.iter_mut().zip(x0) {
+            *dL = simd.mul_add_e_f32s(lambda, x, *dL);
+        }
+    }
+}

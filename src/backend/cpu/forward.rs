@@ -1,0 +1,194 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use pulp::{Simd, WithSimd};
+
+use crate::backend::MISSING;
+use crate::backend::cpu::buffers::{Workspace, vectors, vectors_mut};
+use crate::backend::cpu::kernel::rows;
+use crate::backend::cpu::layout::{Layout, Weights};
+use crate::model::Dims;
+
+/// What the kernels need of a [`crate::backend::Member`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Forcing {
+    pub P: usize,
+    pub tau: usize,
+    pub alpha: f32,
+}
+
+impl Forcing {
+    pub fn at(&self, t: usize) -> bool {
+        t > 0 && t.is_multiple_of(self.tau)
+    }
+}
+
+/// Squared errors of a batch and how many targets they are of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SquaredErrors {
+    pub sum: f64,
+    pub n_targets: f64,
+}
+
+/// Runs one group of sequences through its windows: fills `phi`, `neg`, and `x` with the residuals; and `z` with
+/// the unforced states `[T][M]`, where asked.
+///
+/// `z_{t+1} = B φ(z̃_t) + A ∘ (z̃_t − φ(z̃_t)) + h + C s_{t+1}` with `B = diag(A) + W`, which is `model.md`'s step.
+pub(super) fn forward<S: Simd>(simd: S, arguments: Arguments<'_>) -> SquaredErrors {
+    match arguments.layout.rows {
+        4 => simd.vectorize(Forward::<4>(arguments)),
+        8 => simd.vectorize(Forward::<8>(arguments)),
+        10 => simd.vectorize(Forward::<10>(arguments)),
+        _ => simd.vectorize(Forward::<12>(arguments)),
+    }
+}
+
+pub(super) struct Arguments<'a> {
+    pub layout: &'a Layout,
+    pub forcing: Forcing,
+    pub theta: &'a [f32],
+    pub weights: &'a Weights,
+    pub group: usize,
+    pub work: &'a mut Workspace,
+    pub z: Option<&'a mut [f32]>,
+}
+
+struct Forward<'a, const R: usize>(Arguments<'a>);
+
+impl<const R: usize> WithSimd for Forward<'_, R> {
+    type Output = SquaredErrors;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> SquaredErrors {
+        let Arguments {
+            layout,
+            forcing,
+            theta,
+            weights,
+            group,
+            work,
+            z,
+        } = self.0;
+        let (dims, T, stride) = (layout.shape.dims, layout.shape.T, layout.stride);
+        let Dims { M, N, K } = dims;
+        let P = forcing.P;
+        let A = &theta[M - P..M];
+        let mut z = z.map(|z| vectors_mut::<S>(z));
+        let x = vectors_mut::<S>(work.x.padded_mut());
+        let inputs = vectors::<S>(work.s.padded());
+        let phi = vectors_mut::<S>(work.phi.padded_mut());
+        let neg = vectors_mut::<S>(work.neg.padded_mut());
+        let weight = vectors::<S>(work.lane_weights.as_slice())[group];
+        let mut errors = Errors::new(simd, weight);
+        initial_state(simd, dims, theta, x, &mut phi[..stride]);
+        split(simd, &mut phi[M - P..M], &mut neg[..P]);
+        for t in 0..T {
+            let (before, after) = phi.split_at_mut((t + 1) * stride);
+            let (now, next) = (&before[t * stride..], &mut after[..stride]);
+            for (block, out) in next[..layout.blocks * R]
+                .as_chunks_mut::<R>()
+                .0
+                .iter_mut()
+                .enumerate()
+            {
+                let mut acc = [simd.splat_f32s(0.0); R];
+                for (acc, &h) in acc.iter_mut().zip(&weights.h.as_slice()[block * R..]) {
+                    *acc = simd.splat_f32s(h);
+                }
+                let B = &weights.forward.as_slice()[block * R * M..(block + 1) * R * M];
+                acc = rows(simd, B, &now[..M], acc);
+                if K > 0 {
+                    let C = &weights.C.as_slice()[block * R * K..(block + 1) * R * K];
+                    acc = rows(simd, C, &inputs[(t + 1) * K..(t + 2) * K], acc);
+                }
+                *out = acc;
+            }
+            let (neg_now, neg_next) = neg[t * P..].split_at_mut(P);
+            for ((z, &a), &n) in next[M - P..M].iter_mut().zip(A).zip(&*neg_now) {
+                *z = simd.mul_add_e_f32s(simd.splat_f32s(a), n, *z);
+            }
+            if let Some(z) = &mut z {
+                z[t * M..(t + 1) * M].copy_from_slice(&next[..M]);
+            }
+            let alpha = if forcing.at(t + 1) { forcing.alpha } else { 0.0 };
+            errors.add(simd, alpha, &mut next[..N], &mut x[(t + 1) * N..(t + 2) * N]);
+            split(simd, &mut next[M - P..M], &mut neg_next[..P]);
+        }
+        errors.finish(simd)
+    }
+}
+
+/// `z_0 = [x_0 ; L x_0]`; missing entries of `x_0` become 0, in `x` too, where the adjoint reads them again.
+#[inline(always)]
+fn initial_state<S: Simd>(simd: S, dims: Dims, theta: &[f32], x: &mut [S::f32s], z: &mut [S::f32s]) {
+    let Dims { M, N, .. } = dims;
+    let missing = simd.splat_f32s(0.5 * MISSING);
+    let zero = simd.splat_f32s(0.0);
+    for (x, z) in x[..N].iter_mut().zip(&mut *z) {
+        *x = simd.select_f32s(simd.less_than_f32s(*x, missing), *x, zero);
+        *z = *x;
+    }
+    for (row, z) in theta[dims.range_L()].chunks_exact(N).zip(&mut z[N..M]) {
+        *z = zero;
+        for (&l, &x) in row.iter().zip(&x[..N]) {
+            *z = simd.mul_add_e_f32s(simd.splat_f32s(l), x, *z);
+        }
+    }
+}
+
+/// `z → φ(z) = max(z, 0)` in place, `z − φ(z)` beside it. NaN survives in one of them.
+#[inline(always)]
+pub(super) fn split<S: Simd>(simd: S, z: &mut [S::f32s], neg: &mut [S::f32s]) {
+    for (z, neg) in z.iter_mut().zip(neg) {
+        let phi = simd.max_f32s(simd.splat_f32s(0.0), *z);
+        *neg = simd.sub_f32s(*z, phi);
+        *z = phi;
+    }
+}
+
+/// Running sums of `(z − x)²` and of the targets observed, lane by lane.
+pub(super) struct Errors<S: Simd> {
+    weight: S::f32s,
+    sum: S::f32s,
+    n_targets: S::f32s,
+}
+
+impl<S: Simd> Errors<S> {
+    #[inline(always)]
+    pub fn new(simd: S, weight: S::f32s) -> Self {
+        let zero = simd.splat_f32s(0.0);
+        Self {
+            weight,
+            sum: zero,
+            n_targets: zero,
+        }
+    }
+
+    /// Leaves `z − x` (or [`MISSING`]) in `x` and forces `z` towards it by `alpha` where it was observed.
+    #[inline(always)]
+    pub fn add(&mut self, simd: S, alpha: f32, z: &mut [S::f32s], x: &mut [S::f32s]) {
+        let missing = simd.splat_f32s(0.5 * MISSING);
+        let zero = simd.splat_f32s(0.0);
+        for (z, x) in z.iter_mut().zip(x) {
+            let observed = simd.less_than_f32s(*x, missing);
+            let residual = simd.sub_f32s(*z, *x);
+            let e = simd.mul_f32s(simd.select_f32s(observed, residual, zero), self.weight);
+            self.sum = simd.mul_add_e_f32s(e, e, self.sum);
+            self.n_targets = simd.add_f32s(self.n_targets, simd.select_f32s(observed, self.weight, zero));
+            if alpha == 1.0 {
+                *z = simd.select_f32s(observed, *x, *z);
+            } else if alpha != 0.0 {
+                let forced = simd.mul_add_e_f32s(simd.splat_f32s(-alpha), residual, *z);
+                *z = simd.select_f32s(observed, forced, *z);
+            }
+            *x = simd.select_f32s(observed, e, simd.splat_f32s(MISSING));
+        }
+    }
+
+    #[inline(always)]
+    pub fn finish(self, simd: S) -> SquaredErrors {
+        SquaredErrors {
+            sum: f64::from(simd.reduce_sum_f32s(self.sum)),
+            n_targets: f64::from(simd.reduce_sum_f32s(self.n_targets)),
+        }
+    }
+}

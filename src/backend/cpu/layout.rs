@@ -1,0 +1,156 @@
+//! How a shape is cut into vectors, blocks of rows and tiles; and the weights in the kernels' order.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::backend::cpu::buffers::Buffer;
+use crate::model::{Dims, Shape};
+
+/// Row-block sizes for which the kernels are compiled.
+pub(super) const ROW_BLOCKS: [usize; 4] = [4, 8, 10, 12];
+
+/// What the instruction set offers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Machine {
+    pub lanes: usize,
+    pub registers: usize,
+}
+
+struct Describe;
+
+impl WithSimd for Describe {
+    type Output = Machine;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Machine {
+        Machine {
+            lanes: S::F32_LANES,
+            registers: S::REGISTER_COUNT,
+        }
+    }
+}
+
+pub(super) fn machine(arch: Arch) -> Machine {
+    arch.dispatch(Describe)
+}
+
+/// Sizes derived from a shape for one instruction set.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub shape: Shape,
+    pub lanes: usize,
+    /// Groups of `lanes` sequences that hold all `S`.
+    pub groups: usize,
+    /// Rows of a matrix-vector product that are accumulated at once.
+    pub rows: usize,
+    /// Blocks of `rows` rows that hold all `M`.
+    pub blocks: usize,
+    /// Rows and columns of a tile of `∂W`.
+    pub tile: (usize, usize),
+    /// Vectors from one time step's units to the next one's.
+    pub stride: usize,
+}
+
+impl Layout {
+    pub fn new(shape: Shape, machine: Machine) -> Self {
+        let M = shape.dims.M;
+        // Few padded rows, and many accumulators to hide the latency of multiply-add and share a load.
+        let cost = |rows: &usize| M.div_ceil(*rows) * (2 * rows + 3) * if *rows < 8 { 3 } else { 2 };
+        let rows = ROW_BLOCKS
+            .into_iter()
+            .min_by_key(cost)
+            .expect("there are row blocks");
+        let blocks = M.div_ceil(rows);
+        let tile = if machine.registers >= 32 {
+            WIDE_TILE
+        } else {
+            NARROW_TILE
+        };
+        Self {
+            shape,
+            lanes: machine.lanes,
+            groups: shape.S.div_ceil(machine.lanes),
+            rows,
+            blocks,
+            tile,
+            stride: (blocks * rows)
+                .max(M.next_multiple_of(tile.0))
+                .max(M.next_multiple_of(tile.1)),
+        }
+    }
+
+    /// Number of entries of `∂W` with all tiles whole.
+    pub fn tiles(&self) -> usize {
+        let M = self.shape.dims.M;
+        M.next_multiple_of(self.tile.0) * M.next_multiple_of(self.tile.1)
+    }
+
+    /// Where entry `(i, j)` of `∂W` lies among the vectors of [`super::buffers::Workspace::dW`].
+    pub fn tile_index(&self, i: usize, j: usize) -> usize {
+        let (rows, columns) = self.tile;
+        let tiles_across = self.shape.dims.M.div_ceil(columns);
+        let tile = i / rows * tiles_across + j / columns;
+        (tile * rows + i % rows) * columns + j % columns
+    }
+}
+
+/// Tiles of `∂W` where there are 32 vector registers, and where there are 16.
+pub(super) const WIDE_TILE: (usize, usize) = (5, 4);
+pub(super) const NARROW_TILE: (usize, usize) = (4, 3);
+
+/// A member's parameters as the kernels read them, refilled before every step.
+pub(super) struct Weights {
+    /// `B = diag(A) + W` in blocks of rows, `[block][column][row]`; rows beyond `M` are 0.
+    pub forward: Buffer,
+    /// `Bᵀ` likewise.
+    pub backward: Buffer,
+    /// `h`, padded to whole blocks.
+    pub h: Buffer,
+    /// `C` in blocks of rows, `[block][input][row]`.
+    pub C: Buffer,
+}
+
+impl Weights {
+    pub fn new(layout: &Layout) -> Self {
+        let Dims { M, K, .. } = layout.shape.dims;
+        let rows = layout.blocks * layout.rows;
+        Self {
+            forward: Buffer::zeros(rows * M),
+            backward: Buffer::zeros(rows * M),
+            h: Buffer::zeros(rows),
+            C: Buffer::zeros(rows * K),
+        }
+    }
+
+    pub fn fill(&mut self, layout: &Layout, theta: &[f32]) {
+        let dims = layout.shape.dims;
+        let Dims { M, K, .. } = dims;
+        let R = layout.rows;
+        let (A, W, C) = (
+            &theta[dims.range_A()],
+            &theta[dims.range_W()],
+            &theta[dims.range_C()],
+        );
+        let forward = self.forward.as_mut_slice();
+        let backward = self.backward.as_mut_slice();
+        for i in 0..M {
+            let row = &W[i * M..(i + 1) * M];
+            let own = i / R * (R * M) + i % R;
+            for (j, &w) in row.iter().enumerate() {
+                forward[own + j * R] = w;
+            }
+            for (block, columns) in row.chunks(R).enumerate() {
+                let at = block * (R * M) + i * R;
+                backward[at..at + columns.len()].copy_from_slice(columns);
+            }
+            let diagonal = A[i] + row[i];
+            forward[own + i * R] = diagonal;
+            backward[own + i * R] = diagonal;
+            let own = i / R * (R * K) + i % R;
+            for k in 0..K {
+                self.C.as_mut_slice()[own + k * R] = C[i * K + k];
+            }
+        }
+        self.h.as_mut_slice()[..M].copy_from_slice(&theta[dims.range_h()]);
+    }
+}

@@ -1,0 +1,290 @@
+//! Whole optimiser steps: parity with the reference, and independence of a member's bits from everything else.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::sync::Arc;
+
+use alrnn_gpu::backend::golden::relative_error;
+use alrnn_gpu::backend::reference::ReferenceBackend;
+use alrnn_gpu::backend::{
+    Backend, EnsembleState, EpochResult, Form, MISSING, Member, MemberState, Optimizer, Plan, TrainingData,
+};
+use alrnn_gpu::model::{Dims, Shape, init};
+
+/// Largest relative L2 error of parameters after 20 optimiser steps.
+pub const PARAMETER_TOLERANCE: f64 = 1e-3;
+/// Largest absolute difference of window entries of unit scale: rounding of `x + σ n`.
+pub const WINDOW_TOLERANCE: f64 = 1e-6;
+
+const ROWS: usize = 3000;
+
+/// Standardised Lorenz-63 by fourth-order Runge–Kutta, `dt` 0.01; optionally with inputs (a slow sine and its
+/// cosine) and with about a fifth of the values missing.
+pub fn lorenz(T: usize, with_inputs: bool, with_gaps: bool) -> Arc<TrainingData> {
+    let flow = |u: [f64; 3]| {
+        [
+            10.0 * (u[1] - u[0]),
+            u[0] * (28.0 - u[2]) - u[1],
+            u[0] * u[1] - 8.0 / 3.0 * u[2],
+        ]
+    };
+    let along = |u: [f64; 3], k: [f64; 3], h: f64| [u[0] + h * k[0], u[1] + h * k[1], u[2] + h * k[2]];
+    let (mut u, dt) = ([1.0, 2.0, 20.0], 0.01);
+    let mut x = Vec::with_capacity(3 * ROWS);
+    for _ in 0..ROWS {
+        let k1 = flow(u);
+        let k2 = flow(along(u, k1, dt / 2.0));
+        let k3 = flow(along(u, k2, dt / 2.0));
+        let k4 = flow(along(u, k3, dt));
+        for i in 0..3 {
+            u[i] += dt / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]);
+        }
+        x.extend([u[0] / 8.0, u[1] / 9.0, (u[2] - 23.5) / 8.6].map(|v| v as f32));
+    }
+    if with_gaps {
+        // A fixed scatter: the golden ratio's multiples are evenly spread.
+        let missing = |i: usize| (i as f64 * 0.618_033_988_75).fract() < 0.2;
+        x.iter_mut()
+            .enumerate()
+            .filter(|(i, _)| missing(*i))
+            .for_each(|(_, v)| *v = MISSING);
+    }
+    let wave = |row: usize| [(0.01 * row as f32).sin(), (0.01 * row as f32).cos()];
+    Arc::new(TrainingData {
+        N: 3,
+        K: if with_inputs { 2 } else { 0 },
+        x,
+        s: if with_inputs {
+            (0..ROWS).flat_map(wave).collect()
+        } else {
+            Vec::new()
+        },
+        starts: (0..(ROWS - T) as u32).collect(),
+        has_missing: with_gaps,
+    })
+}
+
+pub fn member(seed: u32) -> Member {
+    Member {
+        seed,
+        P: 2,
+        tau: 16,
+        alpha: 1.0,
+        noise: 0.05,
+        start_lr: 1e-3,
+        end_lr: 1e-5,
+        lambda_lat: 0.0,
+        lambda_obs: 0.0,
+        clip: None,
+    }
+}
+
+/// A crowd that differs in everything in which members may differ.
+pub fn crowd(n: u32) -> Vec<Member> {
+    (0..n)
+        .map(|i| Member {
+            P: (i % 5) as usize,
+            tau: [16, 7, 1, 40, 1000][i as usize % 5],
+            alpha: [1.0, 0.5, 0.2][i as usize % 3],
+            noise: [0.05, 0.0, 0.1][i as usize % 3],
+            start_lr: [1e-3, 3e-3][i as usize % 2],
+            lambda_lat: [0.0, 0.1][i as usize % 2],
+            lambda_obs: [0.0, 0.0, 0.01][i as usize % 3],
+            clip: [None, Some(0.1), None, Some(10.0)][i as usize % 4],
+            ..member(100 + i)
+        })
+        .collect()
+}
+
+pub fn plan(members: Vec<Member>, K: usize, S: usize, T: usize, form: Form) -> Plan {
+    let dims = Dims::new(20, 3, K).expect("sizes within limits");
+    Plan {
+        shape: Shape::new(dims, S, T).expect("sizes within limits"),
+        members,
+        optimizer: Optimizer::Radam,
+        epochs: 4,
+        batches_per_epoch: 10,
+        form,
+    }
+}
+
+pub fn initial_state(plan: &Plan) -> EnsembleState {
+    let new = |member: &Member| MemberState::new(&init(plan.shape.dims, member.seed));
+    EnsembleState {
+        step: 0,
+        members: plan.members.iter().map(new).collect(),
+    }
+}
+
+/// Trains from `state` for some epochs.
+pub fn train(
+    backend: &dyn Backend,
+    plan: &Plan,
+    data: &Arc<TrainingData>,
+    state: &EnsembleState,
+    epochs: u32,
+) -> (EnsembleState, Vec<EpochResult>) {
+    let mut ensemble = backend
+        .ensemble(plan.clone(), data.clone(), state)
+        .expect("the ensemble is built");
+    for _ in 0..epochs {
+        ensemble.train_epoch().expect("an epoch runs");
+    }
+    let results = ensemble.results(true).expect("results are read");
+    assert_eq!(results.len(), epochs as usize, "one result an epoch");
+    assert!(
+        ensemble.results(true).expect("results are read").is_empty(),
+        "each reported once"
+    );
+    (ensemble.state().expect("the state is read"), results)
+}
+
+/// 20 steps from the same start agree with the reference: parameters, moments and losses, with and without
+/// inputs, gaps, clipping and regularisation.
+pub fn matches_the_reference(backend: &dyn Backend, form: Form) {
+    for (with_inputs, with_gaps, S, T) in [
+        (false, false, 16, 200),
+        (true, true, 5, 50),
+        (true, false, 16, 33),
+    ] {
+        let data = lorenz(T, with_inputs, with_gaps);
+        let mut members = vec![member(1)];
+        if T < 200 {
+            members = crowd(12);
+        }
+        let plan = plan(members, data.K, S, T, form);
+        let start = initial_state(&plan);
+        let (got, got_results) = train(backend, &plan, &data, &start, 2);
+        let (want, want_results) = train(&ReferenceBackend::new(), &plan, &data, &start, 2);
+        assert_eq!((got.step, want.step), (20, 20));
+        for (e, (got, want)) in got.members.iter().zip(&want.members).enumerate() {
+            let error = |got: &[f32], want: &[f32]| {
+                relative_error(
+                    got.iter().map(|&v| f64::from(v)),
+                    want.iter().map(|&v| f64::from(v)),
+                )
+            };
+            let errors = [
+                error(&got.theta, &want.theta),
+                error(&got.m, &want.m),
+                error(&got.v, &want.v),
+            ];
+            println!("S {S} T {T} inputs {with_inputs} gaps {with_gaps} member {e}: {errors:?}");
+            assert!(
+                errors[0] <= PARAMETER_TOLERANCE,
+                "parameters of member {e}: {errors:?}"
+            );
+            assert!(
+                errors[1] <= 1e-2 && errors[2] <= 1e-2,
+                "moments of member {e}: {errors:?}"
+            );
+            assert_eq!(got.stopped_at, want.stopped_at);
+        }
+        for (got, want) in got_results.iter().zip(&want_results) {
+            assert_eq!(got.epoch, want.epoch);
+            for (e, (a, b)) in got.loss.iter().zip(&want.loss).enumerate() {
+                assert!((a - b).abs() <= 1e-3 * b.abs(), "loss[{e}] {a:e} ref {b:e}");
+            }
+        }
+    }
+}
+
+/// Windows and noise are the reference's to rounding; a missing entry stays missing, nothing else becomes so.
+pub fn windows_match_the_reference(backend: &dyn Backend) {
+    for (S, T, with_inputs, with_gaps) in [(16, 200, false, false), (5, 24, true, true), (33, 7, true, false)]
+    {
+        let data = lorenz(T, with_inputs, with_gaps);
+        let plan = plan(crowd(3), data.K, S, T, Form::Auto);
+        let state = initial_state(&plan);
+        let ensemble = |b: &dyn Backend| {
+            b.ensemble(plan.clone(), data.clone(), &state)
+                .expect("it is built")
+        };
+        let (mut ours, mut reference) = (ensemble(backend), ensemble(&ReferenceBackend::new()));
+        for (e, step) in [(0, 0), (1, 0), (2, 3), (0, 99_999)] {
+            let got = ours.windows(e, step).expect("windows are read");
+            let want = reference.windows(e, step).expect("windows are read");
+            assert_eq!(got.x.dim(), want.x.dim());
+            assert_eq!(got.s, want.s, "inputs of member {e}, step {step}");
+            for ((index, a), b) in got.x.indexed_iter().zip(&want.x) {
+                let agree = (a.is_nan() && b.is_nan()) || (a - b).abs() <= WINDOW_TOLERANCE;
+                assert!(agree, "x[{index:?}] {a:e} ref {b:e}, member {e}, step {step}");
+            }
+            assert_eq!(want.x.iter().any(|v| v.is_nan()), with_gaps);
+        }
+    }
+}
+
+/// A member trained alone ends with the bits that it has in a crowd of 64.
+pub fn crowd_changes_nothing(backend: &dyn Backend, form: Form) {
+    let data = lorenz(50, false, false);
+    let everyone = plan(crowd(64), 0, 16, 50, form);
+    let (together, results) = train(backend, &everyone, &data, &initial_state(&everyone), 2);
+    for e in [0, 1, 17, 63] {
+        let alone = plan(vec![everyone.members[e].clone()], 0, 16, 50, form);
+        let (state, alone_results) = train(backend, &alone, &data, &initial_state(&alone), 2);
+        assert!(
+            state.members[0] == together.members[e],
+            "member {e} differs alone"
+        );
+        for (a, b) in alone_results.iter().zip(&results) {
+            assert_eq!(a.loss[0].to_bits(), b.loss[e].to_bits(), "loss of member {e}");
+        }
+    }
+}
+
+/// A run continued from its state ends with the bits of an uninterrupted one.
+pub fn resume_changes_nothing(backend: &dyn Backend, form: Form) {
+    let data = lorenz(50, false, true);
+    let plan = plan(crowd(5), 0, 16, 50, form);
+    let start = initial_state(&plan);
+    let (whole, results) = train(backend, &plan, &data, &start, 4);
+    let (half, _) = train(backend, &plan, &data, &start, 1);
+    assert_eq!(half.step, 10);
+    let (resumed, later) = train(backend, &plan, &data, &half, 3);
+    assert!(resumed == whole, "the resumed run ends differently");
+    assert_eq!(later, results[1..]);
+}
+
+/// A member with an absurd learning rate stops, keeps finite parameters, and disturbs nobody.
+pub fn divergence_stays_alone(backend: &dyn Backend, form: Form) {
+    let data = lorenz(200, false, false);
+    let mut members = crowd(6);
+    let calm = plan(members.clone(), 0, 16, 200, form);
+    // Unforced over 200 steps with parameters of order 10: f32 overflows within a few optimiser steps.
+    (
+        members[2].start_lr,
+        members[2].end_lr,
+        members[2].tau,
+        members[2].clip,
+    ) = (10.0, 10.0, 1000, None);
+    let wild = plan(members, 0, 16, 200, form);
+    let start = initial_state(&wild);
+    let (state, results) = train(backend, &wild, &data, &start, 4);
+    let (undisturbed, _) = train(backend, &calm, &data, &start, 4);
+    let stopped = state.members[2].stopped_at.expect("the wild member stops");
+    assert!((1..=40).contains(&stopped), "stopped at {stopped}");
+    assert!(
+        state.members[2].theta.iter().all(|v| v.is_finite()),
+        "parameters stay finite"
+    );
+    let ended = ((stopped - 1) / 10) as usize;
+    for (epoch, result) in results.iter().enumerate() {
+        assert_eq!(
+            result.loss[2].is_nan(),
+            epoch >= ended,
+            "epoch {epoch}: {:?}",
+            result.loss
+        );
+        assert_eq!(result.stopped_at[2], (epoch >= ended).then_some(stopped));
+    }
+    for e in [0, 1, 3, 4, 5] {
+        assert!(
+            state.members[e] == undisturbed.members[e],
+            "member {e} was disturbed"
+        );
+        assert_eq!(state.members[e].stopped_at, None);
+    }
+    // What it was before the step that it could not take: a stopped member goes on standing still.
+    let (again, _) = train(backend, &wild, &data, &state, 1);
+    assert!(again.members[2] == state.members[2], "the stopped member moved");
+}

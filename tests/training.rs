@@ -1,0 +1,52 @@
+//! Whole optimiser steps of the CPU backend; see `common/training.rs` for what each check demands.
+
+mod common;
+
+use alrnn_gpu::backend::Form;
+use alrnn_gpu::backend::cpu::CpuBackend;
+use common::training;
+
+fn cpu(threads: usize) -> CpuBackend {
+    CpuBackend::new(Some(threads)).expect("threads start")
+}
+
+#[test]
+fn cpu_matches_the_reference() {
+    training::matches_the_reference(&cpu(2), Form::Plain);
+}
+
+#[test]
+fn cpu_windows_match_the_reference() {
+    training::windows_match_the_reference(&cpu(1));
+}
+
+#[test]
+fn portable_cpu_windows_match_the_reference() {
+    training::windows_match_the_reference(&CpuBackend::portable(Some(1)).expect("one thread"));
+}
+
+#[test]
+fn a_crowd_changes_nothing() {
+    training::crowd_changes_nothing(&cpu(2), Form::Plain);
+}
+
+#[test]
+fn resume_changes_nothing() {
+    training::resume_changes_nothing(&cpu(2), Form::Plain);
+}
+
+#[test]
+fn divergence_stays_alone() {
+    training::divergence_stays_alone(&cpu(2), Form::Plain);
+}
+
+/// The number of threads is no part of a result either.
+#[test]
+fn threads_change_nothing() {
+    let data = training::lorenz(50, false, false);
+    let plan = training::plan(training::crowd(7), 0, 16, 50, Form::Plain);
+    let start = training::initial_state(&plan);
+    let (one, _) = training::train(&cpu(1), &plan, &data, &start, 2);
+    let (three, _) = training::train(&cpu(3), &plan, &data, &start, 2);
+    assert!(one == three, "one thread and three end differently");
+}
