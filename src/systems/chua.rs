@@ -17,8 +17,8 @@ pub const INFO: SystemInfo = SystemInfo {
     description: "an electronic circuit, itself piecewise linear with three regions; double-scroll chaos",
     equations: "x' = α(y − g(x)), y' = x − y + z, z' = −βy, g(x) = m₁x + (m₀ − m₁)(|x + 1| − |x − 1|)/2; \
                 α = 9, β = 100/7, m₀ = −1/7, m₁ = 2/7",
-    source: "Chua, Komuro, Matsumoto, The double scroll family, IEEE Trans. Circuits Syst. 33 (1986); λ₁: Matsumoto, Chua, Komuro (1985)",
-    lyapunov: Some(0.23),
+    source: "Chua, Komuro, Matsumoto, The double scroll family, IEEE Trans. Circuits Syst. 33 (1986); λ₁: Sprott (2003)",
+    lyapunov: Some(0.3271),
     field,
     origin: |_| vec![0.5, 0.0, 0.0],
     spread: 0.05,

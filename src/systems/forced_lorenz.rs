@@ -1,8 +1,8 @@
 use super::SystemInfo;
 use super::lorenz63::{BETA, RHO, SIGMA};
 
-/// What a stimulus of 1 adds to `y'`: enough to hold the state in one lobe.
-const GAIN: f64 = 40.0;
+/// What a stimulus of 1 adds to `y'`: enough to hold the state in one lobe even at 0.5.
+const GAIN: f64 = 60.0;
 
 pub const INFO: SystemInfo = SystemInfo {
     name: "forced-lorenz",
@@ -13,7 +13,7 @@ pub const INFO: SystemInfo = SystemInfo {
     max_step: 0.01,
     transient: 50.0,
     description: "lorenz63 pushed to one lobe or the other by a stimulus that switches at random",
-    equations: "x' = σ(y − x), y' = x(ρ − z) − y + 40 s(t), z' = xy − βz; σ = 10, ρ = 28, β = 8/3, |s| ≤ 1",
+    equations: "x' = σ(y − x), y' = x(ρ − z) − y + 60 s(t), z' = xy − βz; σ = 10, ρ = 28, β = 8/3, |s| ≤ 1",
     source: "Lorenz (1963) with an additive input",
     lyapunov: None,
     field,

@@ -139,8 +139,8 @@ fn check(request: &SimulateRequest, any_dims: bool, usual: usize, dims: usize, d
     Ok(())
 }
 
-/// A stimulus in `[−1, 1]` per input that goes to a new random level every 1 to 4 units of time, along a smooth
-/// ramp (`3u² − 2u³`) of 0.25 units.
+/// A stimulus per input that goes to a new random level, `0.5 ≤ |s| ≤ 1` of either sign, every 1 to 4 units of time,
+/// along a smooth ramp (`3u² − 2u³`) of 0.25 units.
 fn stimulus(steps: usize, dt: f64, inputs: usize, seed: u32) -> Array2<f64> {
     const RAMP: f64 = 0.25;
     let mut s = Array2::zeros((steps, inputs));
@@ -155,7 +155,8 @@ fn stimulus(steps: usize, dt: f64, inputs: usize, seed: u32) -> Array2<f64> {
             if time >= next {
                 let [level, dwell] = draw(switches);
                 switches += 1;
-                (from, to, since) = (to, 2.0 * level - 1.0, time);
+                let side = if level < 0.5 { -1.0 } else { 1.0 };
+                (from, to, since) = (to, side * (0.5 + 0.5 * (2.0 * level).fract()), time);
                 next = time + 1.0 + 3.0 * dwell;
             }
             let u = ((time - since) / RAMP).min(1.0);
