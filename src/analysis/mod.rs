@@ -1,1 +1,40 @@
+//! Reading a trained model: linear regions and their symbols, transitions, exact fixed points and cycles,
+//! Lyapunov spectrum. In f64 on the CPU, from parameters and arrays alone.
+//!
+//! Inside one region the AL-RNN is the affine map `z' = (diag(A) + W D) z + h`, where `D` switches the last `P`
+//! units on or off; a region is named by these `P` bits. Everything here follows from that.
 
+mod analyze;
+mod cycles;
+mod encode;
+mod entropy;
+mod fixed_points;
+mod free_run;
+mod graph;
+mod input;
+mod linalg;
+mod lyapunov;
+mod map;
+mod output;
+mod regions;
+mod stability;
+mod summary;
+mod surrogates;
+mod symbols;
+mod word_map;
+mod words;
+
+pub use analyze::{Analysis, Attractor, analyze};
+pub use cycles::{Cycle, DegenerateWord, PeriodSearch};
+pub use entropy::{BlockEntropy, EntropyRate, SequenceStatistics, entropy_rate};
+pub use fixed_points::{FixedPoint, FixedPoints};
+pub use graph::{GraphNode, TransitionGraph};
+pub use input::{AnalysisInput, AnalysisSettings, Recording};
+pub use linalg::Eigenvalue;
+pub use lyapunov::Lyapunov;
+pub use map::Map;
+pub use regions::{DataCoverage, Dwell, Region, Regions};
+pub use stability::{Stability, StabilityKind};
+pub use surrogates::SurrogateBand;
+pub use symbols::Code;
+pub use words::{ForbiddenWord, Word};

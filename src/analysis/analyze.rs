@@ -1,0 +1,277 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::collections::HashMap;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::cycles::{Cycle, PeriodSearch, describe, period_search};
+use super::encode::{Encoded, encode};
+use super::entropy::{SequenceStatistics, WordSettings, changes, sequence_statistics};
+use super::fixed_points::{FixedPoints, fixed_points};
+use super::free_run::{FreeRun, free_run, settled_period};
+use super::graph::{TransitionGraph, transition_graph};
+use super::input::{AnalysisInput, AnalysisSettings};
+use super::lyapunov::{Lyapunov, lyapunov};
+use super::map::Map;
+use super::regions::{Regions, regions};
+use super::symbols::Code;
+use super::word_map::{Solution, solve_word};
+use crate::error::Result;
+use crate::rng::{Stream, normals};
+
+/// States of the free run that are kept (for pictures, and to find near returns).
+const KEPT_STATES: usize = 20_000;
+/// Longest exact period that the end of the free run is tested for.
+const LONGEST_PERIOD: usize = 1000;
+/// A run beyond this many times the size of its start and data has diverged.
+const DIVERGED: f64 = 1e8;
+
+/// Where the free run ends up.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Attractor {
+    /// It leaves every bound at this step (counted from the start).
+    Diverges { step: usize },
+    /// It has come to rest.
+    FixedPoint,
+    /// It repeats itself exactly.
+    Cycle { period: usize },
+    /// Nothing grows on average (λ₁ is 0 within [`Lyapunov::resolution`]): a limit cycle or torus sampled in time.
+    Regular,
+    /// Everything shrinks, but the run has not settled yet.
+    Settling,
+    /// λ₁ is above [`Lyapunov::resolution`].
+    Chaotic,
+}
+
+/// All that is known of a model.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Analysis {
+    pub M: usize,
+    pub N: usize,
+    pub P: usize,
+    pub K: usize,
+    /// The constant external input of the map that was analysed, `[K]`.
+    pub input: Vec<f64>,
+    pub settings: AnalysisSettings,
+    pub attractor: Attractor,
+    /// The fixed point or cycle on which the run has settled.
+    pub settled_on: Option<Cycle>,
+    /// Missing, like all that follows from the run, for a model that diverges.
+    pub regions: Option<Regions>,
+    pub transitions: Option<TransitionGraph>,
+    /// Words and entropies of the symbols of every step; the entropy rate is per step.
+    pub symbols: Option<SequenceStatistics>,
+    /// The same for the sequence of region changes (how long the run stays is dropped); rates are per change.
+    pub changes: Option<SequenceStatistics>,
+    pub lyapunov: Option<Lyapunov>,
+    pub fixed_points: FixedPoints,
+    /// By period, 2, 3, … (empty for P = 0: a linear map has no isolated cycles).
+    pub cycles: Vec<PeriodSearch>,
+    /// First states of the run after the transient, `[≤ 20,000, M]`, and a code for each of them in
+    /// `regions.sequence`.
+    #[serde(skip)]
+    pub states: Array2<f64>,
+}
+
+/// Analyses one model.
+///
+/// # Errors
+/// When sizes do not agree or a parameter is not a finite number. A model that diverges is a result.
+pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result<Analysis> {
+    input.check()?;
+    settings.check()?;
+    let dims = input.theta.dims();
+    let P = input.P;
+    let constant = input.input.map_or_else(|| vec![0.0; dims.K], <[f64]>::to_vec);
+    let map = Map::new(input.theta, P, &constant);
+    let limit = DIVERGED * largest_value(input);
+    let start = start_state(input, settings.seed);
+    let run = free_run(
+        &map,
+        &start,
+        settings.transient,
+        settings.steps,
+        KEPT_STATES,
+        limit,
+    );
+    let encoded = encoded_data(input, settings, limit);
+    let observed = |z: &[f64]| input.observed(z);
+
+    let settled = run
+        .diverged_at
+        .map_or_else(|| settled_period(&map, &run.last, LONGEST_PERIOD), |_| None);
+    let (found, (spectrum, statistics)) = rayon::join(
+        || orbits(&map, &run, encoded.as_ref(), settings, observed),
+        || {
+            let spectrum = run.diverged_at.is_none().then(|| {
+                let align = (settings.lyapunov_steps / 10).min(1000);
+                lyapunov(&map, &run.last, align, settings.lyapunov_steps, settings.dt)
+            });
+            (
+                spectrum.flatten(),
+                run.diverged_at.is_none().then(|| statistics(&run, settings)),
+            )
+        },
+    );
+    let (symbols, changes) = statistics.unzip();
+    let regions = run.diverged_at.is_none().then(|| {
+        regions(
+            &run,
+            P,
+            settings.transient,
+            encoded.as_ref(),
+            settings.max_listed,
+            observed,
+        )
+    });
+    Ok(Analysis {
+        M: dims.M,
+        N: dims.N,
+        P,
+        K: dims.K,
+        input: constant,
+        settings: settings.clone(),
+        attractor: attractor(&run, settled, spectrum.as_ref()),
+        settled_on: settled.and_then(|period| settled_orbit(&map, &run, period, observed)),
+        transitions: regions.as_ref().map(transition_graph),
+        regions,
+        symbols,
+        changes,
+        lyapunov: spectrum,
+        fixed_points: found.0,
+        cycles: found.1,
+        states: run.states,
+    })
+}
+
+/// Largest absolute value among data and start, at least 1.
+fn largest_value(input: &AnalysisInput<'_>) -> f64 {
+    let data = input.data.iter().flat_map(|r| r.x.iter());
+    let values = data.chain(input.start.into_iter().flatten());
+    values.filter(|v| v.is_finite()).fold(1.0, |m, v| m.max(v.abs()))
+}
+
+/// `z_0 = [x_0 ; L x_0]` from the given start, the data's first row, or a draw.
+fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
+    let first_row = input
+        .data
+        .iter()
+        .find(|r| r.x.nrows() > 0)
+        .map(|r| r.x.row(0).to_vec());
+    let drawn = || {
+        normals(seed, Stream::System)
+            .take(input.theta.dims().N)
+            .map(f64::from)
+            .collect()
+    };
+    let x0 = input
+        .start
+        .map(<[f64]>::to_vec)
+        .or(first_row)
+        .unwrap_or_else(drawn);
+    input.theta.initial_state(&x0).to_vec()
+}
+
+fn encoded_data(input: &AnalysisInput<'_>, settings: &AnalysisSettings, limit: f64) -> Option<Encoded> {
+    let rows: usize = input.data.iter().map(|r| r.x.nrows()).sum();
+    (rows > 0).then(|| encode(input.theta, input.P, input.data, settings.forcing_interval, limit))
+}
+
+/// Fixed points and cycles.
+fn orbits(
+    map: &Map,
+    run: &FreeRun,
+    data: Option<&Encoded>,
+    settings: &AnalysisSettings,
+    observed: impl Fn(&[f64]) -> Vec<f64> + Sync,
+) -> (FixedPoints, Vec<PeriodSearch>) {
+    let AnalysisSettings {
+        max_listed,
+        search_budget,
+        max_period,
+        seed,
+        ..
+    } = *settings;
+    let data_codes = data.map(codes_by_count).unwrap_or_default();
+    let points = fixed_points(
+        map,
+        run,
+        &data_codes,
+        (max_listed, search_budget, seed),
+        &observed,
+    );
+    // A linear map repeats its only word: no cycle but the fixed point is isolated.
+    let periods = if map.P == 0 { 2..2 } else { 2..max_period + 1 };
+    let cycles = periods
+        .into_par_iter()
+        .map(|k| {
+            period_search(map, k, run, max_listed, search_budget, seed, |orbit| {
+                describe(map, orbit, run, &observed)
+            })
+        })
+        .collect();
+    (points, cycles)
+}
+
+/// Distinct codes of the data, the most frequent ones first.
+fn codes_by_count(data: &Encoded) -> Vec<Code> {
+    let mut counts: HashMap<Code, usize> = HashMap::new();
+    data.codes
+        .iter()
+        .for_each(|&code| *counts.entry(code).or_default() += 1);
+    let mut codes: Vec<(Code, usize)> = counts.into_iter().collect();
+    codes.sort_by_key(|&(code, count)| (std::cmp::Reverse(count), code));
+    codes.into_iter().map(|(code, _)| code).collect()
+}
+
+/// Statistics of the symbols of every step and of the region changes.
+fn statistics(run: &FreeRun, settings: &AnalysisSettings) -> (SequenceStatistics, SequenceStatistics) {
+    let words = WordSettings {
+        max_word_length: settings.max_word_length,
+        max_block_length: settings.max_block_length,
+        surrogates: settings.surrogates,
+        seed: settings.seed,
+    };
+    let alphabet = run.counts.len();
+    (
+        sequence_statistics(&run.sequence, alphabet, words),
+        sequence_statistics(&changes(&run.sequence), alphabet, words),
+    )
+}
+
+fn attractor(run: &FreeRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {
+    let largest = spectrum.map_or((0.0, 0.0), |l| (l.spectrum[0], l.resolution));
+    match (run.diverged_at, settled, largest) {
+        (Some(step), _, _) => Attractor::Diverges { step },
+        (_, Some(1), _) => Attractor::FixedPoint,
+        (_, Some(period), _) => Attractor::Cycle { period },
+        (_, _, (value, resolution)) if value > resolution => Attractor::Chaotic,
+        (_, _, (value, resolution)) if value < -resolution => Attractor::Settling,
+        _ => Attractor::Regular,
+    }
+}
+
+/// The exact orbit of the word on which the run has settled.
+fn settled_orbit(
+    map: &Map,
+    run: &FreeRun,
+    period: usize,
+    observed: impl Fn(&[f64]) -> Vec<f64>,
+) -> Option<Cycle> {
+    let (mut z, mut next) = (run.last.clone(), vec![0.0; map.M]);
+    let mut word = Vec::with_capacity(period);
+    for _ in 0..period {
+        word.push(map.code(&z));
+        map.step(&z, &mut next);
+        std::mem::swap(&mut z, &mut next);
+    }
+    match solve_word(map, &word) {
+        Solution::Isolated(orbit) => Some(Cycle {
+            word_visited: true,
+            ..describe(map, &orbit, run, observed)
+        }),
+        Solution::Degenerate(_) => None,
+    }
+}

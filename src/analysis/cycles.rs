@@ -1,0 +1,342 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::collections::{HashMap, HashSet};
+
+use super::free_run::FreeRun;
+use super::map::Map;
+use super::stability::Stability;
+use super::symbols::Code;
+use super::word_map::{Degenerate, Orbit, Solution, solve_word};
+use crate::rng::{Stream, index, threefry2x32};
+
+/// Moves from one start: a virtual solution names the word to try next.
+const MAX_MOVES: usize = 30;
+/// A cycle that misses itself by more than this (relative) after one turn is not reported.
+const MAX_RESIDUAL: f64 = 1e-6;
+/// Degenerate words listed of each period.
+const LISTED_DEGENERATE: usize = 10;
+
+/// A cycle of the map, exact.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Cycle {
+    pub period: usize,
+    /// The regions' codes along the cycle, from the smallest rotation on.
+    pub word: Vec<String>,
+    /// The word in symbols of the free run, missing where it visits none such.
+    pub symbols: Vec<Option<u32>>,
+    /// The first state, `[M]`.
+    pub z: Vec<f64>,
+    /// All states' observed units in the data's units, `[period, N]`.
+    pub observed: Vec<Vec<f64>>,
+    #[serde(flatten)]
+    pub stability: Stability,
+    /// `max |F^period(z) − z|`, by iterating the map.
+    pub residual: f64,
+    /// Condition number (1-norm) of `I − J`.
+    pub condition: f64,
+    /// Smallest `|z|` of a ReLU unit on the cycle; missing for P = 0.
+    pub border_distance: Option<f64>,
+    /// Whether the free run spells the word (once around).
+    pub word_visited: bool,
+    /// All states, `[period][M]`.
+    #[serde(skip)]
+    pub states: Vec<Vec<f64>>,
+}
+
+/// A word whose map has no isolated solution.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct DegenerateWord {
+    pub word: Vec<String>,
+    /// Condition number (1-norm) of `I − J`.
+    pub condition: f64,
+    /// Dimension of the null space of `I − J` (0 where `J` is too large to tell).
+    pub nullity: usize,
+    /// Whether solutions exist: a whole line, plane, … of them.
+    pub continuum: bool,
+    /// Whether the one of smallest norm lies in the word's regions.
+    pub real: bool,
+}
+
+/// What the search for cycles of one period found.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct PeriodSearch {
+    pub period: usize,
+    /// Cycles found; `cycles` lists at most [`super::AnalysisSettings::max_listed`] of them.
+    pub found: usize,
+    pub cycles: Vec<Cycle>,
+    /// Words solved, and how many of them had a virtual solution.
+    pub solved: usize,
+    pub virtual_words: usize,
+    /// Words without an isolated solution, and the first of them.
+    pub degenerate: usize,
+    pub degenerate_words: Vec<DegenerateWord>,
+    /// Every word of this period was solved: there are no other isolated cycles.
+    pub complete: bool,
+}
+
+/// Real orbits and what else a search met, before they are described.
+pub struct Found {
+    pub orbits: Vec<Orbit>,
+    pub solved: usize,
+    pub virtual_words: usize,
+    pub degenerate: Vec<Degenerate>,
+    pub complete: bool,
+}
+
+/// Finds words of length `k` whose solution is real, in the manner of SCYFI (Eisenmann, Monfared, Göring,
+/// Durstewitz, *Bifurcations and loss jumps in RNN training*, NeurIPS 2023): solve a word; a virtual solution's
+/// regions are the next word; start anew where that ends. Starts are `first` words in their order (visited ones),
+/// then random ones: every word where there are no more than `budget` of them, else half of them made of visited
+/// regions, half of random bits. At most `budget` words are solved.
+pub fn search(
+    map: &Map,
+    k: usize,
+    first: Vec<Vec<Code>>,
+    visited: &[Code],
+    budget: usize,
+    seed: u32,
+) -> Found {
+    let mut found = Found {
+        orbits: Vec::new(),
+        solved: 0,
+        virtual_words: 0,
+        degenerate: Vec::new(),
+        complete: false,
+    };
+    let words = 2f64.powi((map.P * k) as i32);
+    let exhaustive = words <= budget as f64;
+    let random = (0..budget as u32).map(|i| random_word(map.P, k, visited, i, seed));
+    let every = (0..words.min(budget as f64) as u64).map(|number| numbered_word(map.P, k, number));
+    let starts: Box<dyn Iterator<Item = Vec<Code>>> = if exhaustive {
+        Box::new(first.into_iter().chain(every))
+    } else {
+        Box::new(first.into_iter().chain(random))
+    };
+    let mut tried: HashSet<Vec<Code>> = HashSet::new();
+    let mut exhausted = true;
+    for start in starts {
+        let mut word = start;
+        for _ in 0..MAX_MOVES {
+            // A repeated shorter word has the shorter word's solution.
+            word = smallest_rotation(&word);
+            if is_repetition(&word) || !tried.insert(word.clone()) {
+                break;
+            }
+            if found.solved >= budget {
+                exhausted = false;
+                break;
+            }
+            match try_word(map, &word, &mut found) {
+                Some(next) => word = next,
+                None => break,
+            }
+        }
+        if found.solved >= budget && !exhaustive {
+            break;
+        }
+    }
+    found.complete = exhaustive && exhausted;
+    found
+}
+
+/// Solves one word; the word to try next where the solution is virtual.
+fn try_word(map: &Map, word: &[Code], found: &mut Found) -> Option<Vec<Code>> {
+    found.solved += 1;
+    match solve_word(map, word) {
+        Solution::Degenerate(degenerate) => {
+            found.degenerate.push(degenerate);
+            None
+        }
+        Solution::Isolated(orbit) => {
+            let codes = orbit.codes(map);
+            if codes != word {
+                found.virtual_words += 1;
+                return Some(codes);
+            }
+            let size = orbit.states[0].iter().fold(1.0f64, |m, v| m.max(v.abs()));
+            if orbit.residual(map) <= MAX_RESIDUAL * size {
+                found.orbits.push(orbit);
+            }
+            None
+        }
+    }
+}
+
+/// Word number `i` of a random search.
+fn random_word(P: usize, k: usize, visited: &[Code], i: u32, seed: u32) -> Vec<Code> {
+    // The upper half of the counter's second word is out of the surrogates' way.
+    let draw = |j: u32| {
+        threefry2x32(
+            [seed, Stream::Surrogate as u32],
+            [i, 0x8000_0000 | (k as u32) << 16 | j],
+        )
+    };
+    (0..k as u32)
+        .map(|j| {
+            if i.is_multiple_of(2) && !visited.is_empty() {
+                return visited[index(draw(4 * j)[0], visited.len() as u32) as usize];
+            }
+            let words: [u64; 4] = std::array::from_fn(|w| {
+                let [low, high] = draw(4 * j + w as u32);
+                u64::from(high) << 32 | u64::from(low)
+            });
+            Code::from_words(words, P)
+        })
+        .collect()
+}
+
+/// Word `number` of the `2^(P k)` words of length `k`, where these are fewer than 2^64.
+fn numbered_word(P: usize, k: usize, number: u64) -> Vec<Code> {
+    let bits = |j: usize| number.checked_shr((P * j) as u32).unwrap_or(0);
+    (0..k).map(|j| Code::from_words([bits(j), 0, 0, 0], P)).collect()
+}
+
+/// The lexicographically smallest rotation, by which the rotations of a cycle are told to be one.
+pub fn smallest_rotation<T: Ord + Clone>(word: &[T]) -> Vec<T> {
+    let k = word.len();
+    let rotated = |r: usize| word[r..].iter().chain(&word[..r]);
+    let best = (0..k).min_by(|&a, &b| rotated(a).cmp(rotated(b))).unwrap_or(0);
+    rotated(best).cloned().collect()
+}
+
+/// Whether a word repeats a shorter one.
+fn is_repetition<T: PartialEq>(word: &[T]) -> bool {
+    let k = word.len();
+    (1..=k / 2).any(|p| k.is_multiple_of(p) && (p..k).all(|j| word[j] == word[j - p]))
+}
+
+/// Words of length `k` after which the free run came back to its region, the closest returns first, at most
+/// `count` of them.
+pub fn returning_words(run: &FreeRun, k: usize, count: usize) -> Vec<Vec<Code>> {
+    let kept = run.states.nrows();
+    let mut returns: Vec<(f64, usize)> = (0..kept.saturating_sub(k))
+        .filter(|&t| run.sequence[t] == run.sequence[t + k])
+        .map(|t| {
+            let (now, later) = (run.states.row(t), run.states.row(t + k));
+            (now.iter().zip(&later).map(|(a, b)| (a - b).powi(2)).sum(), t)
+        })
+        .collect();
+    returns.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut seen = HashSet::new();
+    let candidates = returns.into_iter().take(20 * count);
+    let words = candidates.map(|(_, t)| smallest_rotation(&run.sequence[t..t + k]));
+    let distinct = words
+        .filter(|word| !is_repetition(word) && seen.insert(word.clone()))
+        .take(count);
+    distinct
+        .map(|word| word.iter().map(|&s| run.book.codes[s as usize]).collect())
+        .collect()
+}
+
+/// Cycles of one period; `describe` turns a real orbit into what is reported.
+pub fn period_search(
+    map: &Map,
+    k: usize,
+    run: &FreeRun,
+    max_listed: usize,
+    budget: usize,
+    seed: u32,
+    describe: impl Fn(&Orbit) -> Cycle,
+) -> PeriodSearch {
+    let first = returning_words(run, k, budget / 2);
+    let mut found = search(map, k, first, &run.book.codes, budget, seed);
+    let visited = visited_words(run, k, &found.orbits);
+    let order = |o: &Orbit| (!visited[&o.word], o.word.clone());
+    found.orbits.sort_by_key(order);
+    let text = |d: &Degenerate| DegenerateWord {
+        word: d.word.iter().map(|c| c.text(map.P)).collect(),
+        condition: d.condition,
+        nullity: d.nullity,
+        continuum: d.states.is_some(),
+        real: d
+            .states
+            .as_ref()
+            .is_some_and(|s| s.iter().zip(&d.word).all(|(z, c)| map.code(z) == *c)),
+    };
+    let cycles = found.orbits.iter().take(max_listed);
+    PeriodSearch {
+        period: k,
+        found: found.orbits.len(),
+        cycles: cycles
+            .map(|orbit| Cycle {
+                word_visited: visited[&orbit.word],
+                ..describe(orbit)
+            })
+            .collect(),
+        solved: found.solved,
+        virtual_words: found.virtual_words,
+        degenerate: found.degenerate.len(),
+        degenerate_words: found
+            .degenerate
+            .iter()
+            .take(LISTED_DEGENERATE)
+            .map(text)
+            .collect(),
+        complete: found.complete,
+    }
+}
+
+/// Which orbits' words the free run spells, by any rotation.
+fn visited_words(run: &FreeRun, k: usize, orbits: &[Orbit]) -> HashMap<Vec<Code>, bool> {
+    let spelt = |word: &[Code]| {
+        let symbols: Option<Vec<u32>> = word.iter().map(|&c| run.book.get(c)).collect();
+        let Some(symbols) = symbols else { return false };
+        (0..k).any(|r| {
+            let rotated: Vec<u32> = symbols[r..].iter().chain(&symbols[..r]).copied().collect();
+            run.sequence.windows(k).any(|w| w == rotated)
+        })
+    };
+    orbits.iter().map(|o| (o.word.clone(), spelt(&o.word))).collect()
+}
+
+/// What is reported of a real orbit.
+pub fn describe(map: &Map, orbit: &Orbit, run: &FreeRun, observed: impl Fn(&[f64]) -> Vec<f64>) -> Cycle {
+    let border = orbit.border_distance(map);
+    Cycle {
+        period: orbit.word.len(),
+        word: orbit.word.iter().map(|c| c.text(map.P)).collect(),
+        symbols: orbit.word.iter().map(|&c| run.book.get(c)).collect(),
+        z: orbit.states[0].clone(),
+        observed: orbit.states.iter().map(|z| observed(z)).collect(),
+        stability: Stability::of(&orbit.jacobian),
+        residual: orbit.residual(map),
+        condition: orbit.condition(),
+        border_distance: border.is_finite().then_some(border),
+        word_visited: false,
+        states: orbit.states.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotations_and_repetitions() {
+        assert_eq!(smallest_rotation(&[2, 1, 3, 1]), [1, 2, 1, 3]);
+        assert_eq!(smallest_rotation(&[1]), [1]);
+        assert!(is_repetition(&[1, 2, 1, 2]) && is_repetition(&[3, 3, 3]));
+        assert!(!is_repetition(&[1]) && !is_repetition(&[1, 2, 1]) && !is_repetition(&[1, 2, 2]));
+    }
+
+    #[test]
+    fn numbered_words_are_all_words() {
+        let words: HashSet<Vec<Code>> = (0..64).map(|n| numbered_word(2, 3, n)).collect();
+        assert_eq!(words.len(), 64);
+        let text: Vec<String> = numbered_word(2, 3, 0b11_01_10)
+            .iter()
+            .map(|c| c.text(2))
+            .collect();
+        assert_eq!(text, ["01", "10", "11"]);
+    }
+
+    #[test]
+    fn random_words_do_not_repeat_their_draws() {
+        let words: HashSet<Vec<Code>> = (0..200).map(|i| random_word(200, 3, &[], i, 1)).collect();
+        assert_eq!(words.len(), 200);
+        let word = random_word(200, 2, &[], 1, 1);
+        assert_ne!(word[0], word[1]);
+        let ones = (0..200).filter(|&p| word[0].bit(p)).count();
+        assert!((60..140).contains(&ones), "{ones} of 200 bits are set");
+    }
+}

@@ -1,0 +1,177 @@
+use super::surrogates::{SurrogateBand, surrogate_band};
+use super::words::{ForbiddenWord, Word, WordLevel, forbidden_words, frequent_words};
+
+/// Blocks in which the error of the entropy rate is estimated.
+const BLOCKS: usize = 20;
+/// Frequent words listed of each length.
+const LISTED_WORDS: usize = 20;
+/// Forbidden words listed.
+const LISTED_FORBIDDEN: usize = 50;
+/// Largest Markov order of the surrogates.
+const MAX_ORDER: usize = 2;
+
+/// Entropy of the words of one length, in nats.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct BlockEntropy {
+    pub n: usize,
+    /// Distinct words of length `n`.
+    pub words: usize,
+    /// `H_n = −Σ p ln p` with relative frequencies for `p`.
+    pub entropy: f64,
+    /// `H_n + (words − 1) / 2T`: corrected for the bias of a finite sequence of length `T` (Miller 1955).
+    pub corrected: f64,
+    /// `h_n = H_n − H_{n−1}` of the corrected entropies: what `n − 1` known symbols leave open about the next.
+    pub conditional: f64,
+}
+
+/// The entropy rate of a symbol sequence, nats a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct EntropyRate {
+    pub value: f64,
+    /// Standard error, from blocks of the sequence.
+    pub error: f64,
+    /// The value is `h_n` at this length: an upper bound that decreases with `n`.
+    pub n: usize,
+}
+
+/// Words and entropies of one symbol sequence.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct SequenceStatistics {
+    pub length: usize,
+    pub alphabet: usize,
+    /// Up to the longest words that the sequence still samples well.
+    pub blocks: Vec<BlockEntropy>,
+    /// Missing where even single symbols are too many for the sequence's length.
+    pub rate: Option<EntropyRate>,
+    /// Orders 0, 1, 2, as far as words are sampled well.
+    pub surrogates: Vec<SurrogateBand>,
+    /// Smallest Markov order among them whose surrogates look like the sequence.
+    pub markov_order: Option<usize>,
+    pub words: Vec<Word>,
+    /// Number of minimal forbidden words up to the length asked for, and those least likely to be missed by chance.
+    pub forbidden_count: usize,
+    pub forbidden: Vec<ForbiddenWord>,
+}
+
+/// Lengths to look at; as in [`super::AnalysisSettings`].
+#[derive(Clone, Copy, Debug)]
+pub struct WordSettings {
+    pub max_word_length: usize,
+    pub max_block_length: usize,
+    pub surrogates: usize,
+    pub seed: u32,
+}
+
+/// Whether words are sampled well enough for their entropy: ten occurrences of each, on average.
+fn sampled(level: &WordLevel) -> bool {
+    level.ids.len() >= 10 * level.counts.len()
+}
+
+/// Words, block entropies, entropy rate and surrogates of a sequence over the symbols `0..alphabet`.
+pub fn sequence_statistics(sequence: &[u32], alphabet: usize, settings: WordSettings) -> SequenceStatistics {
+    let mut levels = vec![WordLevel::empty(sequence)];
+    while levels.len() <= settings.max_word_length && levels.len() <= sequence.len() {
+        let next = levels[levels.len() - 1].longer(sequence, alphabet);
+        if !sampled(&next) {
+            break;
+        }
+        levels.push(next);
+    }
+    let (blocks, rate) = block_entropies(sequence, alphabet, settings.max_block_length);
+    let orders = 0..=MAX_ORDER;
+    let surrogates: Vec<SurrogateBand> = orders
+        .filter(|order| order + 1 < levels.len() && settings.surrogates > 1)
+        .map(|order| {
+            surrogate_band(
+                sequence,
+                &levels,
+                alphabet,
+                order,
+                settings.surrogates,
+                settings.seed,
+            )
+        })
+        .collect();
+    let mut forbidden = forbidden_words(sequence, &levels);
+    let forbidden_count = forbidden.len();
+    forbidden.truncate(LISTED_FORBIDDEN);
+    SequenceStatistics {
+        length: sequence.len(),
+        alphabet,
+        blocks,
+        rate,
+        markov_order: surrogates
+            .iter()
+            .find(|band| band.explains())
+            .map(|band| band.order),
+        surrogates,
+        words: frequent_words(sequence, &levels, alphabet, LISTED_WORDS),
+        forbidden_count,
+        forbidden,
+    }
+}
+
+/// Block entropies for all lengths that are sampled well, and the rate at the longest of them whose bias
+/// correction is below 2 % of it (or of 1e-3 nats).
+fn block_entropies(
+    sequence: &[u32],
+    alphabet: usize,
+    longest: usize,
+) -> (Vec<BlockEntropy>, Option<EntropyRate>) {
+    let mut level = WordLevel::empty(sequence);
+    let mut blocks: Vec<BlockEntropy> = Vec::new();
+    let mut rate = None;
+    for n in 1..=longest.min(sequence.len()) {
+        let next = level.longer(sequence, alphabet);
+        if !sampled(&next) {
+            break;
+        }
+        let bias = |level: &WordLevel| (level.counts.len() as f64 - 1.0) / (2.0 * level.ids.len() as f64);
+        let entropy = next.entropy();
+        let corrected = entropy + bias(&next);
+        let conditional = corrected - blocks.last().map_or(0.0, |b| b.corrected);
+        if bias(&next) - bias(&level) <= 0.02 * conditional.max(1e-3) {
+            rate = Some(EntropyRate {
+                value: conditional.max(0.0),
+                error: conditional_error(&level, &next),
+                n,
+            });
+        }
+        blocks.push(BlockEntropy {
+            n,
+            words: next.counts.len(),
+            entropy,
+            corrected,
+            conditional,
+        });
+        level = next;
+    }
+    (blocks, rate)
+}
+
+/// Standard error of `h_n = mean of ln N(w_1…w_{n−1}) − ln N(w_1…w_n)` from the means of blocks.
+fn conditional_error(shorter: &WordLevel, longer: &WordLevel) -> f64 {
+    let count = |level: &WordLevel, at: usize| f64::from(level.counts[level.ids[at] as usize]);
+    let surprise = |at: usize| (count(shorter, at) / count(longer, at)).ln();
+    let size = longer.ids.len() / BLOCKS;
+    if size == 0 {
+        return f64::NAN;
+    }
+    let means: Vec<f64> = (0..BLOCKS)
+        .map(|b| (b * size..(b + 1) * size).map(surprise).sum::<f64>() / size as f64)
+        .collect();
+    super::lyapunov::standard_error(&means)
+}
+
+/// The entropy rate of any symbol sequence (nats a symbol), `None` where it is too short for its alphabet.
+pub fn entropy_rate(sequence: &[u32], max_block_length: usize) -> Option<EntropyRate> {
+    let alphabet = sequence.iter().max().map_or(0, |&s| s as usize + 1);
+    block_entropies(sequence, alphabet, max_block_length).1
+}
+
+/// The sequence of regions without how long the run stays in each.
+pub fn changes(sequence: &[u32]) -> Vec<u32> {
+    let mut changes = sequence.to_vec();
+    changes.dedup();
+    changes
+}

@@ -1,0 +1,129 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use rayon::prelude::*;
+
+use super::cycles::{DegenerateWord, search};
+use super::free_run::FreeRun;
+use super::map::Map;
+use super::stability::Stability;
+use super::symbols::Code;
+use super::word_map::{Orbit, Solution, solve_word};
+
+/// Models with no more regions than this have the virtual fixed points of all of them listed.
+const ALL_REGIONS: f64 = 64.0;
+
+/// The fixed point of one region's affine map.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct FixedPoint {
+    /// Code of the region whose map it solves.
+    pub code: String,
+    /// The region's symbol in the free run, missing where the run does not visit it.
+    pub symbol: Option<u32>,
+    /// Whether it lies in its own region, and so is a fixed point of the model. Otherwise it is *virtual*: it still
+    /// shapes the flow inside the region.
+    pub real: bool,
+    /// Code of the region in which it lies.
+    pub lies_in: String,
+    /// The state, `[M]`, in the model's units.
+    pub z: Vec<f64>,
+    /// Its first `N` units in the data's units.
+    pub observed: Vec<f64>,
+    #[serde(flatten)]
+    pub stability: Stability,
+    /// `max |F(z) − z|` with the region's map (real: with the model itself).
+    pub residual: f64,
+    /// Condition number (1-norm) of `I − diag(A) − W D`.
+    pub condition: f64,
+    /// Smallest `|z|` of a ReLU unit; missing for P = 0.
+    pub border_distance: Option<f64>,
+}
+
+/// Fixed points, real ones first, then by the share of their region.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct FixedPoints {
+    /// Real ones of all regions solved; virtual ones of the listed regions (of all where there are at most 64).
+    pub points: Vec<FixedPoint>,
+    /// Real ones found; `points` lists at most [`super::AnalysisSettings::max_listed`] of them.
+    pub real: usize,
+    /// Regions solved.
+    pub solved: usize,
+    /// Every region was solved: there are no other isolated fixed points.
+    pub complete: bool,
+    /// Regions without an isolated fixed point.
+    pub degenerate: Vec<DegenerateWord>,
+}
+
+/// Solves `(I − diag(A) − W D) z = h` for the regions of the free run, of the data (`more`), and of a search (see
+/// [`search`]); never for all `2^P` unless these are within `budget`.
+pub fn fixed_points(
+    map: &Map,
+    run: &FreeRun,
+    more: &[Code],
+    (max_listed, budget, seed): (usize, usize, u32),
+    observed: impl Fn(&[f64]) -> Vec<f64> + Sync,
+) -> FixedPoints {
+    let visited = &run.book.codes;
+    let first = visited
+        .iter()
+        .take(budget / 2)
+        .chain(more.iter().take(budget / 4));
+    let found = search(map, 1, first.map(|&c| vec![c]).collect(), visited, budget, seed);
+    let rank = |code: Code| run.book.get(code).unwrap_or(u32::MAX);
+    let mut real = found.orbits;
+    real.sort_by_key(|orbit| (rank(orbit.word[0]), orbit.word[0]));
+    let count = real.len();
+    real.truncate(max_listed);
+
+    let all = 2f64.powi(map.P as i32) <= ALL_REGIONS;
+    let mut listed: Vec<Code> = visited.iter().take(max_listed).copied().collect();
+    if all {
+        let every = (0..1u64 << map.P).map(|n| Code::from_words([n, 0, 0, 0], map.P));
+        listed.extend(every.filter(|&code| run.book.get(code).is_none()));
+    }
+    let virtual_ones = listed
+        .par_iter()
+        .filter_map(|&code| match solve_word(map, &[code]) {
+            Solution::Isolated(orbit) if orbit.codes(map)[0] != code => Some(orbit),
+            _ => None,
+        });
+    let mut orbits = real;
+    orbits.extend(virtual_ones.collect::<Vec<_>>());
+    FixedPoints {
+        points: orbits
+            .par_iter()
+            .map(|orbit| describe(map, orbit, run, &observed))
+            .collect(),
+        real: count,
+        solved: found.solved,
+        complete: found.complete,
+        degenerate: found
+            .degenerate
+            .iter()
+            .map(|d| DegenerateWord {
+                word: vec![d.word[0].text(map.P)],
+                condition: d.condition,
+                nullity: d.nullity,
+                continuum: d.states.is_some(),
+                real: d.states.as_ref().is_some_and(|s| map.code(&s[0]) == d.word[0]),
+            })
+            .collect(),
+    }
+}
+
+fn describe(map: &Map, orbit: &Orbit, run: &FreeRun, observed: impl Fn(&[f64]) -> Vec<f64>) -> FixedPoint {
+    let (code, z) = (orbit.word[0], &orbit.states[0]);
+    let lies_in = map.code(z);
+    let border = orbit.border_distance(map);
+    FixedPoint {
+        code: code.text(map.P),
+        symbol: run.book.get(code),
+        real: lies_in == code,
+        lies_in: lies_in.text(map.P),
+        observed: observed(z),
+        stability: Stability::of(&orbit.jacobian),
+        residual: orbit.affine_residual(map),
+        condition: orbit.condition(),
+        border_distance: border.is_finite().then_some(border),
+        z: z.clone(),
+    }
+}

@@ -1,0 +1,71 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::Array2;
+
+use super::map::Map;
+use super::symbols::Codebook;
+
+/// A long free run, as symbols throughout and as states for its first part.
+#[derive(Clone, Debug)]
+pub struct FreeRun {
+    /// `[min(steps, kept), M]`, from the first step after the transient on.
+    pub states: Array2<f64>,
+    /// One symbol a step after the transient; numbers by falling share.
+    pub sequence: Vec<u32>,
+    pub book: Codebook,
+    /// Visits of each symbol.
+    pub counts: Vec<u64>,
+    /// The last state.
+    pub last: Vec<f64>,
+    /// The step (counted from the start, transient included) whose state left the ball of radius `limit`.
+    pub diverged_at: Option<usize>,
+}
+
+/// Iterates `z' = F(z)` from `z0` (`[M]`): `transient` steps dropped, then `steps` recorded.
+///
+/// The run ends early where a unit is not finite or beyond `limit`; what was recorded until then stays.
+pub fn free_run(map: &Map, z0: &[f64], transient: usize, steps: usize, kept: usize, limit: f64) -> FreeRun {
+    let M = map.M;
+    let mut states = Vec::with_capacity(kept.min(steps) * M);
+    let mut sequence = Vec::with_capacity(steps);
+    let mut book = Codebook::default();
+    let (mut z, mut next) = (z0.to_vec(), vec![0.0; M]);
+    let mut diverged_at = None;
+    for t in 0..transient + steps {
+        map.step(&z, &mut next);
+        // A NaN fails the comparison too.
+        if !next.iter().all(|v| v.abs() <= limit) {
+            diverged_at = Some(t + 1);
+            break;
+        }
+        std::mem::swap(&mut z, &mut next);
+        if t >= transient {
+            sequence.push(book.number(map.code(&z)));
+            if sequence.len() <= kept {
+                states.extend_from_slice(&z);
+            }
+        }
+    }
+    let counts = book.sort_by_count(&mut sequence);
+    let rows = states.len() / M;
+    FreeRun {
+        states: Array2::from_shape_vec((rows, M), states).expect("whole rows were pushed"),
+        sequence,
+        book,
+        counts,
+        last: z,
+        diverged_at,
+    }
+}
+
+/// The smallest `k ≤ longest` after which the orbit of `z` is back within 1e-9 (relative): the period on which
+/// the run has settled, 1 for a fixed point.
+pub fn settled_period(map: &Map, z: &[f64], longest: usize) -> Option<usize> {
+    let scale = 1.0 + z.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let (mut now, mut next) = (z.to_vec(), vec![0.0; map.M]);
+    (1..=longest).find(|_| {
+        map.step(&now, &mut next);
+        std::mem::swap(&mut now, &mut next);
+        now.iter().zip(z).all(|(a, b)| (a - b).abs() <= 1e-9 * scale)
+    })
+}

@@ -1,0 +1,151 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use nalgebra::DMatrix;
+
+use super::Code;
+use crate::model::Theta;
+
+/// The autonomous map `F(z) = A ∘ z + W φ(z) + h` of one model, laid out for long runs.
+///
+/// A constant external input `s` is part of the bias: `h + C s`.
+#[derive(Clone, Debug)]
+pub struct Map {
+    pub M: usize,
+    pub P: usize,
+    A: Vec<f64>,
+    /// Column-major, so that a step adds whole columns.
+    W: DMatrix<f64>,
+    h: Vec<f64>,
+}
+
+impl Map {
+    /// `input`: `[K]`, or empty for `s = 0`.
+    pub fn new(theta: &Theta, P: usize, input: &[f64]) -> Self {
+        let M = theta.A.len();
+        let mut h = theta.h.to_vec();
+        for (row, bias) in theta.C.rows().into_iter().zip(&mut h) {
+            *bias += row.iter().zip(input).map(|(c, s)| c * s).sum::<f64>();
+        }
+        Self {
+            M,
+            P,
+            A: theta.A.to_vec(),
+            W: DMatrix::from_fn(M, M, |i, j| theta.W[[i, j]]),
+            h,
+        }
+    }
+
+    /// `next = F(z)`; both `[M]`.
+    pub fn step(&self, z: &[f64], next: &mut [f64]) {
+        let first_relu = self.M - self.P;
+        for (((n, a), z), h) in next.iter_mut().zip(&self.A).zip(z).zip(&self.h) {
+            *n = a * z + h;
+        }
+        for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
+            if j < first_relu || z > 0.0 {
+                for (n, w) in next.iter_mut().zip(column) {
+                    *n += w * z;
+                }
+            }
+        }
+    }
+
+    /// The region that holds `z`: bit `p` is `z[M − P + p] > 0`.
+    pub fn code(&self, z: &[f64]) -> Code {
+        Code::of(&z[self.M - self.P..])
+    }
+
+    /// Whether unit `j` passes its value on inside the region `code`.
+    fn is_on(&self, code: Code, j: usize) -> bool {
+        j < self.M - self.P || code.bit(j - (self.M - self.P))
+    }
+
+    /// `next = J z + h` with the Jacobian `J = diag(A) + W D` of a region that `z` need not lie in.
+    pub fn affine_step(&self, code: Code, z: &[f64], next: &mut [f64]) {
+        for (((n, a), z), h) in next.iter_mut().zip(&self.A).zip(z).zip(&self.h) {
+            *n = a * z + h;
+        }
+        for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
+            if self.is_on(code, j) {
+                for (n, w) in next.iter_mut().zip(column) {
+                    *n += w * z;
+                }
+            }
+        }
+    }
+
+    /// `J = diag(A) + W D` of a region, `[M, M]`.
+    pub fn jacobian(&self, code: Code) -> DMatrix<f64> {
+        let mut J = self.W.clone();
+        for j in 0..self.M {
+            if !self.is_on(code, j) {
+                J.column_mut(j).fill(0.0);
+            }
+            J[(j, j)] += self.A[j];
+        }
+        J
+    }
+
+    /// `out = J X` with the Jacobian of a region; `X, out, scratch: [M, k]`.
+    pub fn apply_jacobian(
+        &self,
+        code: Code,
+        X: &DMatrix<f64>,
+        scratch: &mut DMatrix<f64>,
+        out: &mut DMatrix<f64>,
+    ) {
+        let M = self.M;
+        scratch.copy_from(X);
+        out.copy_from(X);
+        for (off, column) in scratch.as_mut_slice().chunks_exact_mut(M).enumerate() {
+            let kept = &mut out.as_mut_slice()[off * M..(off + 1) * M];
+            kept.iter_mut().zip(&self.A).for_each(|(x, a)| *x *= a);
+            for (j, x) in column.iter_mut().enumerate().skip(M - self.P) {
+                if !self.is_on(code, j) {
+                    *x = 0.0;
+                }
+            }
+        }
+        out.gemm(1.0, &self.W, scratch, 1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Dims, init};
+    use ndarray::Array1;
+
+    #[test]
+    fn step_and_jacobian_agree_with_theta() {
+        let dims = Dims { M: 7, N: 3, K: 2 };
+        let mut theta = init(dims, 5);
+        theta.W *= 30.0;
+        theta.h.fill(0.1);
+        let (P, s) = (4, [0.3, -0.7]);
+        let map = Map::new(&theta, P, &s);
+        let z: Array1<f64> = (0..7).map(|i| (f64::from(i) * 1.7).sin()).collect();
+        let z = z.to_vec();
+        let expected = theta.step(P, &Array1::from_vec(z.clone()), &s);
+        let (mut next, mut affine) = (vec![f64::NAN; 7], vec![f64::NAN; 7]);
+        map.step(&z, &mut next);
+        map.affine_step(map.code(&z), &z, &mut affine);
+        let J = map.jacobian(map.code(&z));
+        let X = DMatrix::from_fn(7, 2, |i, j| (i + 3 * j) as f64 - 2.5);
+        let (mut scratch, mut out) = (X.clone(), X.clone());
+        map.apply_jacobian(map.code(&z), &X, &mut scratch, &mut out);
+        let product = (&J * &X - &out).amax();
+        assert!(product <= 1e-13, "J X differs by {product:e}");
+        let by_jacobian = &J * nalgebra::DVector::from_vec(z) + nalgebra::DVector::from_vec(map.h.clone());
+        for i in 0..7 {
+            for (name, value) in [
+                ("step", next[i]),
+                ("affine", affine[i]),
+                ("jacobian", by_jacobian[i]),
+            ] {
+                let d = (value - expected[i]).abs();
+                assert!(d <= 1e-14, "{name}[{i}] {value:e} expected {:e}", expected[i]);
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::io::{self, BufWriter, Cursor, Write};
+use std::path::Path;
+
+use ndarray::{Array1, Array2, Array3};
+use ndarray_npy::{NpzWriter, WritableElement};
+
+use super::Analysis;
+use super::cycles::Cycle;
+use super::linalg::Eigenvalue;
+use crate::error::{Error, Result};
+use crate::fs::write_atomically;
+
+/// Visited regions whose codes are written.
+const WRITTEN_CODES: usize = 100_000;
+
+impl Analysis {
+    /// Writes `analysis.json`, `analysis.npz` and `transitions.dot` into an existing folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let json = self.to_json()?;
+        write_atomically(folder.join("analysis.json"), |w| w.write_all(json.as_bytes()))?;
+        let npz = self
+            .npz_bytes()
+            .map_err(|e| Error::io("write", folder.join("analysis.npz"), e))?;
+        write_atomically(folder.join("analysis.npz"), |w| w.write_all(&npz))?;
+        if let Some(graph) = &self.transitions {
+            write_atomically(folder.join("transitions.dot"), |w| {
+                w.write_all(graph.dot().as_bytes())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Everything but the long arrays; numbers that are not finite are null.
+    ///
+    /// # Errors
+    /// None in practice: all keys are strings.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self)
+            .map_err(|e| Error::runtime(format!("the analysis cannot be written as JSON: {e}")))
+    }
+
+    /// The arrays (NumPy names and shapes):
+    /// `symbols[T]` u32, `codes[regions, P]` u8 (row = symbol), `shares[regions]`, `z[≤ 20000, M]` f32,
+    /// `transitions`, `transition_counts` `[nodes, nodes]`, `block_entropies[n, 3]` (H, corrected, conditional) and
+    /// `change_block_entropies`, `lyapunov[M, 2]` (value, error, per step), `lyapunov_steps[points]`,
+    /// `lyapunov_convergence[points, M]`, `fixed_points[k, M]`, `fixed_points_real[k]` u8,
+    /// `fixed_point_eigenvalues[k, M, 2]`, `cycles_p[cycles, p, M]` and `cycle_eigenvalues_p[cycles, M, 2]` for each
+    /// period `p` found.
+    fn npz_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut npz = NpzWriter::new_compressed(BufWriter::new(Cursor::new(Vec::new())));
+        if let Some(regions) = &self.regions {
+            let codes = &regions.codes[..regions.codes.len().min(WRITTEN_CODES)];
+            let bits = Array2::from_shape_fn((codes.len(), self.P), |(r, p)| u8::from(codes[r].bit(p)));
+            add(&mut npz, "symbols", Array1::from_vec(regions.sequence.clone()))?;
+            add(&mut npz, "codes", bits)?;
+            add(
+                &mut npz,
+                "shares",
+                regions.list.iter().map(|r| r.share).collect::<Array1<f64>>(),
+            )?;
+            add(&mut npz, "z", self.states.mapv(|v| v as f32))?;
+        }
+        if let Some(graph) = &self.transitions {
+            let n = graph.nodes.len();
+            add(
+                &mut npz,
+                "transitions",
+                Array2::from_shape_fn((n, n), |(i, j)| graph.probability[i][j]),
+            )?;
+            add(
+                &mut npz,
+                "transition_counts",
+                Array2::from_shape_fn((n, n), |(i, j)| graph.counts[i][j]),
+            )?;
+        }
+        for (name, statistics) in [
+            ("block_entropies", &self.symbols),
+            ("change_block_entropies", &self.changes),
+        ] {
+            if let Some(s) = statistics {
+                let row = |i: usize| {
+                    [
+                        s.blocks[i].entropy,
+                        s.blocks[i].corrected,
+                        s.blocks[i].conditional,
+                    ]
+                };
+                add(
+                    &mut npz,
+                    name,
+                    Array2::from_shape_fn((s.blocks.len(), 3), |(i, j)| row(i)[j]),
+                )?;
+            }
+        }
+        if let Some(l) = &self.lyapunov {
+            let both = [&l.spectrum, &l.error];
+            add(
+                &mut npz,
+                "lyapunov",
+                Array2::from_shape_fn((self.M, 2), |(i, j)| both[j][i]),
+            )?;
+            add(
+                &mut npz,
+                "lyapunov_steps",
+                Array1::from_vec(l.convergence_steps.clone()),
+            )?;
+            add(&mut npz, "lyapunov_convergence", l.convergence.clone())?;
+        }
+        let points = &self.fixed_points.points;
+        let eigenvalues: Vec<&[Eigenvalue]> = points.iter().map(|p| &p.stability.eigenvalues[..]).collect();
+        add(
+            &mut npz,
+            "fixed_points",
+            Array2::from_shape_fn((points.len(), self.M), |(k, i)| points[k].z[i]),
+        )?;
+        add(
+            &mut npz,
+            "fixed_points_real",
+            points.iter().map(|p| u8::from(p.real)).collect::<Array1<u8>>(),
+        )?;
+        add(&mut npz, "fixed_point_eigenvalues", self.spectra(&eigenvalues))?;
+        for period in self.cycles.iter().filter(|period| !period.cycles.is_empty()) {
+            let (cycles, p): (&[Cycle], _) = (&period.cycles, period.period);
+            let shape = (cycles.len(), p, self.M);
+            let states = Array3::from_shape_fn(shape, |(c, t, i)| cycles[c].states[t][i]);
+            let eigenvalues: Vec<&[Eigenvalue]> =
+                cycles.iter().map(|c| &c.stability.eigenvalues[..]).collect();
+            add(&mut npz, &format!("cycles_{p}"), states)?;
+            add(
+                &mut npz,
+                &format!("cycle_eigenvalues_{p}"),
+                self.spectra(&eigenvalues),
+            )?;
+        }
+        let buffer = npz.finish().map_err(io::Error::other)?;
+        Ok(buffer.into_inner().map_err(|e| e.into_error())?.into_inner())
+    }
+
+    /// `[k, M, 2]`, NaN where eigenvalues could not be computed.
+    fn spectra(&self, rows: &[&[Eigenvalue]]) -> Array3<f64> {
+        Array3::from_shape_fn((rows.len(), self.M, 2), |(k, i, part)| {
+            rows[k].get(i).map_or(f64::NAN, |e| [e.re, e.im][part])
+        })
+    }
+}
+
+fn add<W, T, D>(npz: &mut NpzWriter<W>, name: &str, array: ndarray::Array<T, D>) -> io::Result<()>
+where
+    W: Write + io::Seek,
+    T: WritableElement,
+    D: ndarray::Dimension,
+{
+    npz.add_array(name, &array).map_err(io::Error::other)
+}
