@@ -1,1 +1,122 @@
+//! The WGSL kernels under `shaders/` and their host: any adapter that wgpu reaches.
+//!
+//! [`source`] makes WGSL of a shader file and constants, [`reflect`] reads its bindings, [`device`] compiles and
+//! caches pipelines, [`consts`] decides how a shape is laid out over threads.
 
+pub mod consts;
+pub mod device;
+pub mod kernel;
+pub mod params;
+pub mod reflect;
+pub mod source;
+
+mod buffers;
+mod chunk;
+mod ensemble;
+mod free_run;
+mod gradient;
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use crate::backend::{
+    Backend, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, Member, Plan, TrainingData,
+    Windows,
+};
+use crate::error::{Error, Result};
+use crate::model::{Dims, Shape, Theta};
+use consts::Layout;
+pub use device::{AdapterDescription, Gpu, adapters, hardware_available};
+use ensemble::GpuEnsemble;
+
+/// Which adapter to open and how to use it.
+#[derive(Clone, Debug, Default)]
+pub struct GpuOptions {
+    /// Number of the adapter or part of its name (`--device`); the best hardware one by default.
+    pub adapter: Option<String>,
+    /// Whether a software rasteriser will do where no adapter is named.
+    pub allow_software: bool,
+    /// Bytes of scratch memory that a chunk of members may take; by the kind of the device by default.
+    pub memory: Option<u64>,
+}
+
+/// An open GPU.
+#[derive(Debug)]
+pub struct GpuBackend {
+    gpu: Arc<Gpu>,
+    device: Device,
+    memory: Option<u64>,
+}
+
+impl GpuBackend {
+    /// # Errors
+    /// When there is no such adapter, or it cannot be opened.
+    pub fn new(options: &GpuOptions) -> Result<Self> {
+        Ok(Self::with_gpu(Gpu::open(options)?, options.memory))
+    }
+
+    /// A backend on an open device.
+    pub fn with_gpu(gpu: Gpu, memory: Option<u64>) -> Self {
+        let device = Device {
+            backend: "gpu",
+            name: gpu.description(),
+        };
+        Self {
+            gpu: Arc::new(gpu),
+            device,
+            memory,
+        }
+    }
+}
+
+fn check_form(form: Form) -> Result<()> {
+    if form == Form::Blocked {
+        return Err(
+            Error::input("the blocked form is not available on the gpu backend")
+                .with_hint("use --form plain, or --backend cpu"),
+        );
+    }
+    Ok(())
+}
+
+impl Backend for GpuBackend {
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn ensemble(
+        &self,
+        plan: Plan,
+        data: Arc<TrainingData>,
+        state: &EnsembleState,
+    ) -> Result<Box<dyn Ensemble>> {
+        check_form(plan.form)?;
+        let ensemble = GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.memory)?;
+        Ok(Box::new(ensemble))
+    }
+
+    fn gradient(
+        &self,
+        shape: Shape,
+        member: &Member,
+        form: Form,
+        theta: &Theta,
+        windows: &Windows,
+    ) -> Result<Gradient> {
+        check_form(form)?;
+        let gaps = windows.x.iter().any(|v| v.is_nan());
+        let layout = Layout::new(shape, gaps, self.gpu.capacity());
+        gradient::gradient(&self.gpu, &layout, shape, member, theta, windows)
+    }
+
+    fn free_run(
+        &self,
+        dims: Dims,
+        models: &[FreeModel<'_>],
+        runs: &[FreeRun],
+        latent: bool,
+    ) -> Result<Vec<Vec<Array2<f32>>>> {
+        free_run::free_run(&self.gpu, dims, models, runs, latent)
+    }
+}

@@ -1,0 +1,257 @@
+// Walks a window back from T to 0. With l_t = gradient of the loss at z_t, f_t = 1 - a on forced observed entries
+// and 1 elsewhere, and the error's weight 2 / (number of targets) left out (everything here is linear in it;
+// `update` multiplies once):
+//   l_T = e_T,   g_t = A o l_{t+1} + d(z~_t) o (W' l_{t+1}),   l_t = e_t + f_t o g_t,   e_t = observed (z_t - x_t)
+//   dA += l_{t+1} o z~_t    dW += l_{t+1} phi(z~_t)'    dh += l_{t+1}    dC += l_{t+1} s_{t+1}'    dL = l_0[N:] x_0'
+//
+// The thread map is that of forward.wgsl, with R *columns* of W (the rows of W') to a thread.
+// M <= 64: the columns of W and the rows of dW stay in registers for the whole window.
+// WIDE: W is streamed row by row (neighbouring threads, neighbouring words), l_{t+1} goes to `lambda` and z~_t
+// takes the place of z_t, and outer.wgsl makes dW of them.
+//
+// Writes the team's partial gradients (=).
+#import params
+#import index
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> members: array<Member>;
+@group(0) @binding(2) var<storage, read> status: array<Status>;
+@group(0) @binding(3) var<storage, read> theta: array<f32>;
+@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> s: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> partial: array<f32>;
+#if WIDE
+@group(0) @binding(8) var<storage, read_write> lambda: array<vec4<f32>>;
+#end
+
+var<workgroup> shared_lambda: array<vec4<f32>, 2 * TEAMS * M * V>;
+#if !WIDE
+var<workgroup> phi: array<vec4<f32>, 2 * TEAMS * M * V>;
+#end
+
+fn sum4(a: vec4<f32>) -> f32 {
+    return (a.x + a.y) + (a.z + a.w);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let lane = lid % TEAM;
+    let team = lid / TEAM;
+    let unit = linear_workgroup(group, groups) * TEAMS + team;
+    let e = min(unit / GROUPS, arrayLength(&members) - 1);
+    let running = unit < arrayLength(&members) * GROUPS && status[e].stopped_at == 0;
+    let member = members[e];
+    let base = e * N_PARAMS;
+    let quad = e * Q + (unit % GROUPS) * V;
+    let x_step = (params.T + 1) * N;
+    let z_step = (params.T + 1) * M;
+    let s_step = (params.T + 1) * K;
+    let linear_units = M - member.P;
+
+    #for r in 0..R
+    let row_@r = lane + @r * TEAM;
+    let i_@r = min(row_@r, M - 1);
+    let A_@r = theta[base + i_@r];
+    var dA_@r: vec4<f32>;
+    var dh_@r: vec4<f32>;
+    #end
+    #if INPUTS
+    var dC: array<array<vec4<f32>, K>, R>;
+    #end
+    #if !WIDE
+    var w: array<array<f32, M>, R>;
+    var dW: array<array<f32, M>, R>;
+    #for r in 0..R
+    #for j in 0..M
+    w[@r][@j] = theta[base + W_AT + @j * M + i_@r];
+    #end
+    #end
+    #end
+
+    // l_T, and what step T - 1 reads.
+    var l: array<array<vec4<f32>, V>, R>;
+    var next_z: array<array<vec4<f32>, V>, R>;
+    var next_x: array<array<vec4<f32>, V>, RN>;
+    #for r in 0..R
+    #for v in 0..V
+    next_z[@r][@v] = z[(quad + @v) * z_step + (params.T - 1) * M + i_@r];
+    #end
+    #end
+    #for r in 0..RN
+    if row_@r < N {
+        #for v in 0..V
+        {
+            let target_x = x[(quad + @v) * x_step + params.T * N + row_@r];
+            let d = z[(quad + @v) * z_step + params.T * M + row_@r] - target_x;
+            let seen = batch_lanes((unit % GROUPS) * V + @v) * observed(target_x);
+            l[@r][@v] = select(vec4(0.0), d, seen > vec4(0.0));
+            next_x[@r][@v] = x[(quad + @v) * x_step + (params.T - 1) * N + row_@r];
+        }
+        #end
+    }
+    #end
+
+    // t mod tau, walked back.
+    var phase = (params.T - 1) % member.tau;
+    for (var back = 1u; back <= params.T; back++) {
+        let t = params.T - back;
+        let forced = t > 0 && phase == 0;
+        phase = select(phase, member.tau, phase == 0) - 1;
+        let buffer = ((t & 1) * TEAMS + team) * M * V;
+
+        // z holds z_t, then z~_t; `error` e_t and `gate` f_t of the observed rows.
+        var now: array<array<vec4<f32>, V>, R> = next_z;
+        var error: array<array<vec4<f32>, V>, RN>;
+        var gate: array<array<vec4<f32>, V>, RN>;
+        if running {
+            #for r in 0..RN
+            #for v in 0..V
+            {
+                let there = observed(next_x[@r][@v]);
+                let seen = batch_lanes((unit % GROUPS) * V + @v) * there;
+                let is_target = row_@r < N && t > 0;
+                let a = select(0.0, member.alpha, row_@r < N && forced) * there;
+                gate[@r][@v] = 1.0 - a;
+                error[@r][@v] =
+                    select(vec4(0.0), now[@r][@v] - next_x[@r][@v], vec4(is_target) & (seen > vec4(0.0)));
+                if forced && row_@r < N {
+                    now[@r][@v] = a * next_x[@r][@v] + (1.0 - a) * now[@r][@v];
+                }
+            }
+            #end
+            #end
+            #for r in 0..R
+            if row_@r < M {
+                #for v in 0..V
+                shared_lambda[buffer + row_@r * V + @v] = l[@r][@v];
+                #if WIDE
+                lambda[((quad + @v) * params.T + t) * M + row_@r] = l[@r][@v];
+                z[(quad + @v) * z_step + t * M + row_@r] = now[@r][@v];
+                #else
+                phi[buffer + row_@r * V + @v] =
+                    select(now[@r][@v], max(now[@r][@v], vec4(0.0)), row_@r >= linear_units);
+                #end
+                #end
+            }
+            #end
+        }
+        workgroupBarrier();
+
+        if running {
+            if t > 0 {
+                #for r in 0..R
+                #for v in 0..V
+                next_z[@r][@v] = z[(quad + @v) * z_step + (t - 1) * M + i_@r];
+                #end
+                #end
+                #for r in 0..RN
+                if row_@r < N {
+                    #for v in 0..V
+                    next_x[@r][@v] = x[(quad + @v) * x_step + (t - 1) * N + row_@r];
+                    #end
+                }
+                #end
+            }
+            #for r in 0..R
+            #for v in 0..V
+            dA_@r = fma(l[@r][@v], now[@r][@v], dA_@r);
+            dh_@r += l[@r][@v];
+            #end
+            #end
+            #if INPUTS
+            #for k in 0..K
+            #for v in 0..V
+            {
+                let input = s[(quad + @v) * s_step + (t + 1) * K + @k];
+                #for r in 0..R
+                dC[@r][@k] = fma(l[@r][@v], input, dC[@r][@k]);
+                #end
+            }
+            #end
+            #end
+            #end
+
+            var g: array<array<vec4<f32>, V>, R>;
+            #if WIDE
+            for (var j = 0u; j < M; j++) {
+                #for r in 0..R
+                let w_@r = theta[base + W_AT + j * M + i_@r];
+                #end
+                #for v in 0..V
+                {
+                    let lj = shared_lambda[buffer + j * V + @v];
+                    #for r in 0..R
+                    g[@r][@v] = fma(vec4(w_@r), lj, g[@r][@v]);
+                    #end
+                }
+                #end
+            }
+            #else
+            #for j in 0..M
+            #for v in 0..V
+            {
+                let lj = shared_lambda[buffer + @j * V + @v];
+                let pj = phi[buffer + @j * V + @v];
+                #for r in 0..R
+                g[@r][@v] = fma(vec4(w[@r][@j]), lj, g[@r][@v]);
+                dW[@r][@j] = fma(l[@r][@v].x, pj.x, fma(l[@r][@v].y, pj.y,
+                    fma(l[@r][@v].z, pj.z, fma(l[@r][@v].w, pj.w, dW[@r][@j]))));
+                #end
+            }
+            #end
+            #end
+            #end
+            #for r in 0..R
+            #for v in 0..V
+            {
+                let open = vec4(row_@r < linear_units) | (now[@r][@v] > vec4(0.0));
+                l[@r][@v] = fma(vec4(A_@r), l[@r][@v], select(vec4(0.0), g[@r][@v], open));
+            }
+            #end
+            #end
+            #for r in 0..RN
+            #for v in 0..V
+            l[@r][@v] = fma(gate[@r][@v], l[@r][@v], error[@r][@v]);
+            #end
+            #end
+        }
+    }
+
+    if running {
+        let parts = e * PARTIAL;
+        let other = parts + GW * M * M + (unit % GROUPS) * N_OTHER;
+        #for r in 0..R
+        if row_@r < M {
+            partial[other + row_@r] = sum4(dA_@r);
+            partial[other + OTHER_H + row_@r] = sum4(dh_@r);
+            #if INPUTS
+            #for k in 0..K
+            partial[other + OTHER_C + row_@r * K + @k] = sum4(dC[@r][@k]);
+            #end
+            #end
+            #if !WIDE
+            #for j in 0..M
+            partial[parts + ((unit % GROUPS) * M + row_@r) * M + @j] = dW[@r][@j];
+            #end
+            #end
+        }
+        if row_@r >= N && row_@r < M {
+            for (var n = 0u; n < N; n++) {
+                var sum: vec4<f32>;
+                #for v in 0..V
+                {
+                    let x0 = x[(quad + @v) * x_step + n];
+                    sum = fma(l[@r][@v], select(x0, vec4(0.0), x0 >= vec4(MISSING)), sum);
+                }
+                #end
+                partial[other + OTHER_L + (row_@r - N) * N + n] = sum4(sum);
+            }
+        }
+        #end
+    }
+}

@@ -1,0 +1,200 @@
+// Runs the forced recurrence over a window and sums the squared error:
+//   z~_t = a x_t + (1 - a) z_t on the observed units where t > 0 and t mod tau = 0, z_t elsewhere (a = alpha,
+//          0 where x_t is missing)
+//   z_{t+1} = A o z~_t + W phi(z~_t) + h + C s_{t+1},   loss = sum over observed entries of (z_t - x_t)^2, t = 1..T
+//
+// A *team* of TEAM threads advances V quads of one member's sequences; a workgroup holds TEAMS teams. Thread `lane`
+// of a team owns the rows lane, lane + TEAM, .. (R of them) and keeps them for V quads in registers; phi(z~) of
+// all rows goes through workgroup memory, read as vec4 over sequences. Each read serves 4 R multiply-adds.
+// Time is a loop here: one barrier a step, because phi is double-buffered.
+// M <= 64: the R rows of W are in registers (loops are unrolled in the source, so that no compiler has to prove
+// an index constant). WIDE: W is streamed from its transposed copy, neighbouring threads on neighbouring words.
+//
+// Writes z_0 .. z_T, unforced (=), and per team the sum of squares and the number of observed targets (=).
+#import params
+#import index
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> members: array<Member>;
+@group(0) @binding(2) var<storage, read> status: array<Status>;
+@group(0) @binding(3) var<storage, read> theta: array<f32>;
+@group(0) @binding(4) var<storage, read> transposed: array<f32>;
+@group(0) @binding(5) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> s: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> z: array<vec4<f32>>;
+// (bits of the f32 sum of squares, count)
+@group(0) @binding(8) var<storage, read_write> loss: array<vec2<u32>>;
+
+var<workgroup> phi: array<vec4<f32>, 2 * TEAMS * M * V>;
+var<workgroup> sums: array<f32, THREADS>;
+var<workgroup> counts: array<f32, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let lane = lid % TEAM;
+    let team = lid / TEAM;
+    let unit = linear_workgroup(group, groups) * TEAMS + team;
+    let e = min(unit / GROUPS, arrayLength(&members) - 1);
+    let running = unit < arrayLength(&members) * GROUPS && status[e].stopped_at == 0;
+    let member = members[e];
+    let base = e * N_PARAMS;
+    let quad = e * Q + (unit % GROUPS) * V;
+    let x_step = (params.T + 1) * N;
+    let z_step = (params.T + 1) * M;
+    let s_step = (params.T + 1) * K;
+    let linear_units = M - member.P;
+
+    // Row numbers; the surplus threads of a team repeat the last row and write nothing.
+    #for r in 0..R
+    let row_@r = lane + @r * TEAM;
+    let i_@r = min(row_@r, M - 1);
+    let A_@r = theta[base + i_@r];
+    let h_@r = theta[base + H_AT + i_@r];
+    #end
+    #if !WIDE
+    var w: array<array<f32, M>, R>;
+    #for r in 0..R
+    #for j in 0..M
+    w[@r][@j] = theta[base + W_AT + i_@r * M + @j];
+    #end
+    #end
+    #end
+
+    var state: array<array<vec4<f32>, V>, R>;
+    var next_x: array<array<vec4<f32>, V>, RN>;
+    var square: vec4<f32>;
+    var count: vec4<f32>;
+    #for r in 0..R
+    #for v in 0..V
+    if i_@r < N {
+        let x0 = x[(quad + @v) * x_step + i_@r];
+        state[@r][@v] = select(x0, vec4(0.0), x0 >= vec4(MISSING));
+    } else {
+        for (var n = 0u; n < N; n++) {
+            let x0 = x[(quad + @v) * x_step + n];
+            let l = theta[base + L_AT + (i_@r - N) * N + n];
+            state[@r][@v] += l * select(x0, vec4(0.0), x0 >= vec4(MISSING));
+        }
+    }
+    if running && row_@r < M {
+        z[(quad + @v) * z_step + row_@r] = state[@r][@v];
+    }
+    #end
+    #end
+
+    var to_forcing = member.tau;
+    for (var t = 0u; t < params.T; t++) {
+        let buffer = ((t & 1) * TEAMS + team) * M * V;
+        if running {
+            #for r in 0..RN
+            if row_@r < N {
+                #for v in 0..V
+                if to_forcing == 0 {
+                    let a = member.alpha * observed(next_x[@r][@v]);
+                    state[@r][@v] = a * next_x[@r][@v] + (1.0 - a) * state[@r][@v];
+                }
+                next_x[@r][@v] = x[(quad + @v) * x_step + (t + 1) * N + row_@r];
+                #end
+            }
+            #end
+            #for r in 0..R
+            if row_@r < M {
+                #for v in 0..V
+                phi[buffer + row_@r * V + @v] =
+                    select(state[@r][@v], max(state[@r][@v], vec4(0.0)), row_@r >= linear_units);
+                #end
+            }
+            #end
+        }
+        to_forcing = select(to_forcing, member.tau, to_forcing == 0) - 1;
+        workgroupBarrier();
+
+        if running {
+            #for r in 0..R
+            #for v in 0..V
+            state[@r][@v] = fma(vec4(A_@r), state[@r][@v], vec4(h_@r));
+            #end
+            #end
+            #if INPUTS
+            for (var k = 0u; k < K; k++) {
+                #for v in 0..V
+                {
+                    let input = s[(quad + @v) * s_step + (t + 1) * K + k];
+                    #for r in 0..R
+                    state[@r][@v] = fma(vec4(theta[base + C_AT + i_@r * K + k]), input, state[@r][@v]);
+                    #end
+                }
+                #end
+            }
+            #end
+            #if WIDE
+            for (var j = 0u; j < M; j++) {
+                let column = e * M * M + j * M;
+                #for r in 0..R
+                let w_@r = transposed[column + i_@r];
+                #end
+                #for v in 0..V
+                {
+                    let p = phi[buffer + j * V + @v];
+                    #for r in 0..R
+                    state[@r][@v] = fma(vec4(w_@r), p, state[@r][@v]);
+                    #end
+                }
+                #end
+            }
+            #else
+            #for j in 0..M
+            #for v in 0..V
+            {
+                let p = phi[buffer + @j * V + @v];
+                #for r in 0..R
+                state[@r][@v] = fma(vec4(w[@r][@j]), p, state[@r][@v]);
+                #end
+            }
+            #end
+            #end
+            #end
+            #for r in 0..R
+            if row_@r < M {
+                #for v in 0..V
+                z[(quad + @v) * z_step + (t + 1) * M + row_@r] = state[@r][@v];
+                #end
+            }
+            #end
+            #for r in 0..RN
+            if row_@r < N {
+                #for v in 0..V
+                {
+                    let lanes = batch_lanes((unit % GROUPS) * V + @v);
+                    let d = state[@r][@v] - next_x[@r][@v];
+                    #if GAPS
+                    let seen = lanes * observed(next_x[@r][@v]);
+                    square += select(vec4(0.0), d * d, seen > vec4(0.0));
+                    count += seen;
+                    #else
+                    square += lanes * (d * d);
+                    #end
+                }
+                #end
+            }
+            #end
+        }
+    }
+
+    sums[lid] = square.x + square.y + square.z + square.w;
+    counts[lid] = count.x + count.y + count.z + count.w;
+    workgroupBarrier();
+    if running && lane == 0 {
+        var total = 0.0;
+        var targets = 0.0;
+        for (var k = 0u; k < TEAM; k++) {
+            total += sums[lid + k];
+            targets += counts[lid + k];
+        }
+        loss[unit] = vec2(bitcast<u32>(total), u32(targets));
+    }
+}

@@ -1,0 +1,151 @@
+// Free runs z_{t+1} = A o z_t + W phi(z_t) + h + C s_{t+1} from z_0 = [x_0 ; L x_0], for a bounded number of steps a
+// dispatch; the state is carried from one to the next. The thread map is that of forward.wgsl with V = 1: four
+// runs of one model are the lanes of a quad.
+//
+// Writes rows [model][run][t][D] of this dispatch's steps (=) and the state (=).
+#import index
+
+struct FreeParams {
+    // Steps of this dispatch.
+    steps: u32,
+    // 1 in the first dispatch: start from x_0 and write z_0 as row 0.
+    start: u32,
+    // Runs per model.
+    runs: u32,
+    // Rows of this dispatch in `out`: steps, and one more with `start`.
+    rows: u32,
+    models: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: FreeParams;
+// P of each model
+@group(0) @binding(1) var<storage, read> relus: array<u32>;
+@group(0) @binding(2) var<storage, read> theta: array<f32>;
+@group(0) @binding(3) var<storage, read> transposed: array<f32>;
+// x_0: [Q][N], missing entries 0
+@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
+// s_{t+1} of this dispatch's steps: [Q][steps][K]
+@group(0) @binding(5) var<storage, read> s: array<vec4<f32>>;
+// [models][Q][M]
+@group(0) @binding(6) var<storage, read_write> carried: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> out: array<f32>;
+
+var<workgroup> phi: array<vec4<f32>, 2 * TEAMS * M>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let lane = lid % TEAM;
+    let team = lid / TEAM;
+    let quads = (params.runs + 3) / 4;
+    let unit = linear_workgroup(group, groups) * TEAMS + team;
+    let running = unit < params.models * quads;
+    let e = min(unit / quads, params.models - 1);
+    let q = unit % quads;
+    let base = e * N_PARAMS;
+    let linear_units = M - relus[e];
+
+    #for r in 0..R
+    let row_@r = lane + @r * TEAM;
+    let i_@r = min(row_@r, M - 1);
+    let A_@r = theta[base + i_@r];
+    let h_@r = theta[base + H_AT + i_@r];
+    var state_@r = vec4(0.0);
+    #end
+    #if !WIDE
+    var w: array<array<f32, M>, R>;
+    #for r in 0..R
+    #for j in 0..M
+    w[@r][@j] = theta[base + W_AT + i_@r * M + @j];
+    #end
+    #end
+    #end
+
+    if running {
+        #for r in 0..R
+        if params.start == 0 {
+            state_@r = carried[unit * M + i_@r];
+        } else {
+            if i_@r < N {
+                state_@r = x[q * N + i_@r];
+            } else {
+                for (var n = 0u; n < N; n++) {
+                    state_@r += theta[base + L_AT + (i_@r - N) * N + n] * x[q * N + n];
+                }
+            }
+            if row_@r < D {
+                #for l in 0..4
+                if 4 * q + @l < params.runs {
+                    out[(e * params.runs + 4 * q + @l) * params.rows * D + row_@r] = state_@r[@l];
+                }
+                #end
+            }
+        }
+        #end
+    }
+
+    for (var t = 0u; t < params.steps; t++) {
+        let buffer = ((t & 1) * TEAMS + team) * M;
+        if running {
+            #for r in 0..R
+            if row_@r < M {
+                phi[buffer + row_@r] = select(state_@r, max(state_@r, vec4(0.0)), row_@r >= linear_units);
+            }
+            #end
+        }
+        workgroupBarrier();
+        if running {
+            #for r in 0..R
+            state_@r = fma(vec4(A_@r), state_@r, vec4(h_@r));
+            #end
+            #if INPUTS
+            for (var k = 0u; k < K; k++) {
+                let input = s[(q * params.steps + t) * K + k];
+                #for r in 0..R
+                state_@r = fma(vec4(theta[base + C_AT + i_@r * K + k]), input, state_@r);
+                #end
+            }
+            #end
+            #if WIDE
+            for (var j = 0u; j < M; j++) {
+                let p = phi[buffer + j];
+                #for r in 0..R
+                state_@r = fma(vec4(transposed[(e * M + j) * M + i_@r]), p, state_@r);
+                #end
+            }
+            #else
+            #for j in 0..M
+            {
+                let p = phi[buffer + @j];
+                #for r in 0..R
+                state_@r = fma(vec4(w[@r][@j]), p, state_@r);
+                #end
+            }
+            #end
+            #end
+            let row = t + params.start;
+            #for r in 0..R
+            if row_@r < D {
+                #for l in 0..4
+                if 4 * q + @l < params.runs {
+                    out[((e * params.runs + 4 * q + @l) * params.rows + row) * D + row_@r] = state_@r[@l];
+                }
+                #end
+            }
+            #end
+        }
+    }
+    if running {
+        #for r in 0..R
+        if row_@r < M {
+            carried[unit * M + row_@r] = state_@r;
+        }
+        #end
+    }
+}

@@ -1,0 +1,158 @@
+// One optimiser step of a member from the partial gradients of its teams:
+//   g = 2 / targets * (sum of the partial gradients) + gradient of the regularisation, clipped to norm `clip`
+//   m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2
+//   theta <- theta - rate * m_scale m * rect / (sqrt(v_scale v) + eps)      (rect = 0: - rate * m_scale m)
+// with the regularisation  lambda_lat |max(A + diag W - 0.05, 0)|_2 + lambda_obs |L|^2.
+// A loss, gradient or new value that is not finite stops the member and leaves its parameters as they were.
+//
+// Workgroup = member; threads stride over the parameters. All sums are in a fixed order, so the result has the
+// same bits every time. Writes g to the first partial of each parameter (=), then moments and theta, and
+// the transposed copy of W where forward.wgsl reads one.
+#import params
+#import index
+#import reduce
+
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> members: array<Member>;
+@group(0) @binding(2) var<storage, read_write> status: array<Status>;
+// Learning rate of the epoch, one a member.
+@group(0) @binding(3) var<storage, read> rates: array<f32>;
+@group(0) @binding(4) var<storage, read> loss: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(6) var<storage, read_write> theta: array<f32>;
+// (m, v) of each parameter
+@group(0) @binding(7) var<storage, read_write> moments: array<vec2<f32>>;
+#if WIDE
+@group(0) @binding(8) var<storage, read_write> transposed: array<f32>;
+#end
+
+// Where the partial gradients of parameter p lie: (first, distance to the next, how many).
+fn parts(e: u32, p: u32) -> vec3<u32> {
+    if p >= W_AT && p < H_AT {
+        return vec3(e * PARTIAL + p - W_AT, M * M, GW);
+    }
+    let other = select(p - M * M, p, p < W_AT);
+    return vec3(e * PARTIAL + GW * M * M + other, N_OTHER, GROUPS);
+}
+
+struct Step {
+    m: f32,
+    v: f32,
+    theta: f32,
+}
+
+fn advance(e: u32, p: u32, scale: f32) -> Step {
+    let g = scale * partial[parts(e, p).x];
+    let old = moments[e * N_PARAMS + p];
+    let m = BETA1 * old.x + (1.0 - BETA1) * g;
+    let v = BETA2 * old.y + (1.0 - BETA2) * g * g;
+    var change = params.m_scale * m;
+    if params.rect != 0.0 {
+        change *= params.rect / (sqrt(params.v_scale * v) + EPSILON);
+    }
+    return Step(m, v, theta[e * N_PARAMS + p] - rates[e] * change);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
+    let e = min(at, arrayLength(&members) - 1);
+    let member = members[e];
+    let before = status[e];
+    let running = at < arrayLength(&members) && before.stopped_at == 0;
+    let base = e * N_PARAMS;
+
+    var square = 0.0;
+    var count = 0.0;
+    for (var k = lid; k < GROUPS; k += THREADS) {
+        let part = loss[e * GROUPS + k];
+        square += bitcast<f32>(part.x);
+        count += f32(part.y);
+    }
+    square = workgroup_sum(lid, square);
+    #if GAPS
+    let targets = workgroup_sum(lid, count);
+    #else
+    let targets = params.targets;
+    #end
+    let weight = select(0.0, 2.0 / targets, targets > 0.0);
+    let mse = 0.5 * weight * square;
+
+    var excess = 0.0;
+    for (var i = lid; i < M; i += THREADS) {
+        let d = max(theta[base + i] + theta[base + W_AT + i * (M + 1)] - 0.05, 0.0);
+        excess += d * d;
+    }
+    let norm_lat = sqrt(workgroup_sum(lid, excess));
+    var observation = 0.0;
+    for (var p = L_AT + lid; p < C_AT; p += THREADS) {
+        observation += theta[base + p] * theta[base + p];
+    }
+    let reg = member.lambda_lat * norm_lat + member.lambda_obs * workgroup_sum(lid, observation);
+
+    var norm2 = 0.0;
+    var bad = not_finite(mse + reg);
+    if running {
+        for (var p = lid; p < N_PARAMS; p += THREADS) {
+            let where_ = parts(e, p);
+            var g = 0.0;
+            for (var k = 0u; k < where_.z; k++) {
+                g += partial[where_.x + k * where_.y];
+            }
+            g *= weight;
+            // Row and column of an entry of A or of the diagonal of W.
+            var i = M;
+            if p < M {
+                i = p;
+            } else if p < H_AT && (p - W_AT) % (M + 1) == 0 {
+                i = (p - W_AT) / (M + 1);
+            }
+            if i < M && norm_lat > 0.0 {
+                let d = max(theta[base + i] + theta[base + W_AT + i * (M + 1)] - 0.05, 0.0);
+                g += member.lambda_lat * d / norm_lat;
+            }
+            if p >= L_AT && p < C_AT {
+                g += 2.0 * member.lambda_obs * theta[base + p];
+            }
+            partial[where_.x] = g;
+            norm2 += g * g;
+            bad = bad || not_finite(g);
+        }
+    }
+    let norm = sqrt(workgroup_sum(lid, norm2));
+    let scale = select(1.0, member.clip / norm, norm > member.clip);
+
+    let updating = running && params.gradient_only == 0;
+    if updating {
+        for (var p = lid; p < N_PARAMS; p += THREADS) {
+            let next = advance(e, p, scale);
+            bad = bad || not_finite(next.m) || not_finite(next.v) || not_finite(next.theta);
+        }
+    }
+    let stop = workgroup_any(lid, bad);
+    if updating && !stop {
+        for (var p = lid; p < N_PARAMS; p += THREADS) {
+            let next = advance(e, p, scale);
+            moments[base + p] = vec2(next.m, next.v);
+            theta[base + p] = next.theta;
+            #if WIDE
+            if p >= W_AT && p < H_AT {
+                let k = p - W_AT;
+                transposed[e * M * M + (k % M) * M + k / M] = next.theta;
+            }
+            #end
+        }
+    }
+    if running && lid == 0 {
+        let earlier = select(before.loss_sum, 0.0, params.first == 1);
+        status[e] = Status(select(0u, params.step + 1, stop && updating), earlier + mse + reg, mse, reg);
+    }
+}

@@ -1,0 +1,158 @@
+//! Buffers: making, filling and reading them.
+
+use std::sync::{Arc, OnceLock};
+
+use bytemuck::{NoUninit, Pod};
+
+use crate::backend::gpu::device::{Gpu, Kernel};
+use crate::error::{Error, Result};
+
+/// Distance between entries of a uniform buffer that are bound by dynamic offset; the largest a device may ask for.
+pub const UNIFORM_STRIDE: u64 = 256;
+
+/// What a buffer is used for.
+pub const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
+    .union(wgpu::BufferUsages::COPY_SRC)
+    .union(wgpu::BufferUsages::COPY_DST);
+pub const UNIFORM: wgpu::BufferUsages = wgpu::BufferUsages::UNIFORM.union(wgpu::BufferUsages::COPY_DST);
+pub const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
+
+impl Gpu {
+    /// A buffer of at least one 16-byte element (an unused binding still needs something).
+    pub fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(16).next_multiple_of(16),
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// A storage buffer holding `values`, exactly as long as they are where that is a multiple of 4 bytes.
+    pub fn storage<T: NoUninit>(&self, label: &str, values: &[T]) -> wgpu::Buffer {
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: (bytes.len() as u64).max(16).next_multiple_of(4),
+            usage: STORAGE,
+            mapped_at_creation: false,
+        });
+        self.queue.write_buffer(&buffer, 0, bytes);
+        buffer
+    }
+
+    /// A bind group of these buffers in the order of the kernel's bindings; binding 0 is the uniform entry of
+    /// `uniform_size` bytes at a dynamic offset.
+    pub fn bind(&self, kernel: &Kernel, uniform_size: usize, buffers: &[&wgpu::Buffer]) -> wgpu::BindGroup {
+        let entries: Vec<_> = buffers
+            .iter()
+            .zip(0..)
+            .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: if binding == 0 {
+                    wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer,
+                        offset: 0,
+                        size: wgpu::BufferSize::new(uniform_size as u64),
+                    })
+                } else {
+                    buffer.as_entire_binding()
+                },
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name.as_str()),
+            layout: &kernel.layout,
+            entries: &entries,
+        })
+    }
+
+    /// Waits for the device and reads `count` values from the byte `offset` on.
+    pub fn read<T: Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: usize) -> Result<Vec<T>> {
+        let bytes = (count * size_of::<T>()) as u64;
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let staging = self.scoped(|| {
+            let staging = self.buffer("read back", bytes, STAGING);
+            let mut encoder = self
+                .device
+                .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+            self.queue.submit([encoder.finish()]);
+            staging
+        })?;
+        let mapped = map(&staging);
+        self.wait()?;
+        mapped.finish(self, &staging, count)
+    }
+
+    /// The two-dimensional grid of at least `workgroups` workgroups.
+    pub fn grid(&self, workgroups: usize) -> [u32; 2] {
+        grid(workgroups, self.limits.max_compute_workgroups_per_dimension)
+    }
+}
+
+fn grid(workgroups: usize, most: u32) -> [u32; 2] {
+    let rows = workgroups.div_ceil(most as usize).max(1);
+    [workgroups.div_ceil(rows) as u32, rows as u32]
+}
+
+/// A mapping that was asked for.
+#[derive(Debug)]
+pub struct Mapping(Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>);
+
+/// Asks for a staging buffer to be mapped once the device is done with it.
+pub fn map(staging: &wgpu::Buffer) -> Mapping {
+    let answer = Arc::new(OnceLock::new());
+    let slot = Arc::clone(&answer);
+    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+        slot.set(result).expect("the callback runs once");
+    });
+    Mapping(answer)
+}
+
+impl Mapping {
+    /// Whether the device has answered.
+    pub fn is_ready(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// The first `count` values, once [`Mapping::is_ready`]; unmaps the buffer.
+    pub fn finish<T: Pod>(&self, gpu: &Gpu, staging: &wgpu::Buffer, count: usize) -> Result<Vec<T>> {
+        gpu.check()?;
+        let failed = |why: String| {
+            Error::runtime(format!("cannot read from {}: {why}", gpu.info.name))
+                .with_hint("try --backend cpu")
+        };
+        match self.0.get() {
+            Some(Ok(())) => {}
+            Some(Err(e)) => return Err(failed(e.to_string())),
+            None => return Err(failed("the device did not answer".into())),
+        }
+        let bytes = (count * size_of::<T>()) as u64;
+        let values = {
+            let view = staging
+                .slice(..bytes)
+                .get_mapped_range()
+                .map_err(|e| failed(e.to_string()))?;
+            bytemuck::pod_collect_to_vec(&view)
+        };
+        staging.unmap();
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_cover_any_number_of_workgroups() {
+        for count in [1, 2, 65_535, 65_536, 131_071, 10_000_000] {
+            let [x, y] = grid(count, 65_535);
+            assert!(x <= 65_535 && y <= 65_535);
+            assert!(x as usize * y as usize >= count && (x as usize * y as usize) < count + y as usize);
+        }
+    }
+}

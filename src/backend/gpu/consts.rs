@@ -1,0 +1,192 @@
+//! How a shape is laid out over threads, and the constants that tell the shaders.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use crate::backend::gpu::source::Constants;
+use crate::model::{Dims, Shape};
+
+/// Largest `M` whose rows of `W` stay in registers; wider ones stream `W` from memory.
+const MAX_SMALL_M: usize = 64;
+/// Threads of a workgroup that are aimed at: a few warps, so that its barrier is cheap.
+const AIM_THREADS: usize = 128;
+/// Lanes that run together on most devices; a workgroup should fill a multiple of them.
+const WARP: usize = 32;
+
+/// Limits of a device that decide the layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: usize,
+    /// Threads of a workgroup.
+    pub threads: usize,
+}
+
+impl Capacity {
+    /// What every WebGPU device has.
+    pub const FLOOR: Self = Self {
+        workgroup_memory: 16 * 1024,
+        threads: 256,
+    };
+}
+
+/// A team of threads advances some quads of one member's sequences; a workgroup holds several teams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Team {
+    /// Rows of `W` (columns, in the adjoint) to a thread.
+    pub R: usize,
+    /// Threads of a team.
+    pub threads: usize,
+    /// Teams in a workgroup.
+    pub teams: usize,
+}
+
+impl Team {
+    /// `team_memory` is the workgroup memory of a team, in bytes.
+    pub fn new(M: usize, R: usize, team_memory: usize, capacity: Capacity) -> Self {
+        let R = R.min(M);
+        let threads = M.div_ceil(R);
+        // Two words a thread for the final sums.
+        let most = (capacity.workgroup_memory / (team_memory + 8 * threads + 32)).max(1);
+        let most = most.min((AIM_THREADS.min(capacity.threads) / threads).max(1));
+        // The fullest warps; a further warp must fill noticeably better, because it waits at the barriers too.
+        let score = |teams: usize| {
+            let used = teams * threads;
+            used as f64 / used.next_multiple_of(WARP) as f64 - 0.02 * used.div_ceil(WARP) as f64
+        };
+        let teams = (1..=most)
+            .max_by(|&a, &b| score(a).total_cmp(&score(b)))
+            .unwrap_or(1);
+        Self { R, threads, teams }
+    }
+
+    pub fn workgroup_threads(&self) -> usize {
+        self.threads * self.teams
+    }
+}
+
+/// How the kernels of one ensemble are laid out: a function of the shape and the device alone, never of the
+/// number of members, so that a member's bits do not depend on its company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    pub dims: Dims,
+    pub S: usize,
+    /// Whether observations are missing.
+    pub gaps: bool,
+    /// Whether `W` is streamed from memory instead of held in registers.
+    pub wide: bool,
+    /// Quads of sequences of a member.
+    pub Q: usize,
+    /// Quads that one team advances together.
+    pub V: usize,
+    pub forward: Team,
+    pub adjoint: Team,
+    /// Slices over which the wide `dW` is summed separately.
+    pub slices: usize,
+    /// Tiles of the wide `dW` along one side, and 4 × 4 blocks along the side of a tile.
+    pub tiles: usize,
+    pub block: usize,
+}
+
+/// Time steps that `outer` stages at a time.
+pub const OUTER_STEPS: usize = 4;
+
+impl Layout {
+    pub fn new(shape: Shape, gaps: bool, capacity: Capacity) -> Self {
+        Self::with_width(shape, gaps, capacity, shape.dims.M > MAX_SMALL_M)
+    }
+
+    /// The layout with `wide` chosen by the caller.
+    pub fn with_width(shape: Shape, gaps: bool, capacity: Capacity, wide: bool) -> Self {
+        let Shape { dims, S, .. } = shape;
+        let M = dims.M;
+        let Q = S.div_ceil(4);
+        let buffer = 2 * M * 16;
+        let (V, forward, adjoint) = if wide {
+            let fits = |V: usize| V * buffer + 32 + 8 * M.div_ceil(4) <= capacity.workgroup_memory;
+            let V = if Q.is_multiple_of(2) && fits(2) { 2 } else { 1 };
+            let team = Team::new(M, 4, V * buffer, capacity);
+            (V, team, team)
+        } else {
+            // Registers of a thread: R (M + 10) forward, R (2 M + 20) backward, of 255.
+            let forward = if M <= 24 {
+                4
+            } else if M <= 40 {
+                2
+            } else {
+                1
+            };
+            let adjoint = if M <= 12 {
+                4
+            } else if M <= 32 {
+                2
+            } else {
+                1
+            };
+            (
+                1,
+                Team::new(M, forward, buffer, capacity),
+                Team::new(M, adjoint, 2 * buffer, capacity),
+            )
+        };
+        let blocks = M.div_ceil(4);
+        let tiles = blocks.div_ceil(16);
+        Self {
+            dims,
+            S,
+            gaps,
+            wide,
+            Q,
+            V,
+            forward,
+            adjoint,
+            slices: if Q.is_multiple_of(4) { 4 } else { 1 },
+            tiles,
+            block: blocks.div_ceil(tiles),
+        }
+    }
+
+    /// Teams of a member.
+    pub fn groups(&self) -> usize {
+        self.Q / self.V
+    }
+
+    /// Partial gradients of `W` of a member.
+    pub fn W_parts(&self) -> usize {
+        if self.wide { self.slices } else { self.groups() }
+    }
+
+    /// Parameters other than `W`.
+    pub fn n_other(&self) -> usize {
+        self.dims.n_params() - self.dims.M * self.dims.M
+    }
+
+    /// Floats of a member's partial gradients.
+    pub fn partial_len(&self) -> usize {
+        self.W_parts() * self.dims.M * self.dims.M + self.groups() * self.n_other()
+    }
+
+    /// The constants that `shaders/shared/index.wgsl` is written in, and the flags.
+    pub fn constants(&self) -> Constants {
+        Constants::default()
+            .number("M", self.dims.M)
+            .number("N", self.dims.N)
+            .number("K", self.dims.K)
+            .number("S", self.S)
+            .number("Q", self.Q)
+            .number("GROUPS", self.groups())
+            .number("GW", self.W_parts())
+            .flag("INPUTS", self.dims.K > 0)
+            .flag("GAPS", self.gaps)
+            .flag("WIDE", self.wide)
+    }
+
+    /// [`Layout::constants`] and those of a kernel whose threads form teams.
+    pub fn team_constants(&self, team: Team) -> Constants {
+        self.constants()
+            .number("V", self.V)
+            .number("R", team.R)
+            .number("RN", team.R.min(self.dims.N.div_ceil(team.threads)))
+            .number("TEAM", team.threads)
+            .number("TEAMS", team.teams)
+            .number("THREADS", team.workgroup_threads())
+    }
+}

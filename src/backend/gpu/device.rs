@@ -1,0 +1,452 @@
+//! Adapters, the choice of one, and an open device whose failures come back as errors.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::backend::gpu::GpuOptions;
+use crate::backend::gpu::consts::Capacity;
+use crate::backend::gpu::kernel::Name;
+use crate::backend::gpu::reflect::{Binding, Shader};
+use crate::backend::gpu::source::Constants;
+use crate::error::{Error, Result};
+
+const INSTALL: &str = "install the vendor's Vulkan driver (Debian's software one: package mesa-vulkan-drivers), or use \
+                       --backend cpu";
+
+/// An adapter as the `devices` command lists it.
+#[derive(Clone, Debug)]
+pub struct AdapterDescription {
+    pub name: String,
+    /// For example `discrete GPU`, `software`.
+    pub kind: &'static str,
+    /// For example `Vulkan`.
+    pub api: String,
+    pub driver: String,
+    /// Largest buffer that a kernel can use, in bytes.
+    pub max_buffer: u64,
+    /// Workgroup memory in bytes.
+    pub workgroup_memory: u32,
+    /// Threads of a workgroup.
+    pub workgroup_threads: u32,
+    /// Whether kernels can be timed on the device.
+    pub timestamps: bool,
+    /// Whether `auto` uses it.
+    pub taken: bool,
+    /// Why, or why not.
+    pub reason: String,
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    })
+}
+
+fn enumerate(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+}
+
+/// Preference of `auto` among hardware; a software rasteriser comes last and only when asked for.
+fn rank(kind: wgpu::DeviceType) -> u8 {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::VirtualGpu => 1,
+        wgpu::DeviceType::IntegratedGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
+/// What the kernels need of any adapter, or why this one will not do.
+fn unsuitable(limits: &wgpu::Limits) -> Option<String> {
+    let floor = Capacity::FLOOR;
+    let checks = [
+        (
+            "storage buffers in a kernel",
+            limits.max_storage_buffers_per_shader_stage,
+            8,
+        ),
+        (
+            "bytes of workgroup memory",
+            limits.max_compute_workgroup_storage_size,
+            floor.workgroup_memory as u32,
+        ),
+        (
+            "threads in a workgroup",
+            limits.max_compute_invocations_per_workgroup,
+            floor.threads as u32,
+        ),
+    ];
+    checks
+        .into_iter()
+        .find(|&(_, has, needs)| has < needs)
+        .map(|(what, has, needs)| format!("has {has} {what} where {needs} are needed"))
+}
+
+/// The best hardware adapter, by kind, then in the order the system lists them.
+fn preferred(adapters: &[wgpu::Adapter], allow_software: bool) -> Option<usize> {
+    (0..adapters.len())
+        .filter(|&i| allow_software || !is_software(&adapters[i].get_info()))
+        .filter(|&i| unsuitable(&adapters[i].limits()).is_none())
+        .min_by_key(|&i| rank(adapters[i].get_info().device_type))
+}
+
+/// All adapters of this machine in the order that a number in `--device` counts.
+pub fn adapters() -> Vec<AdapterDescription> {
+    let adapters = enumerate(&instance());
+    let taken = preferred(&adapters, false);
+    let describe = |(i, adapter): (usize, &wgpu::Adapter)| {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let reason = match unsuitable(&limits) {
+            Some(why) => why,
+            None if taken == Some(i) => "the first of the best kind".into(),
+            None if is_software(&info) => "software, used only when asked for (`--device`)".into(),
+            None => "another comes before it; name it with `--device`".into(),
+        };
+        AdapterDescription {
+            kind: kind(info.device_type),
+            api: format!("{:?}", info.backend),
+            driver: driver(&info),
+            name: info.name,
+            max_buffer: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+            taken: taken == Some(i),
+            reason,
+        }
+    };
+    adapters.iter().enumerate().map(describe).collect()
+}
+
+/// Whether there is a GPU that `auto` may take (a software rasteriser is none).
+pub fn hardware_available() -> bool {
+    preferred(&enumerate(&instance()), false).is_some()
+}
+
+fn kind(device_type: wgpu::DeviceType) -> &'static str {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+        wgpu::DeviceType::VirtualGpu => "virtual GPU",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    }
+}
+
+fn driver(info: &wgpu::AdapterInfo) -> String {
+    format!("{} {}", info.driver, info.driver_info).trim().to_owned()
+}
+
+/// Picks the adapter that the options ask for.
+fn choose(adapters: &[wgpu::Adapter], options: &GpuOptions) -> Result<usize> {
+    let names = || -> String {
+        let list = adapters.iter().enumerate();
+        list.map(|(i, a)| format!("{i}: {}", a.get_info().name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if adapters.is_empty() {
+        return Err(Error::input("no GPU adapter was found on this machine").with_hint(INSTALL));
+    }
+    let Some(wanted) = &options.adapter else {
+        return preferred(adapters, options.allow_software).ok_or_else(|| {
+            Error::input(format!("no hardware GPU was found, only: {}", names())).with_hint(
+                "install the GPU's Vulkan driver, use --backend cpu, or name the software adapter with --device",
+            )
+        });
+    };
+    let lower = wanted.to_lowercase();
+    let found = match wanted.parse::<usize>() {
+        Ok(index) => Some(index).filter(|&i| i < adapters.len()),
+        Err(_) => adapters
+            .iter()
+            .position(|a| a.get_info().name.to_lowercase().contains(&lower)),
+    };
+    let index = found.ok_or_else(|| {
+        Error::input(format!("no adapter matches --device {wanted}"))
+            .with_hint(format!("there are {}", names()))
+    })?;
+    match unsuitable(&adapters[index].limits()) {
+        Some(why) => Err(Error::input(format!("{} {why}", adapters[index].get_info().name))),
+        None => Ok(index),
+    }
+}
+
+/// A pipeline and the layout of its one bind group.
+#[derive(Debug)]
+pub struct Kernel {
+    pub name: Name,
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+/// An open device.
+pub struct Gpu {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub info: wgpu::AdapterInfo,
+    pub limits: wgpu::Limits,
+    pub timestamps: bool,
+    failure: Arc<Mutex<Option<Error>>>,
+    kernels: Mutex<HashMap<(Name, Constants), Arc<Kernel>>>,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gpu {
+    pub fn open(options: &GpuOptions) -> Result<Self> {
+        let instance = instance();
+        let adapters = enumerate(&instance);
+        let adapter = &adapters[choose(&adapters, options)?];
+        let info = adapter.get_info();
+        let limits = adapter.limits();
+        let features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("alrnn-gpu"),
+            required_features: features,
+            required_limits: limits.clone(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request)
+            .map_err(|e| Error::runtime(format!("cannot open {}: {e}", info.name)).with_hint(INSTALL))?;
+        Ok(Self::with_device(device, queue, info))
+    }
+
+    /// Wraps a device that is open already (wgpu's noop device in tests).
+    pub fn with_device(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
+        let failure = Arc::new(Mutex::new(None));
+        let name = info.name.clone();
+        let slot = Arc::clone(&failure);
+        device.on_uncaptured_error(Arc::new(move |error| record(&slot, describe(&name, &error))));
+        let name = info.name.clone();
+        let slot = Arc::clone(&failure);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                record(&slot, lost(&name, &message));
+            }
+        });
+        Self {
+            limits: device.limits(),
+            timestamps: device.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+            device,
+            queue,
+            info,
+            failure,
+            kernels: Mutex::default(),
+        }
+    }
+
+    pub fn description(&self) -> String {
+        format!(
+            "{} ({:?}, driver {})",
+            self.info.name,
+            self.info.backend,
+            driver(&self.info)
+        )
+    }
+
+    pub fn is_software(&self) -> bool {
+        is_software(&self.info)
+    }
+
+    pub fn capacity(&self) -> Capacity {
+        Capacity {
+            workgroup_memory: self.limits.max_compute_workgroup_storage_size as usize,
+            threads: self.limits.max_compute_invocations_per_workgroup as usize,
+        }
+    }
+
+    /// Largest buffer that can be bound whole, in bytes.
+    pub fn max_buffer(&self) -> u64 {
+        self.limits
+            .max_storage_buffer_binding_size
+            .min(self.limits.max_buffer_size)
+    }
+
+    /// The error that struck since the device was opened, if one did. The device is not used after it.
+    pub fn check(&self) -> Result<()> {
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(error) => {
+                let copy = Error::runtime(error.to_string());
+                Err(match error.hint() {
+                    Some(hint) => copy.with_hint(hint),
+                    None => copy,
+                })
+            }
+        }
+    }
+
+    /// Runs something that may fail for want of memory or by a mistake of ours, and returns the first such error
+    /// without giving the device up.
+    pub fn capture<T>(&self, run: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+        let filters = [
+            wgpu::ErrorFilter::Validation,
+            wgpu::ErrorFilter::OutOfMemory,
+            wgpu::ErrorFilter::Internal,
+        ];
+        let scopes = filters.map(|filter| self.device.push_error_scope(filter));
+        let value = run();
+        let error = scopes
+            .into_iter()
+            .rev()
+            .map(|scope| pollster::block_on(scope.pop()))
+            .fold(None, Option::or);
+        (value, error)
+    }
+
+    /// [`Gpu::capture`] with the error in words.
+    pub fn scoped<T>(&self, run: impl FnOnce() -> T) -> Result<T> {
+        let (value, error) = self.capture(run);
+        self.check()?;
+        match error {
+            None => Ok(value),
+            Some(error) => Err(self.explain(&error)),
+        }
+    }
+
+    /// An error of the device in words.
+    pub fn explain(&self, error: &wgpu::Error) -> Error {
+        describe(&self.info.name, error)
+    }
+
+    /// Waits until everything submitted so far is done.
+    pub fn wait(&self) -> Result<()> {
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    pub fn poll(&self, poll: wgpu::PollType) -> Result<()> {
+        let polled = self.device.poll(poll);
+        self.check()?;
+        polled
+            .map(drop)
+            .map_err(|e| lost(&self.info.name, &e.to_string()))
+    }
+
+    /// The kernel with these constants, compiled at its first use.
+    pub fn kernel(&self, name: Name, constants: &Constants) -> Result<Arc<Kernel>> {
+        let key = (name, constants.clone());
+        let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernel) = kernels.get(&key) {
+            return Ok(Arc::clone(kernel));
+        }
+        let kernel = Arc::new(self.compile(name, constants)?);
+        kernels.insert(key, Arc::clone(&kernel));
+        Ok(kernel)
+    }
+
+    fn compile(&self, name: Name, constants: &Constants) -> Result<Kernel> {
+        let shader = name.shader(constants).map_err(Error::runtime)?;
+        if shader.workgroup_memory > self.limits.max_compute_workgroup_storage_size {
+            return Err(Error::runtime(format!(
+                "kernel {} needs {} bytes of workgroup memory, {} has {}",
+                name.as_str(),
+                shader.workgroup_memory,
+                self.info.name,
+                self.limits.max_compute_workgroup_storage_size
+            )));
+        }
+        self.scoped(|| self.pipeline(name, &shader))
+    }
+
+    fn pipeline(&self, name: Name, shader: &Shader) -> Kernel {
+        let label = Some(name.as_str());
+        let entries: Vec<_> = shader
+            .bindings
+            .iter()
+            .zip(0..)
+            .map(|(&b, at)| entry(b, at))
+            .collect();
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label,
+                entries: &entries,
+            });
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(shader.source.as_str().into()),
+        });
+        let pipeline_layout = self
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label,
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+        let pipeline = self
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label,
+                layout: Some(&pipeline_layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            });
+        Kernel {
+            name,
+            pipeline,
+            layout,
+        }
+    }
+}
+
+fn entry(binding: Binding, at: u32) -> wgpu::BindGroupLayoutEntry {
+    let ty = match binding {
+        Binding::Uniform => wgpu::BufferBindingType::Uniform,
+        Binding::Read => wgpu::BufferBindingType::Storage { read_only: true },
+        Binding::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+    };
+    wgpu::BindGroupLayoutEntry {
+        binding: at,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty,
+            has_dynamic_offset: binding == Binding::Uniform,
+            min_binding_size: None,
+        },
+        count: None,
+    }
+}
+
+/// Keeps the first failure; later ones follow from it.
+fn record(slot: &Mutex<Option<Error>>, error: Error) {
+    slot.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert(error);
+}
+
+fn describe(name: &str, error: &wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::runtime(format!("{name} is out of memory"))
+            .with_hint("close what else uses the GPU, train fewer members at once, or use --backend cpu"),
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            let line = description.split_whitespace().collect::<Vec<_>>().join(" ");
+            Error::runtime(format!("{name} refused a command: {line}"))
+                .with_hint("this is a fault of the program or the driver; --backend cpu avoids it")
+        }
+    }
+}
+
+fn lost(name: &str, message: &str) -> Error {
+    let message = message.trim().trim_end_matches('.');
+    Error::runtime(format!("{name} was lost: {message}")).with_hint(
+        "a driver reset or time-out ends the device for this process; resume from the last checkpoint, with \
+         --backend cpu if it happens again",
+    )
+}

@@ -1,0 +1,441 @@
+//! Training an ensemble: chunks of members, one after another through the same scratch memory.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ndarray::Array3;
+
+use crate::backend::gpu::buffers::{Mapping, STAGING, UNIFORM, UNIFORM_STRIDE, map};
+use crate::backend::gpu::chunk::{Chunk, Common, Data, Footprint, Kernels, Scratch, sample_slices};
+use crate::backend::gpu::consts::Layout;
+use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::kernel::Name;
+use crate::backend::gpu::params::{Params, Status};
+use crate::backend::{
+    Ensemble, EnsembleState, EpochResult, MemberState, Plan, TrainingData, Windows, is_missing, learning_rate,
+};
+use crate::error::{Error, Result};
+use crate::model::Shape;
+
+/// A submission is cut so that it runs about this long; displays and watchdogs want well under two seconds.
+const SUBMISSION_SECONDS: f64 = 0.3;
+/// Epochs that may be enqueued before the oldest must be finished.
+const EPOCHS_IN_FLIGHT: usize = 3;
+
+/// Scratch memory of a chunk unless the caller says otherwise, in bytes.
+fn default_budget(gpu: &Gpu) -> u64 {
+    match gpu.info.device_type {
+        wgpu::DeviceType::DiscreteGpu => 4 << 30,
+        wgpu::DeviceType::Cpu => 256 << 20,
+        _ => 1 << 30,
+    }
+}
+
+/// See [`crate::backend::Ensemble`].
+pub struct GpuEnsemble {
+    gpu: Arc<Gpu>,
+    plan: Plan,
+    data: Arc<TrainingData>,
+    scratch: Scratch,
+    chunks: Vec<Chunk>,
+    /// One entry a step of an epoch, and one more for [`Ensemble::windows`].
+    params: wgpu::Buffer,
+    step: u32,
+    /// Seconds that a step of one chunk takes, once it was measured.
+    pace: Option<f64>,
+    in_flight: VecDeque<InFlight>,
+    idle: Vec<wgpu::Buffer>,
+    finished: Vec<EpochResult>,
+}
+
+/// An enqueued epoch whose results are to come.
+struct InFlight {
+    epoch: u32,
+    staging: wgpu::Buffer,
+    mapping: Mapping,
+    submission: wgpu::SubmissionIndex,
+}
+
+impl GpuEnsemble {
+    pub fn new(
+        gpu: Arc<Gpu>,
+        plan: Plan,
+        data: Arc<TrainingData>,
+        state: &EnsembleState,
+        memory: Option<u64>,
+    ) -> Result<Self> {
+        check(&plan, &data, state)?;
+        let layout = Layout::new(plan.shape, data.has_missing, gpu.capacity());
+        let one = Footprint::new(&layout, plan.shape.T);
+        let kernels = Kernels::new(&gpu, &layout)?;
+        let device_data = Data::new(&gpu, &data)?;
+        let mut budget = memory.unwrap_or_else(|| default_budget(&gpu));
+        let (scratch, chunks, params) = loop {
+            let most = one
+                .members(gpu.max_buffer(), budget)
+                .min(plan.members.len() as u64);
+            if most == 0 {
+                return Err(too_large(&gpu));
+            }
+            let ranges = split(plan.members.len(), most as usize);
+            let (made, error) = gpu.capture(|| {
+                let scratch = Scratch::new(&gpu, &one, ranges[0].len());
+                let params = gpu.buffer(
+                    "params",
+                    UNIFORM_STRIDE * (u64::from(plan.batches_per_epoch) + 1),
+                    UNIFORM,
+                );
+                let common = Common {
+                    gpu: &gpu,
+                    layout: &layout,
+                    shape: plan.shape,
+                    kernels: &kernels,
+                    data: &device_data,
+                    scratch: &scratch,
+                    params: &params,
+                };
+                let chunk =
+                    |range: &Range<usize>| Chunk::new(common, range.clone(), &plan.members, &state.members);
+                let chunks: Vec<_> = ranges.iter().map(chunk).collect();
+                (scratch, chunks, params)
+            });
+            match error {
+                None => break made,
+                // Smaller chunks may still fit.
+                Some(wgpu::Error::OutOfMemory { .. }) if most > 1 => {
+                    drop(made);
+                    gpu.wait()?;
+                    budget = most * one.scratch() / 2;
+                }
+                Some(error) => return Err(gpu.explain(&error)),
+            }
+        };
+        gpu.check()?;
+        log::debug!(
+            "{} members in {} chunks on {}, {layout:?}",
+            plan.members.len(),
+            chunks.len(),
+            gpu.info.name
+        );
+        Ok(Self {
+            gpu,
+            plan,
+            data,
+            scratch,
+            chunks,
+            params,
+            step: state.step,
+            pace: None,
+            in_flight: VecDeque::new(),
+            idle: Vec::new(),
+            finished: Vec::new(),
+        })
+    }
+
+    fn params(&self, step: u32) -> Params {
+        let Shape { dims, S, T } = self.plan.shape;
+        let coefficients = self.plan.optimizer.coefficients(step + 1);
+        Params {
+            step,
+            first: u32::from(step.is_multiple_of(self.plan.batches_per_epoch)),
+            T: T as u32,
+            starts: self.data.starts.len() as u32,
+            slices: sample_slices(self.plan.shape) as u32,
+            m_scale: coefficients.m_scale as f32,
+            v_scale: coefficients.v_scale as f32,
+            rect: coefficients.rect as f32,
+            targets: (S * T * dims.N) as f32,
+            ..Params::default()
+        }
+    }
+
+    /// Puts an epoch's step table and learning rates on the device.
+    fn upload(&self, epoch: u32) {
+        let mut table = vec![0u8; UNIFORM_STRIDE as usize * self.plan.batches_per_epoch as usize];
+        for (slot, step) in table.chunks_exact_mut(UNIFORM_STRIDE as usize).zip(self.step..) {
+            slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&self.params(step)));
+        }
+        self.gpu.queue.write_buffer(&self.params, 0, &table);
+        for chunk in &self.chunks {
+            let rates: Vec<f32> = self.plan.members[chunk.range.clone()]
+                .iter()
+                .map(|m| learning_rate(m.start_lr, m.end_lr, epoch, self.plan.epochs) as f32)
+                .collect();
+            self.gpu
+                .queue
+                .write_buffer(&chunk.rates, 0, bytemuck::cast_slice(&rates));
+        }
+    }
+
+    /// Enqueues the steps `batches` of the epoch for one chunk, in one submission or one per kernel.
+    fn submit(&self, chunk: &Chunk, batches: Range<u32>, kernel_by_kernel: bool) {
+        let mut encoder = self.encoder();
+        for batch in batches {
+            let offset = batch * UNIFORM_STRIDE as u32;
+            if kernel_by_kernel {
+                for stage in chunk.stages() {
+                    stage.encode(&mut encoder.begin_compute_pass(&pass("kernel")), offset);
+                    let full = std::mem::replace(&mut encoder, self.encoder());
+                    self.gpu.queue.submit([full.finish()]);
+                }
+            } else {
+                let mut pass = encoder.begin_compute_pass(&pass("step"));
+                chunk
+                    .stages()
+                    .iter()
+                    .for_each(|stage| stage.encode(&mut pass, offset));
+            }
+        }
+        self.gpu.queue.submit([encoder.finish()]);
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.gpu
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// All steps of an epoch for one chunk, in submissions of bounded duration.
+    fn run_chunk(&mut self, at: usize) -> Result<()> {
+        let batches = self.plan.batches_per_epoch;
+        let mut next = 0;
+        // The first step also pays for the driver's compilation; the second tells the pace.
+        while self.pace.is_none() && next < batches {
+            self.gpu.wait()?;
+            let start = Instant::now();
+            self.submit(&self.chunks[at], next..next + 1, true);
+            self.gpu.wait()?;
+            next += 1;
+            if next == 2 || batches == 1 {
+                self.pace = Some(start.elapsed().as_secs_f64().max(1e-7));
+            }
+        }
+        let pace = self.pace.unwrap_or(SUBMISSION_SECONDS);
+        let steps = (SUBMISSION_SECONDS / pace).clamp(1.0, f64::from(batches)) as u32;
+        while next < batches {
+            let end = (next + steps).min(batches);
+            self.submit(&self.chunks[at], next..end, pace > SUBMISSION_SECONDS);
+            next = end;
+        }
+        Ok(())
+    }
+
+    /// Copies the members' status for the host to read when the epoch is done.
+    fn enqueue_results(&mut self, epoch: u32) -> Result<()> {
+        let bytes = (size_of::<Status>() * self.plan.members.len()) as u64;
+        let staging = match self.idle.pop() {
+            Some(staging) => staging,
+            None => self.gpu.scoped(|| self.gpu.buffer("results", bytes, STAGING))?,
+        };
+        let mut encoder = self.encoder();
+        for chunk in &self.chunks {
+            let at = (size_of::<Status>() * chunk.range.start) as u64;
+            let length = (size_of::<Status>() * chunk.range.len()) as u64;
+            encoder.copy_buffer_to_buffer(&chunk.status, 0, &staging, at, length);
+        }
+        let submission = self.gpu.queue.submit([encoder.finish()]);
+        let mapping = map(&staging);
+        self.in_flight.push_back(InFlight {
+            epoch,
+            staging,
+            mapping,
+            submission,
+        });
+        Ok(())
+    }
+
+    /// Takes in the oldest enqueued epoch, which is finished.
+    fn collect_one(&mut self) -> Result<()> {
+        let Some(done) = self.in_flight.pop_front() else {
+            return Ok(());
+        };
+        let all: Vec<Status> = done
+            .mapping
+            .finish(&self.gpu, &done.staging, self.plan.members.len())?;
+        self.idle.push(done.staging);
+        let steps = self.plan.batches_per_epoch as f32;
+        self.finished.push(EpochResult {
+            epoch: done.epoch,
+            loss: all
+                .iter()
+                .map(|s| {
+                    if s.stopped_at == 0 {
+                        s.loss_sum / steps
+                    } else {
+                        f32::NAN
+                    }
+                })
+                .collect(),
+            stopped_at: all.iter().map(stopped_at).collect(),
+        });
+        Ok(())
+    }
+
+    fn collect_ready(&mut self) -> Result<()> {
+        while self
+            .in_flight
+            .front()
+            .is_some_and(|oldest| oldest.mapping.is_ready())
+        {
+            self.collect_one()?;
+        }
+        Ok(())
+    }
+}
+
+fn pass(label: &'static str) -> wgpu::ComputePassDescriptor<'static> {
+    wgpu::ComputePassDescriptor {
+        label: Some(label),
+        timestamp_writes: None,
+    }
+}
+
+fn stopped_at(status: &Status) -> Option<u32> {
+    Some(status.stopped_at).filter(|&step| step > 0)
+}
+
+fn too_large(gpu: &Gpu) -> Error {
+    Error::runtime(format!(
+        "{} cannot hold even one member of this shape",
+        gpu.info.name
+    ))
+    .with_hint("use a smaller --batch-size or --T, or --backend cpu")
+}
+
+fn check(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> Result<()> {
+    let expected = plan.shape.dims.n_params();
+    if plan.members.is_empty() || plan.batches_per_epoch == 0 {
+        return Err(Error::input(
+            "there is nothing to train: no members, or no batches in an epoch",
+        ));
+    }
+    if data.starts.is_empty() {
+        return Err(
+            Error::input(format!("no window of T = {} steps fits the data", plan.shape.T))
+                .with_hint("use a smaller --T"),
+        );
+    }
+    if state.members.len() != plan.members.len() || state.members.iter().any(|m| m.theta.len() != expected) {
+        return Err(Error::input("the state is not that of this ensemble"));
+    }
+    Ok(())
+}
+
+/// Ranges of nearly equal length, the longest first, none longer than `most`.
+fn split(members: usize, most: usize) -> Vec<Range<usize>> {
+    let chunks = members.div_ceil(most);
+    let (each, longer) = (members / chunks, members % chunks);
+    let start = |i: usize| i * each + i.min(longer);
+    (0..chunks).map(|i| start(i)..start(i + 1)).collect()
+}
+
+impl Ensemble for GpuEnsemble {
+    fn train_epoch(&mut self) -> Result<()> {
+        self.gpu.check()?;
+        if self.in_flight.len() >= EPOCHS_IN_FLIGHT {
+            let submission_index = self.in_flight.front().map(|oldest| oldest.submission.clone());
+            self.gpu.poll(wgpu::PollType::Wait {
+                submission_index,
+                timeout: None,
+            })?;
+            self.collect_one()?;
+        }
+        let epoch = self.step / self.plan.batches_per_epoch;
+        self.upload(epoch);
+        for at in 0..self.chunks.len() {
+            self.run_chunk(at)?;
+        }
+        self.enqueue_results(epoch)?;
+        self.step += self.plan.batches_per_epoch;
+        self.gpu.check()
+    }
+
+    fn results(&mut self, wait: bool) -> Result<Vec<EpochResult>> {
+        if wait {
+            self.gpu.wait()?;
+        } else {
+            self.gpu.poll(wgpu::PollType::Poll)?;
+        }
+        self.collect_ready()?;
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    fn state(&mut self) -> Result<EnsembleState> {
+        let n = self.plan.shape.dims.n_params();
+        let mut members = Vec::with_capacity(self.plan.members.len());
+        for chunk in &self.chunks {
+            let count = chunk.range.len();
+            let theta: Vec<f32> = self.gpu.read(&chunk.theta, 0, count * n)?;
+            let moments: Vec<[f32; 2]> = self.gpu.read(&chunk.moments, 0, count * n)?;
+            let status: Vec<Status> = self.gpu.read(&chunk.status, 0, count)?;
+            let each = theta.chunks_exact(n).zip(moments.chunks_exact(n)).zip(&status);
+            members.extend(each.map(|((theta, moments), status)| MemberState {
+                theta: theta.to_vec(),
+                m: moments.iter().map(|p| p[0]).collect(),
+                v: moments.iter().map(|p| p[1]).collect(),
+                stopped_at: stopped_at(status),
+            }));
+        }
+        Ok(EnsembleState {
+            step: self.step,
+            members,
+        })
+    }
+
+    fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
+        let Shape { dims, S, T } = self.plan.shape;
+        let found = self.chunks.iter().find(|c| c.range.contains(&member));
+        let chunk = found.ok_or_else(|| Error::input(format!("there is no member {member}")))?;
+        let at = UNIFORM_STRIDE * u64::from(self.plan.batches_per_epoch);
+        let params = self.params(step);
+        self.gpu.scoped(|| {
+            self.gpu
+                .queue
+                .write_buffer(&self.params, at, bytemuck::bytes_of(&params));
+            let mut encoder = self.encoder();
+            let sample = chunk.stages().iter().filter(|s| s.kernel.name == Name::Sample);
+            sample
+                .for_each(|stage| stage.encode(&mut encoder.begin_compute_pass(&pass("windows")), at as u32));
+            self.gpu.queue.submit([encoder.finish()]);
+        })?;
+        let within = member - chunk.range.start;
+        let read = |buffer: &wgpu::Buffer, width: usize| -> Result<Array3<f64>> {
+            let count = S.div_ceil(4) * (T + 1) * width;
+            let quads: Vec<[f32; 4]> = self.gpu.read(buffer, (within * count * 16) as u64, count)?;
+            Ok(Array3::from_shape_fn((S, T + 1, width), |(s, t, i)| {
+                let value = quads[((s / 4) * (T + 1) + t) * width + i][s % 4];
+                if is_missing(value) {
+                    f64::NAN
+                } else {
+                    f64::from(value)
+                }
+            }))
+        };
+        Ok(Windows {
+            x: read(&self.scratch.x, dims.N)?,
+            s: read(&self.scratch.s, dims.K)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_are_even_and_complete() {
+        for (members, most) in [(1, 1), (64, 64), (64, 63), (10, 3), (7, 100)] {
+            let ranges = split(members, most);
+            assert_eq!(ranges.iter().map(Range::len).sum::<usize>(), members);
+            assert!(
+                ranges
+                    .windows(2)
+                    .all(|r| r[0].end == r[1].start && r[0].len() >= r[1].len())
+            );
+            assert!(ranges.iter().all(|r| (1..=most).contains(&r.len())));
+        }
+    }
+}

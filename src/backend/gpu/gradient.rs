@@ -1,0 +1,132 @@
+//! Loss and gradient of one member for given windows: the training kernels `forward` to `update`, the last
+//! stopped before it changes anything.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::{Array3, ArrayView3};
+
+use crate::backend::gpu::buffers::{UNIFORM, UNIFORM_STRIDE};
+use crate::backend::gpu::chunk::{Chunk, Common, Data, Footprint, Kernels, Scratch};
+use crate::backend::gpu::consts::Layout;
+use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::kernel::Name;
+use crate::backend::gpu::params::{Params, Status};
+use crate::backend::{Gradient, MISSING, Member, MemberState, Windows};
+use crate::error::{Error, Result};
+use crate::model::{Shape, Theta};
+
+/// See [`crate::backend::Backend::gradient`].
+pub fn gradient(
+    gpu: &Gpu,
+    layout: &Layout,
+    shape: Shape,
+    member: &Member,
+    theta: &Theta,
+    windows: &Windows,
+) -> Result<Gradient> {
+    let Shape { dims, T, .. } = shape;
+    let one = Footprint::new(layout, T);
+    if one.members(gpu.max_buffer(), u64::MAX) == 0 {
+        return Err(
+            Error::runtime(format!("{} cannot hold a batch of this shape", gpu.info.name))
+                .with_hint("use a smaller --batch-size or --T, or --backend cpu"),
+        );
+    }
+    let kernels = Kernels::new(gpu, layout)?;
+    let data = Data::none(gpu)?;
+    let (scratch, chunk, params) = gpu.scoped(|| {
+        let scratch = Scratch::new(gpu, &one, 1);
+        let params = gpu.buffer("params", UNIFORM_STRIDE, UNIFORM);
+        let common = Common {
+            gpu,
+            layout,
+            shape,
+            kernels: &kernels,
+            data: &data,
+            scratch: &scratch,
+            params: &params,
+        };
+        let chunk = Chunk::new(
+            common,
+            0..1,
+            std::slice::from_ref(member),
+            &[MemberState::new(theta)],
+        );
+        (scratch, chunk, params)
+    })?;
+
+    let values = Params {
+        gradient_only: 1,
+        T: T as u32,
+        targets: (shape.S * T * dims.N) as f32,
+        ..Params::default()
+    };
+    gpu.queue.write_buffer(&params, 0, bytemuck::bytes_of(&values));
+    gpu.queue.write_buffer(
+        &scratch.x,
+        0,
+        bytemuck::cast_slice(&quads(layout, windows.x.view())),
+    );
+    if dims.K > 0 {
+        gpu.queue.write_buffer(
+            &scratch.s,
+            0,
+            bytemuck::cast_slice(&quads(layout, windows.s.view())),
+        );
+    }
+    // A kernel that did not run must not look like a gradient of 0.
+    for buffer in [&scratch.z, &scratch.partial, &scratch.loss, &scratch.lambda] {
+        gpu.queue
+            .write_buffer(buffer, 0, &vec![0xff; buffer.size() as usize]);
+    }
+
+    let run = |wanted: &dyn Fn(Name) -> bool| -> Result<()> {
+        gpu.scoped(|| {
+            let mut encoder = gpu
+                .device
+                .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for stage in chunk.stages().iter().filter(|s| wanted(s.kernel.name)) {
+                stage.encode(&mut pass, 0);
+            }
+            drop(pass);
+            gpu.queue.submit([encoder.finish()]);
+        })
+    };
+    run(&|name| name == Name::Forward)?;
+    // Read before the wide adjoint puts z~ in the place of z.
+    let z: Vec<[f32; 4]> = gpu.read(&scratch.z, 0, layout.Q * (T + 1) * dims.M)?;
+
+    run(&|name| !matches!(name, Name::Sample | Name::Forward))?;
+
+    let partial: Vec<f32> = gpu.read(&scratch.partial, 0, layout.partial_len())?;
+    let status = gpu.read::<Status>(&chunk.status, 0, 1)?[0];
+
+    Ok(Gradient {
+        mse: f64::from(status.mse),
+        reg: f64::from(status.reg),
+        theta: Theta::unpack(dims, &gather(layout, &partial)),
+        z: Array3::from_shape_fn((shape.S, T, dims.M), |(s, t, m)| {
+            f64::from(z[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
+        }),
+    })
+}
+
+/// The gradient that `update` left in the first partial of each parameter, in packed order.
+fn gather(layout: &Layout, partial: &[f32]) -> Vec<f32> {
+    let (M, W) = (layout.dims.M, layout.dims.range_W());
+    let other = &partial[layout.W_parts() * M * M..][..layout.n_other()];
+    [&other[..M], &partial[..W.len()], &other[M..]].concat()
+}
+
+/// Windows `[S, T+1, width]` in the kernels' layout `[Q][T+1][width]` of quads; NaN becomes [`MISSING`].
+fn quads(layout: &Layout, values: ArrayView3<'_, f64>) -> Vec<[f32; 4]> {
+    let (S, rows, width) = values.dim();
+    let at = |s: usize, t: usize, i: usize| {
+        let v = values[[s.min(S - 1), t, i]] as f32;
+        if v.is_nan() { MISSING } else { v }
+    };
+    let index = (0..layout.Q).flat_map(|q| (0..rows).flat_map(move |t| (0..width).map(move |i| (q, t, i))));
+    index
+        .map(|(q, t, i)| std::array::from_fn(|lane| at(4 * q + lane, t, i)))
+        .collect()
+}
