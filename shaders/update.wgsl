@@ -12,8 +12,9 @@
 #import index
 #import reduce
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+// Without a type, so that 1 - b is rounded once.
+const BETA1 = 0.9;
+const BETA2 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,29 +1,404 @@
 //! What runs on an adapter (hardware, or a software one such as lavapipe). Without any, every test is listed as
 //! ignored and the last lines say so; ALRNN_REQUIRE_GPU=1 makes that a failure.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod common;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alrnn_gpu::backend::Form;
-use alrnn_gpu::backend::gpu::{GpuBackend, GpuOptions};
+use alrnn_gpu::backend::gpu::source::{Constants, expand};
+use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
+use alrnn_gpu::backend::reference::ReferenceBackend;
+use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Member, Windows};
+use alrnn_gpu::model::{Dims, Shape, Theta, init};
+use alrnn_gpu::rng::{normal_pair, threefry2x32};
+use common::training;
 use libtest_mimic::{Arguments, Trial};
+use ndarray::{Array2, Array3};
 
 type Check = fn(&GpuBackend);
 
-const TESTS: &[(&str, Check)] = &[("golden_cases", golden_cases)];
+const TESTS: &[(&str, Check)] = &[
+    ("random_numbers", random_numbers),
+    ("golden_cases", |gpu| {
+        common::golden::check(gpu, Form::Plain, 1e-4)
+    }),
+    ("odd_shapes_match_the_reference", odd_shapes),
+    ("blocked_form_is_refused", blocked_form_is_refused),
+    ("windows_match_the_reference", |gpu| {
+        training::windows_match_the_reference(gpu)
+    }),
+    ("training_matches_the_reference", |gpu| {
+        training::matches_the_reference(gpu, Form::Plain)
+    }),
+    ("wide_training_matches_the_reference", wide_training),
+    ("a_crowd_changes_nothing", |gpu| {
+        training::crowd_changes_nothing(gpu, Form::Auto)
+    }),
+    ("chunks_change_nothing", chunks_change_nothing),
+    ("resume_changes_nothing", |gpu| {
+        training::resume_changes_nothing(gpu, Form::Auto)
+    }),
+    ("divergence_stays_alone", |gpu| {
+        training::divergence_stays_alone(gpu, Form::Auto)
+    }),
+    ("results_come_without_waiting", results_come_without_waiting),
+    ("free_runs_match_the_reference", free_runs),
+    ("unknown_adapter_is_one_sentence", unknown_adapter),
+];
 
-fn golden_cases(gpu: &GpuBackend) {
-    common::golden::check(gpu, Form::Plain, 1e-4);
+fn open() -> GpuOptions {
+    GpuOptions {
+        allow_software: true,
+        ..GpuOptions::default()
+    }
+}
+
+/// Relative L2 distance.
+fn distance<'a>(got: impl IntoIterator<Item = &'a f64>, want: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let (mut difference, mut size) = (0.0, 0.0);
+    for (a, b) in got.into_iter().zip(want) {
+        difference += (a - b) * (a - b);
+        size += b * b;
+    }
+    if size == 0.0 {
+        difference.sqrt()
+    } else {
+        (difference / size).sqrt()
+    }
+}
+
+/// The WGSL twins of `rng` against it: threefry to the bit, with its published known answers, normals to rounding.
+fn random_numbers(_: &GpuBackend) {
+    const COUNT: usize = 4096;
+    let text = "#import threefry\n#import normal\n\
+        @group(0) @binding(0) var<storage, read> words: array<vec4<u32>>;\n\
+        @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;\n\
+        @compute @workgroup_size(64)\n\
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) {\n\
+            let w = words[id.x];\n\
+            let bits = threefry2x32(w.xy, w.zw);\n\
+            let n = normal_pair(bits);\n\
+            out[2 * id.x] = vec4(bits, bitcast<vec2<u32>>(n));\n\
+            out[2 * id.x + 1] = vec4(uniform_index(bits.x, w.w), 0u, 0u, 0u);\n\
+        }";
+    let source = expand(text, &Constants::default()).expect("the imports exist");
+    let mut words: Vec<[u32; 4]> = (0..COUNT as u32)
+        .map(|i| [i % 7, 1, i, 0xffff_fff0 ^ (i << 9)])
+        .collect();
+    words[0] = [0; 4];
+    words[1] = [u32::MAX; 4];
+    words[2] = [0x1319_8a2e, 0x0370_7344, 0x243f_6a88, 0x85a3_08d3];
+    let gpu = Gpu::open(&open()).expect("opened before");
+    let out = run_raw(&gpu, &source, &words, 2 * COUNT);
+
+    let known = [
+        [0x6b20_0159, 0x99ba_4efe],
+        [0x1cb9_96fc, 0xbb00_2be7],
+        [0xc492_3a9c, 0x483d_f7a0],
+    ];
+    for (i, expected) in known.into_iter().enumerate() {
+        assert_eq!(out[2 * i][..2], expected, "known answer {i}");
+    }
+    for (w, got) in words.iter().zip(out.chunks_exact(2)) {
+        let bits = threefry2x32([w[0], w[1]], [w[2], w[3]]);
+        assert_eq!(got[0][..2], bits, "threefry of {w:x?}");
+        assert_eq!(got[1][0], alrnn_gpu::rng::index(bits[0], w[3]), "index of {w:x?}");
+        for (a, b) in got[0][2..]
+            .iter()
+            .map(|&n| f32::from_bits(n))
+            .zip(normal_pair(bits))
+        {
+            assert!(
+                (a - b).abs() <= 1e-6 * (1.0 + b.abs()),
+                "normal of {w:x?}: {a:e}, host {b:e}"
+            );
+        }
+    }
+}
+
+/// Runs a kernel of one input and one output, 64 invocations a workgroup.
+fn run_raw(gpu: &Gpu, source: &str, input: &[[u32; 4]], outputs: usize) -> Vec<[u32; 4]> {
+    let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let pipeline = gpu
+        .device
+        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &module,
+            entry_point: None,
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+    let buffers = [
+        gpu.storage("in", input),
+        gpu.storage("out", &vec![[u32::MAX; 4]; outputs]),
+    ];
+    let entries: Vec<_> = buffers
+        .iter()
+        .zip(0..)
+        .map(|(buffer, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: buffer.as_entire_binding(),
+        })
+        .collect();
+    let bind = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
+    let mut encoder = gpu
+        .device
+        .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bind, &[]);
+        pass.dispatch_workgroups(input.len() as u32 / 64, 1, 1);
+    }
+    gpu.queue.submit([encoder.finish()]);
+    gpu.read(&buffers[1], 0, outputs).expect("the results are read")
+}
+
+/// Parameters whose recurrence neither dies out nor explodes over a few steps.
+fn theta(dims: Dims, seed: u32) -> Theta {
+    let mut theta = init(dims, seed);
+    let spread = 60.0 / (dims.M as f64).sqrt();
+    theta.W.mapv_inplace(|w| spread * w);
+    theta.A.mapv_inplace(|a| 0.6 * a);
+    theta
+        .h
+        .indexed_iter_mut()
+        .for_each(|(i, h)| *h = 0.1 * (i as f64).sin());
+    theta
+}
+
+fn windows(shape: Shape, gaps: bool) -> Windows {
+    let wave = |s: usize, t: usize, n: usize| (0.7 * s as f64 + 0.31 * t as f64 + 1.3 * n as f64).sin();
+    let Shape { dims, S, T } = shape;
+    Windows {
+        x: Array3::from_shape_fn((S, T + 1, dims.N), |(s, t, n)| {
+            let missing = gaps && (s + 2 * t + 3 * n) % 5 == 0;
+            if missing { f64::NAN } else { wave(s, t, n) }
+        }),
+        s: Array3::from_shape_fn((S, T + 1, dims.K), |(s, t, k)| wave(s + 3, t, k + 7)),
+    }
+}
+
+/// Sizes at the edges of every layout: one unit, not a multiple of 4, just above 64, the largest.
+fn odd_shapes(gpu: &GpuBackend) {
+    //        M    N   K   S   T  P    tau  alpha gaps
+    let cases = [
+        (1, 1, 0, 1, 1, 0, 1, 1.0, false),
+        (2, 1, 0, 5, 3, 2, 1, 0.5, true),
+        (5, 5, 2, 4, 9, 5, 2, 1.0, false),
+        (20, 3, 0, 17, 20, 0, 4, 0.3, false),
+        (33, 33, 0, 3, 6, 33, 3, 1.0, true),
+        (64, 10, 1, 6, 8, 20, 5, 1.0, false),
+        (65, 3, 0, 7, 8, 65, 4, 0.7, false),
+        (100, 5, 3, 16, 12, 2, 10, 1.0, true),
+        (130, 130, 0, 5, 5, 60, 2, 1.0, false),
+        (256, 7, 0, 6, 6, 128, 3, 1.0, false),
+        (20, 3, 0, 256, 4, 2, 2, 1.0, false),
+    ];
+    for (M, N, K, S, T, P, tau, alpha, gaps) in cases {
+        let dims = Dims::new(M, N, K).expect("valid sizes");
+        let shape = Shape::new(dims, S, T).expect("valid sizes");
+        let (theta, windows) = (theta(dims, 3), windows(shape, gaps));
+        let member = Member {
+            P,
+            tau,
+            alpha,
+            lambda_lat: 0.1,
+            lambda_obs: 0.01,
+            ..training::member(1)
+        };
+        let run = |b: &dyn Backend| {
+            b.gradient(shape, &member, Form::Plain, &theta, &windows)
+                .expect("the gradient is computed")
+        };
+        let (got, want) = (run(gpu), run(&ReferenceBackend::new()));
+        let errors = [
+            ("loss", distance(&[got.mse, got.reg], &[want.mse, want.reg])),
+            ("z", distance(&got.z, &want.z)),
+            ("dA", distance(&got.theta.A, &want.theta.A)),
+            ("dW", distance(&got.theta.W, &want.theta.W)),
+            ("dh", distance(&got.theta.h, &want.theta.h)),
+            ("dL", distance(&got.theta.L, &want.theta.L)),
+            ("dC", distance(&got.theta.C, &want.theta.C)),
+        ];
+        println!("M {M} N {N} K {K} S {S} T {T} P {P} tau {tau} alpha {alpha} gaps {gaps}: {errors:?}");
+        for (name, error) in errors {
+            assert!(
+                error <= 1e-5,
+                "{name} at M {M} N {N} K {K} S {S} T {T}: relative error {error:e}"
+            );
+        }
+    }
+}
+
+fn blocked_form_is_refused(gpu: &GpuBackend) {
+    let dims = Dims::new(2, 1, 0).expect("valid sizes");
+    let shape = Shape::new(dims, 1, 1).expect("valid sizes");
+    let refused = gpu.gradient(
+        shape,
+        &training::member(1),
+        Form::Blocked,
+        &theta(dims, 1),
+        &windows(shape, false),
+    );
+    assert_eq!(refused.expect_err("there is no such kernel").exit_code(), 2);
+}
+
+/// Ten steps of models too wide for registers.
+fn wide_training(gpu: &GpuBackend) {
+    let data = training::lorenz(20, true, true);
+    let mut plan = training::plan(training::crowd(3), data.K, 8, 20, Form::Plain);
+    plan.shape.dims = Dims::new(70, 3, data.K).expect("valid sizes");
+    let start = training::initial_state(&plan);
+    let (got, _) = training::train(gpu, &plan, &data, &start, 1);
+    let (want, _) = training::train(&ReferenceBackend::new(), &plan, &data, &start, 1);
+    for (e, (got, want)) in got.members.iter().zip(&want.members).enumerate() {
+        let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+        let error = distance(&wide(&got.theta), &wide(&want.theta));
+        assert!(
+            error <= training::PARAMETER_TOLERANCE,
+            "member {e}: relative error {error:e}"
+        );
+    }
+}
+
+/// A memory budget that forces the ensemble into many chunks leaves every bit as it was.
+fn chunks_change_nothing(gpu: &GpuBackend) {
+    let data = training::lorenz(50, false, true);
+    let plan = training::plan(training::crowd(11), 0, 16, 50, Form::Plain);
+    let start = training::initial_state(&plan);
+    let (whole, results) = training::train(gpu, &plan, &data, &start, 2);
+    // About 100 KB a member: chunks of three or four.
+    let small = GpuBackend::new(&GpuOptions {
+        memory: Some(400_000),
+        ..open()
+    })
+    .expect("opened before");
+    let (chunked, chunked_results) = training::train(&small, &plan, &data, &start, 2);
+    assert!(whole == chunked, "chunks change the result");
+    assert_eq!(results, chunked_results);
+    let mut ensemble = small
+        .ensemble(plan.clone(), data.clone(), &start)
+        .expect("it is built");
+    let mut other = gpu.ensemble(plan, data, &start).expect("it is built");
+    let differ = |a: &Windows, b: &Windows| {
+        a.x.iter()
+            .zip(&b.x)
+            .any(|(a, b)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan()))
+    };
+    for member in [0, 5, 10] {
+        let (a, b) = (
+            ensemble.windows(member, 7).expect("read"),
+            other.windows(member, 7).expect("read"),
+        );
+        assert!(!differ(&a, &b), "windows of member {member} differ");
+    }
+    let none = GpuBackend::new(&GpuOptions {
+        memory: Some(1000),
+        ..open()
+    })
+    .expect("opened before");
+    let data = training::lorenz(50, false, true);
+    let plan = training::plan(training::crowd(1), 0, 16, 50, Form::Plain);
+    let start = training::initial_state(&plan);
+    let refused = none
+        .ensemble(plan, data, &start)
+        .err()
+        .expect("a member does not fit 1000 bytes");
+    assert_eq!(refused.exit_code(), 1);
+}
+
+/// Epochs are reported in order, each once, whether or not one waits; many may be enqueued.
+fn results_come_without_waiting(gpu: &GpuBackend) {
+    let data = training::lorenz(20, false, false);
+    let plan = training::plan(training::crowd(2), 0, 4, 20, Form::Plain);
+    let start = training::initial_state(&plan);
+    let mut ensemble = gpu.ensemble(plan, data, &start).expect("it is built");
+    let mut seen = Vec::new();
+    for _ in 0..12 {
+        ensemble.train_epoch().expect("an epoch runs");
+        seen.extend(ensemble.results(false).expect("results are read"));
+    }
+    seen.extend(ensemble.results(true).expect("results are read"));
+    assert_eq!(
+        seen.iter().map(|r| r.epoch).collect::<Vec<_>>(),
+        (0..12).collect::<Vec<_>>()
+    );
+    assert_eq!(ensemble.state().expect("the state is read").step, 120);
+}
+
+/// A short horizon, so that rounding has no time to grow; runs of unequal length, more than one dispatch.
+fn free_runs(gpu: &GpuBackend) {
+    for (M, N, K, runs, latent) in [(20, 3, 0, 1, false), (7, 2, 2, 6, true), (100, 5, 1, 3, false)] {
+        let dims = Dims::new(M, N, K).expect("valid sizes");
+        let packed: Vec<Vec<f32>> = (0..3).map(|i| theta(dims, i).pack()).collect();
+        let models: Vec<FreeModel<'_>> = packed
+            .iter()
+            .zip([0, 1, M])
+            .map(|(theta, P)| FreeModel { theta, P })
+            .collect();
+        let starts: Vec<FreeRun> = (0..runs)
+            .map(|r| FreeRun {
+                x0: (0..N)
+                    .map(|n| {
+                        if r == 1 && n == 0 {
+                            f32::NAN
+                        } else {
+                            (r + 2 * n) as f32 * 0.1
+                        }
+                    })
+                    .collect(),
+                s: if K == 0 {
+                    Array2::zeros((0, 0))
+                } else {
+                    Array2::from_shape_fn((150 + r + 1, K), |(t, k)| ((t + 5 * k) as f32 * 0.3).sin())
+                },
+                steps: 150 + r,
+            })
+            .collect();
+        let run = |b: &dyn Backend| {
+            b.free_run(dims, &models, &starts, latent)
+                .expect("the models run")
+        };
+        let (got, want) = (run(gpu), run(&ReferenceBackend::new()));
+        assert_eq!((got.len(), got[0].len()), (3, runs));
+        for (model, (got, want)) in got.iter().zip(&want).enumerate() {
+            for (r, (got, want)) in got.iter().zip(want).enumerate() {
+                assert_eq!(got.dim(), (150 + r + 1, if latent { M } else { N }));
+                let wide = |a: &Array2<f32>| a.mapv(f64::from);
+                let error = distance(&wide(got), &wide(want));
+                assert!(
+                    error <= 1e-4,
+                    "M {M} model {model} run {r}: relative error {error:e}"
+                );
+            }
+        }
+    }
+}
+
+fn unknown_adapter(_: &GpuBackend) {
+    let error = GpuBackend::new(&GpuOptions {
+        adapter: Some("no such adapter".into()),
+        ..open()
+    })
+    .expect_err("there is none of that name");
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.hint().is_some_and(|h| h.contains("0: ")), "{error}");
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let backend = GpuBackend::new(&GpuOptions {
-        allow_software: true,
-        ..GpuOptions::default()
-    });
+    let backend = GpuBackend::new(&open());
     let required = std::env::var_os("ALRNN_REQUIRE_GPU").is_some_and(|v| v == "1");
     let backend = backend.map(Arc::new).map_err(|e| e.to_string());
     let trials = TESTS.iter().map(|&(name, check)| {

@@ -48,7 +48,7 @@ impl Name {
         }
     }
 
-    /// The constants of this kernel for a layout (`latent` and `team` matter to free runs only).
+    /// The constants of this kernel for a layout; a free run here writes observed rows.
     pub fn constants(self, layout: &Layout) -> Constants {
         match self {
             Self::Sample => layout.constants().number("THREADS", SAMPLE_THREADS),
