@@ -1,1 +1,292 @@
+//! How good a reconstruction is: D_stsp (state-space divergence), D_H (power spectra), PE(n) (short-term
+//! prediction), and the noise floor beside them.
+//!
+//! D_stsp and D_H compare the data with a free run of the same length whose row 0 is the first observation itself
+//! (so is row 0 of the data: every model gets that row for nothing). PE predicts from every point of the data.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod dstsp_bins;
+mod dstsp_gmm;
+mod hellinger;
+mod noise_floor;
+mod prediction_error;
+mod spectra;
+
+use ndarray::{Array2, ArrayView2, s};
+use rayon::join;
+
+use crate::backend::FreeRun;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::model::Dims;
+pub use dstsp_bins::{BinnedDivergence, Histogram};
+pub use dstsp_gmm::{Mixture, MixtureDivergence};
+pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
+pub use noise_floor::{NoiseFloor, noise_floor};
+pub use prediction_error::{PredictionData, PredictionError};
+pub use spectra::Spectra;
+
+/// Most dimensions that D_stsp bins; above, it compares Gaussian mixtures.
+pub const MAX_BINNED: usize = 10;
+/// Largest smoothing of spectra, in frequency bins.
+const MAX_SMOOTHING: f64 = 1e5;
+
+/// Settings of the metrics; the published ones by default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreSettings {
+    /// Bins per dimension of D_stsp (N ≤ 10).
+    pub bins: usize,
+    /// σ² of the Gaussians of D_stsp (N > 10).
+    pub gmm_variance: f64,
+    /// Standard deviation of the spectra's smoothing, in frequency bins.
+    pub smoothing: f64,
+    /// n of PE(n).
+    pub pe_steps: usize,
+    /// Decides the Monte Carlo points of D_stsp (N > 10).
+    pub seed: u32,
+}
+
+impl Default for ScoreSettings {
+    fn default() -> Self {
+        Self {
+            bins: 30,
+            gmm_variance: 1.0,
+            smoothing: 20.0,
+            pe_steps: 20,
+            seed: 0,
+        }
+    }
+}
+
+impl ScoreSettings {
+    fn validate(&self) -> Result<()> {
+        let refuse = |message: String| Err(Error::input(message));
+        if self.bins == 0 {
+            return refuse("the number of bins must be at least 1".into());
+        }
+        if !(self.gmm_variance > 0.0 && self.gmm_variance.is_finite()) {
+            return refuse(format!("the GMM variance {} is not positive", self.gmm_variance));
+        }
+        if !(0.0..=MAX_SMOOTHING).contains(&self.smoothing) {
+            return refuse(format!(
+                "the smoothing {} is outside 0..={MAX_SMOOTHING}",
+                self.smoothing
+            ));
+        }
+        if self.pe_steps == 0 {
+            return refuse("the prediction error needs at least 1 step".into());
+        }
+        Ok(())
+    }
+}
+
+/// Which estimate of D_stsp the number of dimensions calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DstspKind {
+    Bins,
+    Gmm,
+}
+
+impl DstspKind {
+    /// Bins up to N = 10.
+    pub fn of(N: usize) -> Self {
+        if N <= MAX_BINNED { Self::Bins } else { Self::Gmm }
+    }
+
+    /// `bins` or `GMM`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Bins => "bins",
+            Self::Gmm => "GMM",
+        }
+    }
+}
+
+/// How good one model is. Small is good; NaN means undefined.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Scores {
+    /// KL(data ‖ free run) in nats. NaN where no finite row of the free run falls in the data's range (bins), or
+    /// none is finite (GMM).
+    pub dstsp: f64,
+    /// Of the Monte Carlo estimate; `None` for bins.
+    pub dstsp_standard_error: Option<f64>,
+    /// In [0, 1]; 1 for a column of the free run that is constant or not finite throughout.
+    pub dh: f64,
+    /// Mean squared error, not finite where a prediction overflows f32; NaN where no trial is long enough.
+    pub pe: f64,
+    /// Complete data rows behind D_stsp (at most 10,000 for GMM).
+    pub points_dstsp: usize,
+    /// Rows of the free run that were compared with them: finite, and in range for bins.
+    pub points_inside: usize,
+    /// Rows of the trials behind D_H, interpolated ones included.
+    pub points_dh: usize,
+    /// Pairs of rows behind PE.
+    pub pairs_pe: usize,
+}
+
+/// The data's side of D_stsp.
+#[derive(Clone, Debug)]
+enum StateSpace {
+    Bins(Histogram),
+    Gmm(Mixture),
+}
+
+impl StateSpace {
+    fn new(kind: DstspKind, data: &[ArrayView2<'_, f64>], settings: &ScoreSettings) -> Result<Self> {
+        Ok(match kind {
+            DstspKind::Bins => Self::Bins(Histogram::new(data, settings.bins)?),
+            DstspKind::Gmm => Self::Gmm(Mixture::new(data, settings.gmm_variance, settings.seed)),
+        })
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Self::Bins(histogram) => histogram.rows(),
+            Self::Gmm(mixture) => mixture.rows(),
+        }
+    }
+
+    /// Value, standard error and rows used of `generated`.
+    fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> (f64, Option<f64>, usize) {
+        match self {
+            Self::Bins(histogram) => {
+                let divergence = histogram.divergence(generated);
+                (divergence.value, None, divergence.inside)
+            }
+            Self::Gmm(mixture) => {
+                let divergence = mixture.divergence(generated);
+                (
+                    divergence.value,
+                    Some(divergence.standard_error),
+                    divergence.components,
+                )
+            }
+        }
+    }
+}
+
+/// Everything about the data that scores need, made once and shared by threads.
+///
+/// Leading rows of a trial in which nothing was observed are left out of it, so that its free run starts from an
+/// observation. D_stsp pools the complete rows of all trials; D_H is the mean over trials weighted by length, gaps
+/// interpolated linearly; PE uses all pairs that exist.
+pub struct Scorer {
+    kind: DstspKind,
+    settings: ScoreSettings,
+    /// Observations from the first observed row on.
+    trials: Vec<Array2<f64>>,
+    free_runs: Vec<FreeRun>,
+    states: StateSpace,
+    spectra: Spectra,
+    prediction: PredictionData,
+}
+
+impl Scorer {
+    /// # Errors
+    /// When a setting makes no sense, there are no rows, or the bins cannot be numbered in 64 bits.
+    pub fn new(dataset: &Dataset, settings: ScoreSettings) -> Result<Self> {
+        settings.validate()?;
+        let trials: Vec<(ArrayView2<'_, f64>, ArrayView2<'_, f64>)> = dataset
+            .trials
+            .iter()
+            .map(|trial| {
+                let observed = |row: ArrayView2<'_, f64>| row.iter().any(|v| !v.is_nan());
+                let first = trial.x.axis_chunks_iter(ndarray::Axis(0), 1).position(observed);
+                let first = first.unwrap_or(0);
+                (trial.x.slice(s![first.., ..]), trial.s.slice(s![first.., ..]))
+            })
+            .collect();
+        if let Some(trial) = dataset.trials.iter().find(|trial| trial.x.is_empty()) {
+            return Err(Error::input(format!("{} has no rows to score", trial.name)));
+        }
+        if trials.is_empty() {
+            return Err(Error::input("there are no data to score"));
+        }
+        let observations: Vec<_> = trials.iter().map(|(x, _)| *x).collect();
+        let kind = DstspKind::of(dataset.N);
+        Ok(Self {
+            kind,
+            states: StateSpace::new(kind, &observations, &settings)?,
+            spectra: Spectra::new(&observations, settings.smoothing),
+            prediction: PredictionData::new(&trials, settings.pe_steps),
+            free_runs: trials.iter().map(|(x, s)| free_run(x, s)).collect(),
+            trials: observations.iter().map(|x| x.to_owned()).collect(),
+            settings,
+        })
+    }
+
+    pub fn dstsp_kind(&self) -> DstspKind {
+        self.kind
+    }
+
+    pub fn settings(&self) -> &ScoreSettings {
+        &self.settings
+    }
+
+    /// The free runs that [`Scorer::score`] expects, one per trial of the dataset, in its order.
+    pub fn free_runs(&self) -> &[FreeRun] {
+        &self.free_runs
+    }
+
+    /// Scores one model by its free runs (`[steps + 1, N]`, one for each of [`Scorer::free_runs`]) and its packed
+    /// parameters. Panics unless there are as many runs, rows and columns as asked for.
+    pub fn score(&self, generated: &[Array2<f32>], dims: Dims, theta: &[f32], P: usize) -> Scores {
+        let shapes = generated.iter().map(|run| run.dim());
+        assert!(
+            shapes.eq(self.trials.iter().map(|x| x.dim())),
+            "free runs have the shapes of the trials"
+        );
+        let runs: Vec<_> = generated.iter().map(|run| run.view()).collect();
+        let ((dstsp, dstsp_standard_error, points_inside), (dh, prediction)) = join(
+            || self.states.divergence(&runs),
+            || {
+                join(
+                    || self.spectra.distance(&runs),
+                    || self.prediction.score(dims, theta, P),
+                )
+            },
+        );
+        Scores {
+            dstsp,
+            dstsp_standard_error,
+            dh,
+            pe: prediction.mse,
+            points_dstsp: self.states.rows(),
+            points_inside,
+            points_dh: self.spectra.rows(),
+            pairs_pe: prediction.pairs,
+        }
+    }
+
+    /// See [`noise_floor`].
+    pub fn noise_floor(&self) -> Result<NoiseFloor> {
+        let trials: Vec<_> = self.trials.iter().map(|x| x.view()).collect();
+        noise_floor(&trials, &self.settings)
+    }
+}
+
+/// As long as the trial: row 0 is the observation it starts from.
+fn free_run(x: &ArrayView2<'_, f64>, s: &ArrayView2<'_, f64>) -> FreeRun {
+    FreeRun {
+        x0: x.row(0).iter().map(|&v| v as f32).collect(),
+        s: if s.ncols() == 0 {
+            Array2::zeros((0, 0))
+        } else {
+            s.mapv(|v| v as f32)
+        },
+        steps: x.nrows() - 1,
+    }
+}
+
+/// The finite rows of blocks `[_, N]`, one after another.
+fn complete_rows<V: Copy + Into<f64>>(blocks: &[ArrayView2<'_, V>]) -> Vec<f64> {
+    let mut rows = Vec::with_capacity(blocks.iter().map(|block| block.len()).sum());
+    for row in blocks.iter().flat_map(|block| block.rows()) {
+        let kept = rows.len();
+        rows.extend(row.iter().map(|&v| v.into()));
+        if rows[kept..].iter().any(|v: &f64| !v.is_finite()) {
+            rows.truncate(kept);
+        }
+    }
+    rows
+}

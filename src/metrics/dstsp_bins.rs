@@ -1,0 +1,206 @@
+//! D_stsp over bins: how differently two trajectories fill state space, for few dimensions.
+//!
+//! Source: Koppe et al., PLoS Comput Biol 15(8), 2019; widened range, smoothing and dropped points as in the
+//! evaluation of Brenner et al., NeurIPS 2024.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::ArrayView2;
+
+use super::complete_rows;
+use crate::error::{Error, Result};
+
+/// Pseudo-count of every bin (Laplace smoothing).
+const SMOOTHING: f64 = 1e-5;
+/// The range reaches this many standard deviations beyond the data at each end.
+const MARGIN: f64 = 0.1;
+
+/// How often each visited bin was visited, by bin number; memory grows with the visited bins only.
+type Counts = Vec<(u64, u32)>;
+
+/// The data's histogram: `bins` equal bins per dimension over the data's range widened by 0.1 standard
+/// deviations (divisor n − 1) at each end. A constant column gets the range value ± 0.5.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    bins: usize,
+    low: Vec<f64>,
+    /// Bins per unit of each column.
+    per_unit: Vec<f64>,
+    counts: Counts,
+    /// Complete rows counted.
+    rows: usize,
+}
+
+/// KL(data ‖ generated) over the data's bins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BinnedDivergence {
+    /// In nats; NaN where no generated row falls in the range, or the data have no complete row.
+    pub value: f64,
+    /// Generated rows inside the range.
+    pub inside: usize,
+}
+
+impl Histogram {
+    /// Counts the complete rows (no NaN) of `data`, blocks of rows `[_, N]` one after another.
+    ///
+    /// # Errors
+    /// When `binsᴺ` passes 64 bits.
+    pub fn new(data: &[ArrayView2<'_, f64>], bins: usize) -> Result<Self> {
+        let N = data.first().map_or(0, |block| block.ncols());
+        if u32::try_from(N)
+            .ok()
+            .and_then(|N| (bins as u64).checked_pow(N))
+            .is_none()
+        {
+            let most = (u64::MAX as f64).powf(1.0 / N as f64).floor();
+            return Err(Error::input(format!(
+                "{bins} bins in each of {N} dimensions are too many to number"
+            ))
+            .with_hint(format!("use at most {most} bins per dimension")));
+        }
+        let rows = complete_rows(data);
+        let mut histogram = Self {
+            bins,
+            low: Vec::with_capacity(N),
+            per_unit: Vec::with_capacity(N),
+            counts: Counts::new(),
+            rows: rows.len() / N.max(1),
+        };
+        for n in 0..N {
+            let (low, high) = widened_range(rows.iter().skip(n).step_by(N).copied());
+            histogram.low.push(low);
+            histogram.per_unit.push(bins as f64 / (high - low));
+        }
+        histogram.counts = histogram.count(&rows).0;
+        Ok(histogram)
+    }
+
+    /// Complete data rows behind this histogram.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// `Σ_b p_b ln(p_b / q_b)` with `p_b = (c_b + a)/(Σc + a·binsᴺ)`, `a = 1e-5`, and `q` alike from the counts
+    /// `g_b` of the generated rows; rows outside the range, non-finite ones included, are dropped.
+    ///
+    /// Because `Σp = 1`, this is `ln(Z_q/Z_p) + Σ_b (c_b + a) ln((c_b + a)/(g_b + a)) / Z_p` with the two
+    /// denominators `Z`: bins that neither visited are in the first term and cost nothing. `generated` holds
+    /// blocks of rows `[_, N]`; the order of rows does not matter.
+    pub fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> BinnedDivergence {
+        let mut other = Counts::new();
+        let mut inside = 0;
+        for block in generated {
+            let block = block.as_standard_layout();
+            let values = block.as_slice().expect("standard layout is contiguous");
+            let (counts, rows) = self.count(values);
+            inside += rows;
+            other = if other.is_empty() {
+                counts
+            } else {
+                merged(other, counts)
+            };
+        }
+        let value = if inside == 0 || self.rows == 0 {
+            f64::NAN
+        } else {
+            self.divergence_from(&other, inside)
+        };
+        BinnedDivergence { value, inside }
+    }
+
+    fn divergence_from(&self, other: &Counts, inside: usize) -> f64 {
+        let all_bins = (self.bins as f64).powi(self.low.len() as i32);
+        let Z_p = self.rows as f64 + SMOOTHING * all_bins;
+        let term = |c: u32, g: u32| {
+            let c = f64::from(c) + SMOOTHING;
+            c * (c / (f64::from(g) + SMOOTHING)).ln()
+        };
+        let mut sum = 0.0;
+        let mut others = other.iter().peekable();
+        for &(bin, c) in &self.counts {
+            while let Some(&(_, g)) = others.next_if(|other| other.0 < bin) {
+                sum += term(0, g);
+            }
+            sum += term(
+                c,
+                others.next_if(|other| other.0 == bin).map_or(0, |other| other.1),
+            );
+        }
+        sum += others.map(|&(_, g)| term(0, g)).sum::<f64>();
+        ((inside as f64 - self.rows as f64) / Z_p).ln_1p() + sum / Z_p
+    }
+
+    /// Visits per bin, sorted by bin, and how many rows of `values` (`[_, N]`, row-major) fell in the range.
+    fn count<V: Copy + Into<f64>>(&self, values: &[V]) -> (Counts, usize) {
+        let N = self.low.len();
+        let mut inside = 0;
+        // A trajectory lingers in a bin, so runs are counted before anything is sorted.
+        let mut runs = Counts::new();
+        for row in values.chunks_exact(N) {
+            let Some(bin) = self.bin(row) else { continue };
+            inside += 1;
+            match runs.last_mut() {
+                Some(last) if last.0 == bin => last.1 += 1,
+                _ => runs.push((bin, 1)),
+            }
+        }
+        runs.sort_unstable_by_key(|run| run.0);
+        runs.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        (runs, inside)
+    }
+
+    /// Number of the bin that holds this row, if it is in the range.
+    #[inline]
+    fn bin<V: Copy + Into<f64>>(&self, row: &[V]) -> Option<u64> {
+        let bins = self.bins as f64;
+        let mut number = 0;
+        let mut inside = true;
+        for ((&value, &low), &per_unit) in row.iter().zip(&self.low).zip(&self.per_unit) {
+            let position = (value.into() - low) * per_unit;
+            inside &= position >= 0.0 && position <= bins;
+            // The upper end belongs to the last bin.
+            number = number * self.bins as u64 + (position as u64).min(self.bins as u64 - 1);
+        }
+        inside.then_some(number)
+    }
+}
+
+/// Minimum and maximum, each moved outwards by 0.1 standard deviations; value ± 0.5 where all are equal.
+fn widened_range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let count = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let square = values.clone().map(|v| (v - mean).powi(2)).sum::<f64>();
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    });
+    if high > low {
+        let margin = MARGIN * (square / (count - 1.0)).sqrt();
+        (low - margin, high + margin)
+    } else {
+        (low - 0.5, high + 0.5)
+    }
+}
+
+/// Sum of two sorted lists of counts.
+fn merged(a: Counts, b: Counts) -> Counts {
+    let mut sum = Counts::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    loop {
+        let next = match (a.peek(), b.peek()) {
+            (Some(x), Some(y)) if x.0 <= y.0 => a.next(),
+            (Some(_), None) => a.next(),
+            (_, Some(_)) => b.next(),
+            (None, None) => return sum,
+        };
+        let (bin, count) = next.expect("peeked just now");
+        match sum.last_mut() {
+            Some(last) if last.0 == bin => last.1 += count,
+            _ => sum.push((bin, count)),
+        }
+    }
+}

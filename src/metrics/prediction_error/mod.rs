@@ -1,0 +1,148 @@
+//! PE(n): mean squared error of the n-step prediction from every point of the data.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+mod form;
+mod kernel;
+
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::model::{Dims, Theta};
+use form::Form;
+
+/// Predictions that one task makes: enough to be worth a task, few enough to spread over cores.
+const TASK: usize = 4096;
+/// f32 values that one group of the widest vectors reads past its start.
+const PADDING: usize = kernel::UNROLL * 16;
+
+/// What a prediction error needs of the data: f32 columns of all trials, one after another.
+#[derive(Clone, Debug)]
+pub struct PredictionData {
+    N: usize,
+    K: usize,
+    steps: usize,
+    /// `N` columns of observations, missing ones 0, padded.
+    x: Vec<Vec<f32>>,
+    /// `K` columns of inputs, padded.
+    s: Vec<Vec<f32>>,
+    /// Rows that predictions start from, at most [`TASK`] a range.
+    tasks: Vec<Range<usize>>,
+    /// Where values are missing: for each column and start, whether start and target are both there.
+    usable: Option<Vec<Vec<bool>>>,
+    entries: usize,
+    pairs: usize,
+}
+
+/// Mean squared error and what it is the mean of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PredictionError {
+    /// NaN without a pair; not finite where a prediction overflows f32.
+    pub mse: f64,
+    /// Pairs of rows (start, target) of which anything was observed at both.
+    pub pairs: usize,
+}
+
+impl PredictionData {
+    /// `trials` are pairs of observations `[T_r, N]` (NaN where missing) and inputs `[T_r, K]`; `steps` is n.
+    pub fn new(trials: &[(ArrayView2<'_, f64>, ArrayView2<'_, f64>)], steps: usize) -> Self {
+        let N = trials.first().map_or(0, |(x, _)| x.ncols());
+        let K = trials.first().map_or(0, |(_, s)| s.ncols());
+        let rows: usize = trials.iter().map(|(x, _)| x.nrows()).sum();
+        let column = |select: &dyn Fn(usize) -> Vec<f64>, n| {
+            let mut values: Vec<f32> = select(n)
+                .into_iter()
+                .map(|v| if v.is_nan() { 0.0 } else { v as f32 })
+                .collect();
+            values.resize(rows + steps + PADDING, 0.0);
+            values
+        };
+        let observations = |n| trials.iter().flat_map(|(x, _)| x.column(n).to_vec()).collect();
+        let inputs = |k| trials.iter().flat_map(|(_, s)| s.column(k).to_vec()).collect();
+        let mut data = Self {
+            N,
+            K,
+            steps,
+            x: (0..N).map(|n| column(&observations, n)).collect(),
+            s: (0..K).map(|k| column(&inputs, k)).collect(),
+            tasks: Vec::new(),
+            usable: None,
+            entries: 0,
+            pairs: 0,
+        };
+        let mut first = 0;
+        for (x, _) in trials {
+            let last = first + x.nrows().saturating_sub(steps);
+            let starts = (first..last).step_by(TASK);
+            data.tasks
+                .extend(starts.map(|start| start..last.min(start + TASK)));
+            first += x.nrows();
+        }
+        data.pairs = data.tasks.iter().map(Range::len).sum();
+        data.entries = data.pairs * N;
+        if trials.iter().any(|(x, _)| x.iter().any(|v| v.is_nan())) {
+            data.mark_usable(trials);
+        }
+        data
+    }
+
+    /// Leaves out pairs whose start has no observation, and targets that are missing.
+    fn mark_usable(&mut self, trials: &[(ArrayView2<'_, f64>, ArrayView2<'_, f64>)]) {
+        let rows: Vec<_> = trials.iter().flat_map(|(x, _)| x.rows()).collect();
+        let mut usable = vec![vec![false; rows.len()]; self.N];
+        (self.pairs, self.entries) = (0, 0);
+        for start in self.tasks.iter().cloned().flatten() {
+            if rows[start].iter().all(|v| v.is_nan()) {
+                continue;
+            }
+            let target = rows[start + self.steps].iter();
+            let mut observed = 0;
+            for (usable, value) in usable.iter_mut().zip(target) {
+                usable[start] = !value.is_nan();
+                observed += usize::from(usable[start]);
+            }
+            self.entries += observed;
+            self.pairs += usize::from(observed > 0);
+        }
+        self.usable = Some(usable);
+    }
+
+    /// `PE(n) = Σ m ∘ (F^n(z_t)[:N] − x_{t+n})² / Σ m` over every row `t` of every trial that has a row `t + n`,
+    /// where `z_t = [x_t ; L x_t]` (missing entries 0), `F` is driven by the trial's own inputs and not forced, and
+    /// `m` says which entries of the target were observed. Rows `t` without any observation predict nothing.
+    ///
+    /// `theta` is packed (see [`Theta::pack`]). Predictions are f32; relative accuracy is about 1e-4 or better
+    /// unless the model itself amplifies rounding within n steps. Panics unless sizes agree.
+    pub fn score(&self, dims: Dims, theta: &[f32], P: usize) -> PredictionError {
+        assert_eq!(
+            (dims.N, dims.K),
+            (self.N, self.K),
+            "model and data differ in N or K"
+        );
+        if self.entries == 0 {
+            return PredictionError {
+                mse: f64::NAN,
+                pairs: 0,
+            };
+        }
+        let form = Form::cheapest(&Theta::unpack(dims, theta), P, self.steps);
+        // Collected in order, so the sum does not depend on how tasks were spread.
+        let sums: Vec<f64> = self
+            .tasks
+            .par_iter()
+            .map(|starts| {
+                Arch::new().dispatch(kernel::Task {
+                    form: &form,
+                    data: self,
+                    starts: starts.clone(),
+                })
+            })
+            .collect();
+        PredictionError {
+            mse: sums.iter().sum::<f64>() / self.entries as f64,
+            pairs: self.pairs,
+        }
+    }
+}
