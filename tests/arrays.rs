@@ -109,6 +109,9 @@ fn files_that_are_no_arrays() {
     );
     assert_eq!(error.exit_code(), 2);
 
+    let error = read_arrays(&fixture("*.npy")).expect_err("no glob");
+    assert!(error.hint().expect("a hint").contains("the shell expands"));
+
     let cases: [(&str, &[u8], &str); 8] = [
         ("x.npy", b"", "x.npy is an empty file"),
         ("x.npy", b"hello", "x.npy is not an .npy file"),
@@ -282,7 +285,7 @@ fn parse_everything(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn npy_round_trips((shape, values, dtype, big, fortran) in any_npy()) {

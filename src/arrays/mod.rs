@@ -129,6 +129,9 @@ pub fn read_file(path: &str) -> Result<Vec<u8>> {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             let error = Error::input(format!("there is no file {path}"));
             Err(match nearest_file(Path::new(path)) {
+                _ if path.contains('*') => {
+                    error.with_hint("leave out the quotes: the shell expands * over files")
+                }
                 Some(name) => error.with_hint(format!("did you mean {name}?")),
                 None => error,
             })

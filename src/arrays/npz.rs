@@ -30,12 +30,17 @@ impl<'a> Npz<'a> {
         })
     }
 
-    /// Names of the arrays, sorted as people count (`trial_2` before `trial_10`).
+    /// Names of the arrays, sorted as people count (`trial_2` before `trial_10`). Entries with another ending
+    /// than `.npy` are none: spreadsheets and much else are zip archives too.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .archive
             .file_names()
-            .map(|n| n.strip_suffix(".npy").unwrap_or(n).to_string())
+            .filter_map(|n| {
+                n.strip_suffix(".npy")
+                    .or_else(|| (!n.contains('.') && !n.ends_with('/')).then_some(n))
+            })
+            .map(str::to_string)
             .collect();
         names.sort_by_cached_key(|name| natural_key(name));
         names
@@ -73,7 +78,9 @@ impl<'a> Npz<'a> {
                 .collect(),
             None if names.len() == 1 => names.iter().collect(),
             None if names.is_empty() => {
-                return Err(Error::input(format!("{} holds no array", self.path)));
+                return Err(Error::input(format!("{} holds no array", self.path)).with_hint(
+                    "an .npz is written by numpy.savez(path, x=array); save a spreadsheet as .csv",
+                ));
             }
             None => {
                 return Err(Error::input(format!(

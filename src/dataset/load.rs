@@ -1,12 +1,12 @@
 use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3};
 
 use crate::arrays::{NamedArray, read_arrays};
+use crate::dataset::checks::{
+    check_inputs, check_shape, check_values, column_label, refuse_empty_columns, refuse_missing, warn_of_time,
+};
 use crate::dataset::{Dataset, Trial, column_scaling, standardize};
 use crate::error::{Error, Result};
 use crate::model::Scaling;
-
-/// Values from here on are no measurement in any sensible unit, and f32 arithmetic overflows soon after.
-const TOO_LARGE: f64 = 1e30;
 
 /// What to read and how. Every entry of `data` and `inputs` is a path or `rec.npz:key`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,22 +52,10 @@ pub fn load(request: &LoadRequest) -> Result<Dataset> {
     }
     let label = |j: usize| column_label(columns.as_deref(), j, &first, data.len());
     refuse_empty_columns(&data, label)?;
+    warn_of_time(&data, label);
     let hash = hash(&data, &inputs);
     let N = data[0].1.ncols();
-    let scaling = match &request.scaling {
-        Some(scaling) if scaling.mean.len() != N => {
-            return Err(Error::input(format!(
-                "{first} has {N} columns, but the model was trained on {}",
-                scaling.mean.len()
-            )));
-        }
-        Some(scaling) => Some(scaling.clone()),
-        None if request.standardize => {
-            let views: Vec<_> = data.iter().map(|(_, x)| x.view()).collect();
-            Some(column_scaling(&views, label)?)
-        }
-        None => None,
-    };
+    let scaling = choose_scaling(request, &data, label)?;
     let K = inputs[0].1.ncols();
     let mut trials: Vec<Trial> = data
         .into_iter()
@@ -90,7 +78,30 @@ pub fn load(request: &LoadRequest) -> Result<Dataset> {
     })
 }
 
-type Named = (String, Array2<f64>);
+/// The model's own scaling, or the data's, or none.
+fn choose_scaling(
+    request: &LoadRequest,
+    data: &[Named],
+    label: impl Fn(usize) -> String,
+) -> Result<Option<Scaling>> {
+    let (first, x) = &data[0];
+    match &request.scaling {
+        Some(scaling) if scaling.mean.len() != x.ncols() => Err(Error::input(format!(
+            "{first} has {} columns, but the model was trained on {}",
+            x.ncols(),
+            scaling.mean.len()
+        ))),
+        Some(scaling) => Ok(Some(scaling.clone())),
+        None if request.standardize => {
+            let views: Vec<_> = data.iter().map(|(_, x)| x.view()).collect();
+            column_scaling(&views, label).map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// A trial's name and rows.
+pub(super) type Named = (String, Array2<f64>);
 
 /// Reads every entry and cuts three-dimensional arrays into trials. `columns` receives the names of a CSV header.
 fn read_trials(specs: &[String], columns: &mut Option<Vec<String>>) -> Result<Vec<Named>> {
@@ -171,122 +182,6 @@ fn cut_trials(name: String, values: ArrayD<f64>, trials: &mut Vec<Named>) -> Res
             "{name} has {dimensions} dimensions; T × N (one trial) and R × T × N (R trials) are read"
         ))
         .with_hint("put trials first and flatten the rest: x.reshape(R, T, -1)")),
-    }
-}
-
-/// Refuses arrays that look transposed: no trial is as long as it is wide.
-fn check_shape(trials: &[Named], what: &str) -> Result<()> {
-    let Some((name, x)) = trials.iter().max_by_key(|(_, x)| x.nrows()) else {
-        return Ok(());
-    };
-    let (rows, columns) = x.dim();
-    if columns > rows {
-        return Err(Error::input(format!(
-            "{name} has {rows} rows × {columns} columns: {what} have one row a time step, so this looks transposed"
-        ))
-        .with_hint(if trials.len() == 1 {
-            "save it the other way round: numpy.save(path, x.T)"
-        } else {
-            "save every trial the other way round; an R × T × N array as x.transpose(0, 2, 1)"
-        }));
-    }
-    Ok(())
-}
-
-/// Inputs belong to the data trial by trial and row by row, and none may be missing.
-fn check_inputs(data: &[Named], inputs: &[Named]) -> Result<()> {
-    let count = |n: usize| format!("{n} trial{}", if n == 1 { "" } else { "s" });
-    if data.len() != inputs.len() {
-        return Err(Error::input(format!(
-            "the data have {}, the inputs {}",
-            count(data.len()),
-            count(inputs.len())
-        ))
-        .with_hint("give --inputs one file (or array) for each of --data, in the same order"));
-    }
-    for ((data_name, x), (name, s)) in data.iter().zip(inputs) {
-        if x.nrows() != s.nrows() {
-            let error = Error::input(format!(
-                "{name} has {} rows of inputs, its data {data_name} have {}",
-                s.nrows(),
-                x.nrows()
-            ));
-            return Err(if s.ncols() == x.nrows() {
-                error.with_hint("the inputs look transposed: numpy.save(path, s.T)")
-            } else {
-                error.with_hint("inputs need one row for each row of the data")
-            });
-        }
-        check_values(name, s, "inputs")?;
-        if let Some(((i, j), _)) = s.indexed_iter().find(|(_, v)| v.is_nan()) {
-            return Err(Error::input(format!(
-                "{name} has no value (NaN) at row {}, column {}; inputs must be complete",
-                i + 1,
-                j + 1
-            ))
-            .with_hint("fill gaps of the inputs, for example with 0 or the last value"));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses infinities and values that f32 cannot compute with.
-fn check_values(name: &str, x: &Array2<f64>, what: &str) -> Result<()> {
-    let Some(((i, j), value)) = x.indexed_iter().find(|(_, v)| v.abs() >= TOO_LARGE) else {
-        return Ok(());
-    };
-    let place = format!("at row {}, column {}", i + 1, j + 1);
-    if value.is_infinite() {
-        return Err(Error::input(format!("{name} is infinite {place}"))
-            .with_hint("a missing observation is NaN (with --allow-missing)"));
-    }
-    Err(Error::input(format!(
-        "{name}: {value:e} {place} is too large (|x| < {TOO_LARGE:e} in {what})"
-    ))
-    .with_hint("use other units; a code for missing values becomes NaN (with --allow-missing)"))
-}
-
-fn refuse_missing(data: &[Named]) -> Result<()> {
-    let is_missing = |x: &Array2<f64>| x.iter().filter(|v| v.is_nan()).count();
-    let Some((name, x)) = data.iter().find(|(_, x)| is_missing(x) > 0) else {
-        return Ok(());
-    };
-    let total: usize = data.iter().map(|(_, x)| is_missing(x)).sum();
-    let values: usize = data.iter().map(|(_, x)| x.len()).sum();
-    let ((i, j), _) = x
-        .indexed_iter()
-        .find(|(_, v)| v.is_nan())
-        .expect("this trial has a missing value");
-    let place = format!("row {}, column {}", i + 1, j + 1);
-    let message = if total == 1 {
-        format!("{name} has a missing value (NaN) at {place}")
-    } else {
-        format!("{total} of {values} values are missing (NaN), the first at {place} of {name}")
-    };
-    Err(Error::input(message).with_hint("--allow-missing trains on what was observed"))
-}
-
-fn refuse_empty_columns(data: &[Named], label: impl Fn(usize) -> String) -> Result<()> {
-    let N = data[0].1.ncols();
-    for j in 0..N {
-        if data.iter().all(|(_, x)| x.column(j).iter().all(|v| v.is_nan())) {
-            return Err(
-                Error::input(format!("{} has no value at all", label(j))).with_hint("leave the column out")
-            );
-        }
-    }
-    Ok(())
-}
-
-fn column_label(columns: Option<&[String]>, j: usize, first: &str, trials: usize) -> String {
-    let place = match columns.and_then(|c| c.get(j)) {
-        Some(name) => format!("column {} ({name})", j + 1),
-        None => format!("column {}", j + 1),
-    };
-    if trials == 1 {
-        format!("{place} of {first}")
-    } else {
-        format!("{place} of the data")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Observations as the user has them: trials of rows, with inputs, gaps and units.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod checks;
 mod load;
 mod standardize;
 mod windows;

@@ -17,18 +17,20 @@ pub fn column_scaling(trials: &[ArrayView2<'_, f64>], label: impl Fn(usize) -> S
         scale: Vec::with_capacity(columns),
     };
     for j in 0..columns {
-        let observed = || {
-            trials
-                .iter()
-                .flat_map(|t| t.column(j).into_iter().copied().collect::<Vec<_>>())
-                .filter(|v| !v.is_nan())
-        };
-        let count = observed().count() as f64;
-        let mean = observed().sum::<f64>() / count;
-        let (least, largest) = observed().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| {
-            (lo.min(v), hi.max(v))
-        });
-        let scale = (observed().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (count - 1.0)).sqrt();
+        let observed: Vec<f64> = trials
+            .iter()
+            .flat_map(|t| t.column(j))
+            .copied()
+            .filter(|v| !v.is_nan())
+            .collect();
+        let mean = observed.iter().sum::<f64>() / observed.len() as f64;
+        let (least, largest) = observed
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
+                (lo.min(v), hi.max(v))
+            });
+        let squares: f64 = observed.iter().map(|v| (v - mean) * (v - mean)).sum();
+        let scale = (squares / (observed.len() as f64 - 1.0)).sqrt();
         if least == largest || !(scale > 0.0 && scale.is_finite()) {
             return Err(Error::input(format!(
                 "{} is constant ({least}), so it cannot be standardised",
