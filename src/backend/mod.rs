@@ -9,6 +9,7 @@ pub(crate) mod check;
 pub mod cpu;
 pub mod golden;
 pub mod gpu;
+mod open;
 mod optimizer;
 pub mod reference;
 
@@ -16,33 +17,13 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
+pub use crate::config::{Form, Optimizer};
+pub use crate::dataset::{MISSING, TrainingData, is_missing};
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
-pub use optimizer::{BETA1, BETA2, EPSILON, Optimizer, StepCoefficients, learning_rate};
-
-/// Stands for a missing observation in a backend's f32 data: a finite number no observation reaches, because
-/// shaders may assume that NaN does not occur. [`is_missing`] is the test.
-pub const MISSING: f32 = 1e38;
-
-/// Whether an entry of [`TrainingData::x`] (or of a window with noise) is a missing observation.
-pub fn is_missing(x: f32) -> bool {
-    x >= 0.5 * MISSING
-}
-
-/// Observations as every backend reads them: all trials' rows one after another.
-#[derive(Clone, Debug)]
-pub struct TrainingData {
-    pub N: usize,
-    /// External inputs per row, 0 for none.
-    pub K: usize,
-    /// `[rows, N]`, row-major, [`MISSING`] where nothing was observed.
-    pub x: Vec<f32>,
-    /// `[rows, K]`, row-major.
-    pub s: Vec<f32>,
-    /// Rows at which a window of `T + 1` rows may start: it stays within its trial and has a target to predict.
-    pub starts: Vec<u32>,
-    pub has_missing: bool,
-}
+pub use crate::model::{FreeModel, FreeRun};
+pub use open::{open, refuse_wrong_results};
+pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, learning_rate};
 
 /// One member of an ensemble: everything that may differ between models of one shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,21 +43,6 @@ pub struct Member {
     pub lambda_obs: f64,
     /// Largest global gradient norm, `None` for no clipping.
     pub clip: Option<f64>,
-}
-
-/// Which of the two equal forms of the recurrence computes forward and adjoint.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// The cheaper one for the shape, by operation count.
-    #[default]
-    Auto,
-    /// `z' = A ∘ z + W φ(z) + h`, step by step.
-    Plain,
-    /// The almost-linear form: blocks of unforced steps through powers of `diag(A) + W`.
-    Blocked,
 }
 
 /// An ensemble to train: members of one shape and the schedule they share.
@@ -151,24 +117,6 @@ pub struct Gradient {
     pub theta: Theta,
     /// Unforced states `z_1 … z_T`, `[S, T, M]`.
     pub z: Array3<f64>,
-}
-
-/// One model to run freely: packed parameters (see [`Theta::pack`]) and `P`.
-#[derive(Clone, Copy, Debug)]
-pub struct FreeModel<'a> {
-    pub theta: &'a [f32],
-    pub P: usize,
-}
-
-/// Where a free run starts and what drives it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FreeRun {
-    /// `[N]`, the first observation; NaN where it is missing (taken as 0).
-    pub x0: Vec<f32>,
-    /// Row `t` drives the step to `z_t` (row 0 is never used); `[steps + 1, K]`, or `[0, 0]` for `K = 0`.
-    pub s: Array2<f32>,
-    /// Number of steps after the initial state.
-    pub steps: usize,
 }
 
 /// The device a backend runs on, for messages, `config.toml` and reports.

@@ -1,15 +1,4 @@
-/// The optimiser of every member of a study.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// Rectified Adam (Liu et al., *On the variance of the adaptive learning rate and beyond*, ICLR 2020).
-    #[default]
-    Radam,
-    /// Adam (Kingma and Ba, ICLR 2015).
-    Adam,
-}
+use crate::config::Optimizer;
 
 pub const BETA1: f64 = 0.9;
 pub const BETA2: f64 = 0.999;

@@ -1,1 +1,15 @@
+//! What a study is asked to be: defaults, presets, config files and flags, resolved into [`Settings`].
 
+mod choices;
+mod grid;
+mod presets;
+mod resolve;
+mod settings;
+mod shard;
+
+pub use choices::{BackendChoice, Form, Optimizer};
+pub use grid::{Grid, Seeds};
+pub use presets::{PRESETS, preset};
+pub use resolve::{nearest, read_file, resolve};
+pub use settings::Settings;
+pub use shard::Shard;

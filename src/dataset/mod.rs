@@ -4,6 +4,7 @@
 mod checks;
 mod load;
 mod standardize;
+mod training;
 mod windows;
 
 use ndarray::Array2;
@@ -12,6 +13,7 @@ use crate::model::Scaling;
 
 pub use load::{LoadRequest, load};
 pub use standardize::{column_scaling, standardize};
+pub use training::{MISSING, TrainingData, is_missing};
 pub use windows::{SkipReason, SkippedTrial};
 
 /// One uninterrupted recording.

@@ -1,7 +1,6 @@
 use std::fmt;
 
-use crate::backend::{MISSING, TrainingData};
-use crate::dataset::{Dataset, Trial};
+use crate::dataset::{Dataset, MISSING, TrainingData, Trial};
 use crate::error::{Error, Result};
 
 /// A trial that no training window fits in.

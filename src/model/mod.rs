@@ -2,10 +2,12 @@
 
 mod dims;
 mod file;
+mod free_run;
 mod init;
 mod theta;
 
 pub use dims::{Dims, Shape};
 pub use file::{Model, Scaling};
+pub use free_run::{FreeModel, FreeRun};
 pub use init::init;
 pub use theta::Theta;

@@ -1,0 +1,396 @@
+#![allow(non_snake_case, reason = "flags are the paper's symbols")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::config::{BackendChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
+
+/// Heading of the flags that span a study's grid.
+const GRIDS: &str = "Model and training (a GRID is 2, or 8,16, or 0..5, or 8..32:8)";
+
+/// Reconstruct dynamical systems from time series with Almost-Linear RNNs.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a model, or a study of many, on observations
+    Train(Box<TrainArgs>),
+    /// Score models on data: D_stsp, D_H, PE(n)
+    Evaluate(EvaluateArgs),
+    /// Run a model freely and save the trajectory
+    Generate(GenerateArgs),
+    /// Join the run folders of a study's parts (train --shard) into one
+    Merge(MergeArgs),
+    /// Make data of a benchmark system
+    Simulate(SimulateArgs),
+    /// Check that this machine's device computes gradients right
+    Selftest(SelftestArgs),
+    /// List graphics adapters, their limits, and which one `auto` takes
+    Devices(DevicesArgs),
+}
+
+/// Flags of `train`. What is serialised is a layer of settings: only flags that were given.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TrainArgs {
+    /// Observations: .npy, .npz[:KEY], .csv or .tsv (.gz too); several files are several trials
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
+    /// External inputs (stimuli, forcings), of the same trials and lengths as the data
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+    /// Held-out data to score on, in the place of the training data
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub test: Vec<String>,
+    /// External inputs of the held-out data
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub test_inputs: Vec<String>,
+    /// Take NaN as a missing observation
+    #[arg(long, help_heading = "Data")]
+    #[serde(skip_serializing_if = "not")]
+    pub allow_missing: bool,
+    /// Z-score the columns; mean and scale are kept in the model
+    #[arg(long, help_heading = "Data")]
+    #[serde(skip_serializing_if = "not")]
+    pub standardize: bool,
+    /// Time between two observations, kept in the model
+    #[arg(long, value_name = "TIME", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dt: Option<f64>,
+
+    /// Latent dimensions
+    #[arg(long = "M", value_name = "GRID", help_heading = GRIDS)]
+    #[serde(rename = "M", skip_serializing_if = "Option::is_none")]
+    pub M: Option<Grid<usize>>,
+    /// ReLU units: the last P of the M
+    #[arg(long = "P", value_name = "GRID", help_heading = GRIDS)]
+    #[serde(rename = "P", skip_serializing_if = "Option::is_none")]
+    pub P: Option<Grid<usize>>,
+    /// Teacher-forcing interval in steps
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tau: Option<Grid<usize>>,
+    /// Forcing strength; 1 replaces the state by the observation
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<Grid<f64>>,
+    /// Predicted steps of a training window
+    #[arg(long = "T", visible_alias = "seq-len", value_name = "GRID", help_heading = GRIDS)]
+    #[serde(rename = "T", skip_serializing_if = "Option::is_none")]
+    pub T: Option<Grid<usize>>,
+    /// Windows in a batch
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<Grid<usize>>,
+    /// Standard deviation of the noise added to observations in training
+    #[arg(long, value_name = "GRID", help_heading = GRIDS, allow_negative_numbers = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Grid<f64>>,
+    /// Learning rate of the first epoch
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_lr: Option<Grid<f64>>,
+    /// Learning rate that decays exponentially towards this
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_lr: Option<Grid<f64>>,
+    /// Largest global norm of the gradient, 0 for no clipping
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Grid<f64>>,
+    /// Weight of the regularisation that keeps self-feedback small
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lambda_lat: Option<Grid<f64>>,
+    /// Weight of the regularisation of L
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lambda_obs: Option<Grid<f64>>,
+    /// How many seeds (10 means 0..9), or which (3,7 or 5..9)
+    #[arg(long, value_name = "N|LIST", help_heading = GRIDS)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
+
+    /// Optimiser
+    #[arg(long, help_heading = "Schedule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+    /// Epochs
+    #[arg(long, value_name = "N", help_heading = "Schedule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
+    /// Optimiser steps in an epoch
+    #[arg(long, value_name = "N", help_heading = "Schedule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batches_per_epoch: Option<u32>,
+    /// Which of the two equal forms of the recurrence to compute
+    #[arg(long, help_heading = "Schedule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+
+    /// Epochs between two scorings
+    #[arg(long, value_name = "N", help_heading = "Scores")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_every: Option<u32>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub metrics: MetricArgs,
+
+    /// Published settings to start from
+    #[arg(long, value_name = "NAME", help = format!("Published settings to start from: {}", PRESETS.join(", ")), help_heading = "Run")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// Settings from a file, such as a run's config.toml; flags override it
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Train only the i-th of n parts of the study
+    #[arg(
+        long,
+        value_name = "i/n",
+        help = "Train only the i-th of n parts of the study [default: from a Slurm job array's variables, else all]",
+        help_heading = "Run"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// Run folder to make
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        help = "Run folder to make [default: runs/<data>-<date>-<time>]",
+        help_heading = "Run"
+    )]
+    #[serde(skip)]
+    pub out: Option<PathBuf>,
+    /// Continue the run in this folder; with --out and no RUN: continue what is there, or start
+    #[arg(long, value_name = "RUN", num_args = 0..=1, help_heading = "Run")]
+    #[serde(skip)]
+    pub resume: Option<Option<PathBuf>>,
+    /// Print the members' results as JSON
+    #[arg(long, help_heading = "Run")]
+    #[serde(skip)]
+    pub json: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub device: DeviceArgs,
+}
+
+fn not(flag: &bool) -> bool {
+    !flag
+}
+
+/// How scores are computed.
+#[derive(Args, Serialize, Clone)]
+#[serde(rename_all = "kebab-case")]
+pub struct MetricArgs {
+    /// Histogram bins per dimension of D_stsp (10 dimensions or fewer)
+    #[arg(long, value_name = "N", help_heading = "Scores")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bins: Option<usize>,
+    /// Variance of the Gaussians of D_stsp (more than 10 dimensions)
+    #[arg(long, value_name = "VARIANCE", help_heading = "Scores")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gmm_variance: Option<f64>,
+    /// Standard deviation, in frequency bins, of the smoothing of spectra for D_H
+    #[arg(long, value_name = "SD", help_heading = "Scores")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothing: Option<f64>,
+    /// Steps n of the prediction error PE(n)
+    #[arg(long, value_name = "N", help_heading = "Scores")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pe_steps: Option<usize>,
+}
+
+/// Where to compute.
+#[derive(Args, Serialize, Clone)]
+#[serde(rename_all = "kebab-case")]
+pub struct DeviceArgs {
+    /// Device to compute on; auto takes a hardware GPU where there is one
+    #[arg(long, help_heading = "Device")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendChoice>,
+    /// Graphics adapter: its number or a part of its name (see `devices`)
+    #[arg(long, value_name = "NAME", help_heading = "Device")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// CPU threads
+    #[arg(
+        long,
+        value_name = "N",
+        help = "CPU threads [default: all cores]",
+        help_heading = "Device"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct EvaluateArgs {
+    /// A model file, RUN (all its members, best first) or RUN:ID
+    pub model: String,
+    /// Data to score on
+    #[arg(long, num_args = 1.., required = true, value_name = "FILE")]
+    pub data: Vec<String>,
+    /// External inputs, where the model was trained with them
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub inputs: Vec<String>,
+    /// Take NaN as a missing observation
+    #[arg(long)]
+    pub allow_missing: bool,
+    #[command(flatten)]
+    pub metrics: MetricArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct GenerateArgs {
+    /// A model file, RUN (its best member) or RUN:ID
+    pub model: String,
+    /// Data with the observation to start from
+    #[arg(long, num_args = 1, required = true, value_name = "FILE")]
+    pub data: Vec<String>,
+    /// External inputs that drive the run
+    #[arg(long, num_args = 1, value_name = "FILE")]
+    pub inputs: Vec<String>,
+    /// Row of the data to start from, counted from 0
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub start: usize,
+    /// Steps to run; row 0 of the result is the start, so it has one row more [default: to the end of the data]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Trajectory to write (.npy or .csv), in the units of the data
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Write all latent states (model units) beside it, as FILE-latent.npy
+    #[arg(long)]
+    pub latent: bool,
+    /// Take NaN as a missing observation
+    #[arg(long)]
+    pub allow_missing: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Args)]
+pub struct MergeArgs {
+    /// Run folders of the parts
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Run folder to make
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct SimulateArgs {
+    /// Name of the system; leave it out for a list
+    pub system: Option<String>,
+    /// Rows to make
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub steps: usize,
+    /// File to write (.npy or .csv)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// File for the inputs of a driven system [default: beside --out]
+    #[arg(long, value_name = "FILE")]
+    pub inputs_out: Option<PathBuf>,
+    /// Time between rows [default: the system's own]
+    #[arg(long, value_name = "TIME")]
+    pub dt: Option<f64>,
+    /// Dimension, where the system has any
+    #[arg(long, value_name = "N")]
+    pub dims: Option<usize>,
+    /// Seed of the initial state (and of noise and gaps)
+    #[arg(long, default_value_t = 0)]
+    pub seed: u32,
+    /// Keep the system's own units in the place of z-scores
+    #[arg(long)]
+    pub raw: bool,
+    /// Standard deviation of noise added to every column, in its standard deviations
+    #[arg(long, value_name = "SD", default_value_t = 0.0)]
+    pub noise: f64,
+    /// Share of values to replace by NaN
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub gaps: f64,
+}
+
+#[derive(Args)]
+pub struct SelftestArgs {
+    /// Folder of golden cases (.npz) to run in the place of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub cases: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct DevicesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes each default into its flag's help: defaults live in [`Settings`] alone.
+pub fn with_defaults_in_help(command: clap::Command) -> clap::Command {
+    let defaults = toml::Table::try_from(Settings::default()).expect("defaults are a TOML table");
+    let describe = move |arg: clap::Arg| {
+        let key = arg.get_long().unwrap_or_default();
+        let text = match defaults.get(key) {
+            Some(toml::Value::String(text)) => text.clone(),
+            Some(toml::Value::Array(list)) if key == "seeds" => list.len().to_string(),
+            Some(value @ (toml::Value::Integer(_) | toml::Value::Float(_))) => value.to_string(),
+            _ => return arg,
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [default: {text}]"))
+    };
+    ["train", "evaluate"].into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| sub.mut_args(&describe))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        with_defaults_in_help(Cli::command()).debug_assert();
+    }
+
+    /// Every setting has a flag of its name, and the help shows every default.
+    #[test]
+    fn every_setting_is_a_flag() {
+        let mut command = with_defaults_in_help(Cli::command());
+        let train = command.find_subcommand_mut("train").expect("train");
+        let help = train.render_long_help().to_string();
+        for (key, value) in toml::Table::try_from(Settings::default()).expect("table") {
+            assert!(help.contains(&format!("--{key}")), "no flag --{key}");
+            if let toml::Value::Integer(_) | toml::Value::Float(_) = value {
+                assert!(
+                    help.contains(&format!("[default: {value}]")),
+                    "help lacks the default of --{key}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use toml::Table;
+
+use crate::backend::{self, Backend, FreeModel};
+use crate::cli::args::{EvaluateArgs, MetricArgs};
+use crate::cli::output::{number, print, print_json, table};
+use crate::cli::train::score_settings;
+use crate::config::{Settings, read_file, resolve};
+use crate::dataset::{Dataset, LoadRequest, load};
+use crate::error::{Error, Result};
+use crate::metrics::{NoiseFloor, Scorer, Scores};
+use crate::model::Model;
+use crate::run::{ModelRef, RunFolder};
+
+/// Scores of one model, as printed.
+#[derive(Serialize)]
+struct Row {
+    model: String,
+    M: usize,
+    P: usize,
+    #[serde(flatten)]
+    scores: Scores,
+}
+
+pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
+    let reference = ModelRef::parse(&args.model);
+    let settings = metric_settings(&reference, &args.metrics, &args.data)?;
+    let models: Vec<(String, Model)> = reference
+        .files()?
+        .into_iter()
+        .map(|(id, path)| Model::load(&path).map(|model| (id, model)))
+        .collect::<Result<_>>()?;
+    let (_, first) = models.first().expect("a reference names at least one model");
+    let data = load_for(first, &args.data, &args.inputs, args.allow_missing)?;
+    let backend = backend::open(
+        args.device.backend.unwrap_or_default(),
+        args.device.device.as_deref(),
+        args.device.threads,
+    )?;
+    let scorer = Scorer::new(&data, score_settings(&settings))?;
+    let rows = models
+        .iter()
+        .map(|(id, model)| {
+            Ok(Row {
+                model: id.clone(),
+                M: model.theta.dims().M,
+                P: model.P,
+                scores: score(model, &scorer, backend.as_ref())?,
+            })
+        })
+        .collect::<Result<Vec<Row>>>()?;
+    let floor = scorer.noise_floor()?;
+    if args.json {
+        print_json(&serde_json::json!({ "noise_floor": floor, "models": rows }))?;
+    } else {
+        print(&text(&rows, &floor, settings.pe_steps))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn score(model: &Model, scorer: &Scorer, backend: &dyn Backend) -> Result<Scores> {
+    let theta = model.theta.pack();
+    let dims = model.theta.dims();
+    let free = FreeModel {
+        theta: &theta,
+        P: model.P,
+    };
+    let runs = backend.free_run(dims, &[free], scorer.free_runs(), false)?;
+    Ok(scorer.score(&runs[0], dims, &theta, model.P))
+}
+
+fn text(rows: &[Row], floor: &NoiseFloor, pe_steps: usize) -> String {
+    let mut lines: Vec<Vec<String>> = rows
+        .iter()
+        .map(|Row { model, scores, .. }| {
+            vec![
+                model.clone(),
+                number(scores.dstsp),
+                number(scores.dh),
+                number(scores.pe),
+                scores.points_dstsp.to_string(),
+            ]
+        })
+        .collect();
+    lines.push(vec![
+        "noise floor".into(),
+        number(floor.dstsp),
+        number(floor.dh),
+        String::new(),
+        floor.rows.to_string(),
+    ]);
+    table(
+        &["model", "D_stsp", "D_H", &format!("PE({pe_steps})"), "points"],
+        &lines,
+    )
+}
+
+/// Score settings: flags over those of the run a model belongs to over the defaults.
+fn metric_settings(reference: &ModelRef, flags: &MetricArgs, data: &[String]) -> Result<Settings> {
+    let mut flags = Table::try_from(flags).expect("flags are a TOML table");
+    flags.insert("data".into(), data.to_vec().into());
+    let config = match reference {
+        ModelRef::Run(run) | ModelRef::Member(run, _) => Some(RunFolder::open(run)?.config()),
+        ModelRef::File(_) => None,
+    };
+    let file = config
+        .as_deref()
+        .map(|path: &Path| read_file(path).map(|t| (path, t)))
+        .transpose()?;
+    resolve(file, flags)
+}
+
+/// Loads data for a model, in the model's units.
+///
+/// # Errors
+/// When columns or inputs are not those of the model.
+pub fn load_for(model: &Model, data: &[String], inputs: &[String], allow_missing: bool) -> Result<Dataset> {
+    let dims = model.theta.dims();
+    if dims.K > 0 && inputs.is_empty() {
+        return Err(
+            Error::input(format!("the model was trained with {} external inputs", dims.K))
+                .with_hint("give the inputs that belong to the data: --inputs FILE"),
+        );
+    }
+    let dataset = load(&LoadRequest {
+        data: data.to_vec(),
+        inputs: inputs.to_vec(),
+        allow_missing,
+        standardize: false,
+        scaling: model.scaling.clone(),
+    })?;
+    check_columns("--data", &dataset, dims.N, dims.K)?;
+    Ok(dataset)
+}
+
+/// Refuses data whose columns are not the ones expected.
+pub fn check_columns(flag: &str, data: &Dataset, N: usize, K: usize) -> Result<()> {
+    if data.N != N {
+        return Err(Error::input(format!(
+            "{flag}: the data have {} columns, the model observes N = {N}",
+            data.N
+        )));
+    }
+    if data.K != K {
+        return Err(Error::input(format!(
+            "{flag}: there are {} external inputs, the model has K = {K}",
+            data.K
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ndarray::{Array2, s};
+
+use crate::arrays::{Element, save_array};
+use crate::backend::{self, FreeModel, FreeRun};
+use crate::cli::args::GenerateArgs;
+use crate::cli::evaluate::load_for;
+use crate::dataset::Trial;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::run::ModelRef;
+
+pub fn run(args: GenerateArgs) -> Result<ExitCode> {
+    let files = ModelRef::parse(&args.model).files()?;
+    let (id, path) = files.first().expect("a reference names at least one model");
+    let model = Model::load(path)?;
+    let data = load_for(&model, &args.data, &args.inputs, args.allow_missing)?;
+    let trial = data.trials.first().expect("a dataset has a trial");
+    let run = free_run(trial, args.start, args.steps)?;
+    let steps = run.steps;
+    let backend = backend::open(
+        args.device.backend.unwrap_or_default(),
+        args.device.device.as_deref(),
+        args.device.threads,
+    )?;
+    let theta = model.theta.pack();
+    let free = FreeModel {
+        theta: &theta,
+        P: model.P,
+    };
+    let states = backend
+        .free_run(model.theta.dims(), &[free], &[run], args.latent)?
+        .remove(0)
+        .remove(0);
+    let states = states.mapv(f64::from);
+    if let Some(step) = states
+        .outer_iter()
+        .position(|row| !row.iter().all(|v| v.is_finite()))
+    {
+        eprintln!("warning: the free run of {id} leaves every bound at step {step}");
+    }
+    let mut observed = states.slice(s![.., ..data.N]).to_owned();
+    if let Some(scaling) = &model.scaling {
+        scaling.restore(&mut observed);
+    }
+    save_array(&args.out, observed.view(), Element::F32, data.columns.as_deref())?;
+    if args.latent {
+        save_array(latent_path(&args.out), states.view(), Element::F32, None)?;
+    }
+    eprintln!(
+        "{} rows ({steps} steps of {id} from row {} of {}) in {}",
+        steps + 1,
+        args.start,
+        trial.name,
+        args.out.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The free run from row `start`, by default to the end of the data.
+///
+/// # Errors
+/// When the start is past the end, or the inputs end before the run does.
+fn free_run(trial: &Trial, start: usize, steps: Option<usize>) -> Result<FreeRun> {
+    let rows = trial.x.nrows();
+    if start >= rows {
+        return Err(
+            Error::input(format!("--start {start}: {} has {rows} rows", trial.name))
+                .with_hint(format!("rows are counted from 0; the last is {}", rows - 1)),
+        );
+    }
+    let steps = steps.unwrap_or(rows - 1 - start);
+    let K = trial.s.ncols();
+    let inputs = if K == 0 {
+        Array2::zeros((0, 0))
+    } else if start + steps < rows {
+        trial.s.slice(s![start..=start + steps, ..]).mapv(|v| v as f32)
+    } else {
+        return Err(Error::input(format!(
+            "--steps {steps}: the inputs of {} end {} steps after row {start}",
+            trial.name,
+            rows - 1 - start
+        ))
+        .with_hint("give longer inputs, or use fewer --steps"));
+    };
+    Ok(FreeRun {
+        x0: trial.x.row(start).iter().map(|&v| v as f32).collect(),
+        s: inputs,
+        steps,
+    })
+}
+
+/// `traj.npy` → `traj-latent.npy`.
+fn latent_path(out: &Path) -> PathBuf {
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = out.extension().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{stem}-latent.{extension}"))
+}

@@ -1,0 +1,22 @@
+use std::process::ExitCode;
+
+use crate::cli::args::MergeArgs;
+use crate::error::Result;
+use crate::run::merge;
+
+/// Joins the parts of a study; exit status 1 where something is missing from the whole.
+pub fn run(args: MergeArgs) -> Result<ExitCode> {
+    let merged = merge(&args.runs, &args.out)?;
+    for run in &merged.unfinished {
+        let run = run.display();
+        eprintln!(
+            "warning: {run} has not finished; its members are left out (continue it: alrnn-gpu train --resume {run})"
+        );
+    }
+    for part in &merged.missing {
+        eprintln!("warning: part {part} is not among the runs");
+    }
+    eprintln!("{} members in {}", merged.members, args.out.display());
+    let whole = merged.unfinished.is_empty() && merged.missing.is_empty();
+    Ok(ExitCode::from(u8::from(!whole)))
+}

@@ -1,0 +1,112 @@
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::output::{count, number};
+use crate::train::{Evaluation, Observer, Progress};
+
+/// Training's progress on stderr: a bar on a terminal, one line an evaluation otherwise.
+pub struct Watch {
+    bar: Option<ProgressBar>,
+    score: String,
+    first_epoch: Option<u32>,
+    last_draw: Instant,
+}
+
+impl Watch {
+    pub fn new(epochs: u32, epochs_done: u32) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar =
+                ProgressBar::with_draw_target(Some(u64::from(epochs)), ProgressDrawTarget::stderr_with_hz(4));
+            let style = ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}")
+                .expect("the template is fixed")
+                .progress_chars("━╸ ");
+            bar.set_style(style);
+            bar.set_position(u64::from(epochs_done));
+            bar
+        });
+        Self {
+            bar,
+            score: String::new(),
+            first_epoch: None,
+            last_draw: Instant::now(),
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A message that must not be overdrawn by the bar.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Time to the end at the pace so far.
+    fn eta(&self, progress: &Progress) -> String {
+        let first = self.first_epoch.unwrap_or(progress.epoch);
+        let done = progress.epoch.saturating_sub(first);
+        if done == 0 {
+            return "-".into();
+        }
+        let left =
+            progress.elapsed.as_secs_f64() / f64::from(done) * f64::from(progress.epochs - progress.epoch);
+        format!("{:#}", HumanDuration(Duration::from_secs(left.round() as u64)))
+    }
+
+    fn line(&self, progress: &Progress) -> String {
+        format!(
+            "loss {}  alive {}/{}  {}{} member-steps/s  ETA {}",
+            number(f64::from(progress.loss)),
+            progress.alive,
+            progress.members,
+            self.score,
+            count(progress.rate() as u64),
+            self.eta(progress),
+        )
+    }
+}
+
+impl Observer for Watch {
+    fn epoch(&mut self, progress: &Progress) {
+        self.first_epoch.get_or_insert(progress.epoch - 1);
+        if let Some(bar) = &self.bar
+            && (self.last_draw.elapsed() > Duration::from_millis(200) || progress.epoch == progress.epochs)
+        {
+            bar.set_position(u64::from(progress.epoch));
+            bar.set_message(self.line(progress));
+            self.last_draw = Instant::now();
+        }
+    }
+
+    fn evaluation(&mut self, evaluation: &Evaluation) {
+        if let Some((id, scores)) = &evaluation.best {
+            self.score = format!(
+                "D_stsp {} ({id}; median {})  D_H {}  ",
+                number(scores.dstsp),
+                number(evaluation.median_dstsp),
+                number(scores.dh)
+            );
+        }
+        if self.bar.is_none() {
+            let epochs = evaluation.progress.epochs;
+            eprintln!(
+                "epoch {}/{epochs}  {}",
+                evaluation.epoch,
+                self.line(&evaluation.progress)
+            );
+        }
+    }
+
+    fn diverged(&mut self, id: &str, epoch: u32) {
+        self.say(&format!(
+            "warning: member {id} diverged in epoch {epoch} and stopped; the others go on"
+        ));
+    }
+}

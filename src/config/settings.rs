@@ -1,0 +1,181 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{BackendChoice, Form, Grid, Optimizer, Seeds, Shard};
+use crate::error::{Error, Result};
+
+/// Everything a study is made of; keys of a config file are these names in kebab-case, flags likewise.
+///
+/// The defaults are the published Lorenz-63 row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Settings {
+    pub data: Vec<String>,
+    pub inputs: Vec<String>,
+    /// Held-out data to score on (with their inputs) in the place of the training data.
+    pub test: Vec<String>,
+    pub test_inputs: Vec<String>,
+    pub allow_missing: bool,
+    pub standardize: bool,
+    /// Time between observations, kept in the models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dt: Option<f64>,
+
+    pub M: Grid<usize>,
+    pub P: Grid<usize>,
+    pub tau: Grid<usize>,
+    pub alpha: Grid<f64>,
+    pub T: Grid<usize>,
+    pub batch_size: Grid<usize>,
+    pub noise: Grid<f64>,
+    pub start_lr: Grid<f64>,
+    pub end_lr: Grid<f64>,
+    /// Largest global gradient norm, 0 for no clipping.
+    pub clip: Grid<f64>,
+    pub lambda_lat: Grid<f64>,
+    pub lambda_obs: Grid<f64>,
+    pub seeds: Seeds,
+    /// The part of the study to train here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+
+    pub optimizer: Optimizer,
+    pub epochs: u32,
+    pub batches_per_epoch: u32,
+    pub form: Form,
+
+    /// Epochs between two scorings.
+    pub eval_every: u32,
+    pub bins: usize,
+    pub gmm_variance: f64,
+    pub smoothing: f64,
+    pub pe_steps: usize,
+
+    pub backend: BackendChoice,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: Vec::new(),
+            inputs: Vec::new(),
+            test: Vec::new(),
+            test_inputs: Vec::new(),
+            allow_missing: false,
+            standardize: false,
+            dt: None,
+            M: Grid::one(20),
+            P: Grid::one(2),
+            tau: Grid::one(16),
+            alpha: Grid::one(1.0),
+            T: Grid::one(200),
+            batch_size: Grid::one(16),
+            noise: Grid::one(0.05),
+            start_lr: Grid::one(1e-3),
+            end_lr: Grid::one(1e-5),
+            clip: Grid::one(0.0),
+            lambda_lat: Grid::one(0.0),
+            lambda_obs: Grid::one(0.0),
+            seeds: Seeds::count(1).expect("one is a count"),
+            shard: None,
+            optimizer: Optimizer::Radam,
+            epochs: 2000,
+            batches_per_epoch: 50,
+            form: Form::Auto,
+            eval_every: 25,
+            bins: 30,
+            gmm_variance: 0.3,
+            smoothing: 20.0,
+            pe_steps: 20,
+            backend: BackendChoice::Auto,
+            device: None,
+            threads: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks every value that can be judged without the data.
+    pub fn validate(&self) -> Result<()> {
+        if self.data.is_empty() {
+            return Err(Error::input("no data given").with_hint("name a file: --data lorenz.npy"));
+        }
+        for (flag, grid) in [
+            ("M", &self.M),
+            ("tau", &self.tau),
+            ("T", &self.T),
+            ("batch-size", &self.batch_size),
+        ] {
+            if grid.values().contains(&0) {
+                return Err(Error::input(format!("--{flag} 0: must be at least 1")));
+            }
+        }
+        let most_M = self.M.values().iter().copied().min().unwrap_or(0);
+        if let Some(P) = self.P.values().iter().find(|&&P| P > most_M) {
+            return Err(Error::input(format!(
+                "--P {P}: a model of M = {most_M} latent units has no {P} ReLU units"
+            ))
+            .with_hint(format!("use --P {most_M} or less, or a larger --M")));
+        }
+        self.validate_numbers()?;
+        for (flag, value) in [
+            ("epochs", self.epochs),
+            ("batches-per-epoch", self.batches_per_epoch),
+            ("eval-every", self.eval_every),
+        ] {
+            if value == 0 {
+                return Err(Error::input(format!("--{flag} 0: must be at least 1")));
+            }
+        }
+        if self.epochs.checked_mul(self.batches_per_epoch).is_none() {
+            return Err(Error::input(
+                "--epochs × --batches-per-epoch passes 2^32 optimiser steps",
+            ));
+        }
+        if self.bins == 0 || self.pe_steps == 0 || self.threads == Some(0) {
+            return Err(Error::input(
+                "--bins, --pe-steps and --threads must be at least 1",
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_numbers(&self) -> Result<()> {
+        let at_least_0: [(&str, &[f64]); 7] = [
+            ("noise", self.noise.values()),
+            ("start-lr", self.start_lr.values()),
+            ("end-lr", self.end_lr.values()),
+            ("clip", self.clip.values()),
+            ("lambda-lat", self.lambda_lat.values()),
+            ("lambda-obs", self.lambda_obs.values()),
+            ("smoothing", std::slice::from_ref(&self.smoothing)),
+        ];
+        for (flag, values) in at_least_0 {
+            if let Some(v) = values.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
+                return Err(Error::input(format!(
+                    "--{flag} {v}: must be a number of 0 or more"
+                )));
+            }
+        }
+        if let Some(alpha) = self.alpha.values().iter().find(|a| !(0.0..=1.0).contains(*a)) {
+            return Err(Error::input(format!(
+                "--alpha {alpha}: the forcing strength lies between 0 and 1"
+            )));
+        }
+        for (flag, value) in [("gmm-variance", Some(self.gmm_variance)), ("dt", self.dt)] {
+            if let Some(v) = value.filter(|v| !(v.is_finite() && *v > 0.0)) {
+                return Err(Error::input(format!("--{flag} {v}: must be a number above 0")));
+            }
+        }
+        if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {
+            return Err(Error::input("--end-lr 0: an exponential decay cannot reach 0")
+                .with_hint("use a small number such as 1e-8"));
+        }
+        Ok(())
+    }
+}

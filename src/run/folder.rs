@@ -1,0 +1,224 @@
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::run::tables::{MemberRow, read_members};
+
+/// A run folder. While training writes to it, a lock that dies with the process keeps others out.
+#[derive(Debug)]
+pub struct RunFolder {
+    root: PathBuf,
+    _lock: Option<File>,
+}
+
+impl RunFolder {
+    /// Makes a new folder for a run.
+    ///
+    /// # Errors
+    /// When something is there already, or it cannot be made.
+    pub fn create(root: &Path) -> Result<Self> {
+        match std::fs::read_dir(root) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(
+                        Error::input(format!("the folder {} is not empty", root.display())).with_hint(
+                            format!(
+                                "use another --out, or continue what is there: --resume {}",
+                                root.display()
+                            ),
+                        ),
+                    );
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(
+                    Error::input(format!("{} is a file, not a folder", root.display()))
+                        .with_hint("use another --out"),
+                );
+            }
+            Err(error) => return Err(Error::io("open", root, error)),
+        }
+        std::fs::create_dir_all(root).map_err(|error| Error::io("make the folder", root, error))?;
+        let folder = Self::locked(root)?;
+        folder.make_subfolders()?;
+        Ok(folder)
+    }
+
+    /// Opens a folder to continue its run.
+    pub fn resume(root: &Path) -> Result<Self> {
+        Self::open(root)?;
+        let folder = Self::locked(root)?;
+        folder.make_subfolders()?;
+        Ok(folder)
+    }
+
+    /// Opens a folder to read it.
+    pub fn open(root: &Path) -> Result<Self> {
+        let folder = Self {
+            root: root.to_path_buf(),
+            _lock: None,
+        };
+        if !folder.config().is_file() {
+            return Err(Error::input(format!(
+                "{} is not a run folder (it has no config.toml)",
+                root.display()
+            ))
+            .with_hint("a run folder is what `train --out` made"));
+        }
+        Ok(folder)
+    }
+
+    fn locked(root: &Path) -> Result<Self> {
+        let path = root.join(".lock");
+        let file = File::create(&path).map_err(|error| Error::io("write", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self {
+                root: root.to_path_buf(),
+                _lock: Some(file),
+            }),
+            Err(TryLockError::WouldBlock) => Err(Error::input(format!(
+                "another process is training in {}",
+                root.display()
+            ))
+            .with_hint("wait for it to end, or use another --out")),
+            // Some network file systems know no locks; training there is better than not training.
+            Err(TryLockError::Error(error)) => {
+                log::warn!(
+                    "{} cannot be locked ({error}): do not train twice in it",
+                    root.display()
+                );
+                Ok(Self {
+                    root: root.to_path_buf(),
+                    _lock: None,
+                })
+            }
+        }
+    }
+
+    fn make_subfolders(&self) -> Result<()> {
+        for name in ["best", "last"] {
+            let path = self.root.join(name);
+            std::fs::create_dir_all(&path).map_err(|error| Error::io("make the folder", &path, error))?;
+        }
+        Ok(())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    pub fn members(&self) -> PathBuf {
+        self.root.join("members.csv")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log.csv")
+    }
+
+    pub fn checkpoint(&self) -> PathBuf {
+        self.root.join("checkpoint.bin")
+    }
+
+    pub fn best(&self, id: &str) -> PathBuf {
+        self.root.join("best").join(format!("{id}.npz"))
+    }
+
+    pub fn last(&self, id: &str) -> PathBuf {
+        self.root.join("last").join(format!("{id}.npz"))
+    }
+}
+
+/// What a command's `MODEL` argument names: a file, a run's best member, or one member of a run (`RUN:ID`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelRef {
+    File(PathBuf),
+    Run(PathBuf),
+    Member(PathBuf, String),
+}
+
+impl ModelRef {
+    /// Reads the argument; an existing path wins over a colon in it.
+    pub fn parse(text: &str) -> Self {
+        let path = Path::new(text);
+        if path.is_dir() {
+            return Self::Run(path.to_path_buf());
+        }
+        if !path.exists()
+            && let Some((run, id)) = text.rsplit_once(':')
+            && Path::new(run).is_dir()
+        {
+            return Self::Member(PathBuf::from(run), id.to_owned());
+        }
+        Self::File(path.to_path_buf())
+    }
+
+    /// The model files meant, best first where it is a run: `(id, path)`.
+    ///
+    /// # Errors
+    /// When the run has no such member, or none with a score.
+    pub fn files(&self) -> Result<Vec<(String, PathBuf)>> {
+        match self {
+            Self::File(path) => {
+                let name = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                Ok(vec![(name, path.clone())])
+            }
+            Self::Member(run, id) => {
+                let folder = RunFolder::open(run)?;
+                let rows = read_members(&folder.members())?;
+                if !rows.iter().any(|row| row.id == *id) {
+                    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+                    let near = crate::config::nearest(id, ids.iter().copied()).unwrap_or_default();
+                    return Err(
+                        Error::input(format!("the run {} has no member '{id}'", run.display())).with_hint(
+                            format!("did you mean '{near}'? members.csv lists all {}", ids.len()),
+                        ),
+                    );
+                }
+                Ok(vec![(id.clone(), existing(&folder, id)?)])
+            }
+            Self::Run(run) => {
+                let folder = RunFolder::open(run)?;
+                let mut rows = read_members(&folder.members())?;
+                rows.sort_by(|a, b| score(a).total_cmp(&score(b)));
+                let files: Vec<_> = rows
+                    .into_iter()
+                    .filter_map(|row| existing(&folder, &row.id).ok().map(|path| (row.id, path)))
+                    .collect();
+                if files.is_empty() {
+                    return Err(
+                        Error::input(format!("the run {} has no scored model yet", run.display()))
+                            .with_hint("models appear under best/ with the first evaluation (--eval-every)"),
+                    );
+                }
+                Ok(files)
+            }
+        }
+    }
+}
+
+/// D_stsp for ordering; undefined comes last.
+fn score(row: &MemberRow) -> f64 {
+    row.D_stsp.filter(|d| !d.is_nan()).unwrap_or(f64::INFINITY)
+}
+
+fn existing(folder: &RunFolder, id: &str) -> Result<PathBuf> {
+    let path = folder.best(id);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::input(format!(
+            "member {id} of {} has no scored model",
+            folder.root().display()
+        ))
+        .with_hint("it diverged before its first evaluation, or none has happened yet"))
+    }
+}

@@ -1,0 +1,168 @@
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use crate::config::{Settings, read_file, resolve};
+use crate::error::{Error, Result};
+use crate::fs::write_atomically;
+use crate::run::tables::{append_log, read_log, read_members, write_members};
+use crate::run::{Record, RunFolder};
+
+/// Settings in which the parts of one study may differ.
+const FREE: [&str; 8] = [
+    "shard",
+    "data",
+    "inputs",
+    "test",
+    "test-inputs",
+    "backend",
+    "device",
+    "threads",
+];
+
+/// What a merge found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// Members in the new folder.
+    pub members: usize,
+    /// Folders of parts that have not finished; their members are left out.
+    pub unfinished: Vec<PathBuf>,
+    /// Parts (`i/n`) that no folder holds.
+    pub missing: Vec<String>,
+}
+
+struct Part {
+    folder: RunFolder,
+    settings: Settings,
+    record: Record,
+}
+
+/// Joins the run folders of a study's parts (`train --shard`) into one, as if one machine had trained it.
+///
+/// # Errors
+/// When the folders are not parts of one study, a part is given twice, none has finished, or `out` is not empty.
+pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
+    let parts = runs
+        .iter()
+        .map(|run| read_part(run))
+        .collect::<Result<Vec<Part>>>()?;
+    let missing = check_parts(&parts)?;
+    let (finished, unfinished): (Vec<&Part>, Vec<&Part>) =
+        parts.iter().partition(|part| part.record.finished.is_some());
+    let Some(first) = finished.first() else {
+        return Err(Error::input("none of these runs has finished")
+            .with_hint("continue them first: train --resume RUN"));
+    };
+    let target = RunFolder::create(out)?;
+    let (mut rows, mut log) = (Vec::new(), Vec::new());
+    for part in &finished {
+        let members = read_members(&part.folder.members())?;
+        for row in &members {
+            copy_if_there(&part.folder.best(&row.id), &target.best(&row.id))?;
+            copy_if_there(&part.folder.last(&row.id), &target.last(&row.id))?;
+        }
+        rows.extend(members);
+        log.extend(read_log(&part.folder.log())?);
+    }
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    log.sort_by(|a, b| (a.epoch, &a.member).cmp(&(b.epoch, &b.member)));
+    write_members(&target.members(), &rows)?;
+    append_log(&target.log(), 0, &log)?;
+    let settings = Settings {
+        shard: None,
+        ..first.settings.clone()
+    };
+    let latest = finished
+        .iter()
+        .filter_map(|part| part.record.finished.clone())
+        .max();
+    let record = Record {
+        members: rows.len(),
+        finished: latest.filter(|_| unfinished.is_empty() && missing.is_empty()),
+        ..first.record.clone()
+    };
+    record.save(&target.config(), &settings)?;
+    Ok(Merged {
+        members: rows.len(),
+        unfinished: unfinished
+            .iter()
+            .map(|part| part.folder.root().to_path_buf())
+            .collect(),
+        missing,
+    })
+}
+
+fn read_part(run: &Path) -> Result<Part> {
+    let folder = RunFolder::open(run)?;
+    let path = folder.config();
+    let settings = resolve(Some((&path, read_file(&path)?)), Table::new())?;
+    let record = Record::load(&path)?;
+    if settings.shard.is_none() {
+        return Err(
+            Error::input(format!("{} is a whole study, not a part of one", run.display()))
+                .with_hint("merge joins runs made with train --shard i/n"),
+        );
+    }
+    Ok(Part {
+        folder,
+        settings,
+        record,
+    })
+}
+
+/// Checks that all are different parts of one study; returns the parts that are not among them.
+fn check_parts(parts: &[Part]) -> Result<Vec<String>> {
+    let Some(first) = parts.first() else {
+        return Err(Error::input("no run folders to merge"));
+    };
+    let mut seen: Vec<Option<&Part>> = Vec::new();
+    for part in parts {
+        let shard = part.settings.shard.expect("read_part requires a shard");
+        seen.resize(seen.len().max(shard.count()), None);
+        if let Some(key) = difference(first, part) {
+            return Err(Error::input(format!(
+                "{} and {} are not parts of one study: they differ in {key}",
+                first.folder.root().display(),
+                part.folder.root().display()
+            )));
+        }
+        if let Some(other) = seen[shard.index() - 1].replace(part) {
+            return Err(Error::input(format!(
+                "{} and {} both hold part {shard}",
+                other.folder.root().display(),
+                part.folder.root().display()
+            )));
+        }
+    }
+    let count = seen.len();
+    Ok(seen
+        .iter()
+        .enumerate()
+        .filter(|(_, part)| part.is_none())
+        .map(|(i, _)| format!("{}/{count}", i + 1))
+        .collect())
+}
+
+/// The first setting in which two parts differ though they must not.
+fn difference(a: &Part, b: &Part) -> Option<String> {
+    let count = |part: &Part| part.settings.shard.map(crate::config::Shard::count);
+    if count(a) != count(b) {
+        return Some("the number of parts".into());
+    }
+    if a.record.data.hash != b.record.data.hash {
+        return Some("their data".into());
+    }
+    let [a, b] = [a, b].map(|part| Table::try_from(&part.settings).expect("settings are a TOML table"));
+    a.iter()
+        .find(|(key, value)| !FREE.contains(&key.as_str()) && b.get(*key) != Some(value))
+        .map(|(key, _)| key.clone())
+}
+
+/// Copies a model; a member that diverged early has none.
+fn copy_if_there(from: &Path, to: &Path) -> Result<()> {
+    match std::fs::read(from) {
+        Ok(bytes) => write_atomically(to, |file| std::io::Write::write_all(file, &bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("read", from, error)),
+    }
+}

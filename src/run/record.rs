@@ -1,0 +1,88 @@
+#![allow(non_snake_case, reason = "the field's symbols")]
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::fs::write_atomically;
+
+/// One data file set as it was when training began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DataRecord {
+    /// BLAKE3 of all values (see `Dataset::hash`).
+    pub hash: String,
+    /// Rows of all trials together, and how many trials.
+    pub rows: usize,
+    pub trials: usize,
+    pub N: usize,
+    pub K: usize,
+}
+
+/// The `[run]` table of `config.toml`: what happened, beside what was asked for. Not read by `--config`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Record {
+    pub version: String,
+    pub backend: String,
+    pub device: String,
+    pub started: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished: Option<String>,
+    pub members: usize,
+    pub data: DataRecord,
+    /// D_stsp and D_H between the two halves of the data scored on: what a perfect model would reach.
+    pub noise_floor: NoiseFloor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoiseFloor {
+    pub D_stsp: f64,
+    pub D_H: f64,
+}
+
+#[derive(Serialize)]
+struct File {
+    #[serde(flatten)]
+    settings: Settings,
+    run: Record,
+}
+
+const HEADING: &str =
+    "# Everything this run was made of. Repeat it with: alrnn-gpu train --config THIS-FILE\n\n";
+
+impl Record {
+    /// Writes `config.toml`: the resolved settings, then the `[run]` table.
+    pub fn save(&self, path: &Path, settings: &Settings) -> Result<()> {
+        let file = File {
+            settings: settings.clone(),
+            run: self.clone(),
+        };
+        let text = toml::to_string(&file).expect("settings and record are TOML");
+        write_atomically(path, |out| {
+            out.write_all(HEADING.as_bytes())?;
+            out.write_all(text.as_bytes())
+        })
+    }
+
+    /// Reads the `[run]` table back.
+    pub fn load(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Only {
+            run: Record,
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+        toml::from_str::<Only>(&text)
+            .map(|only| only.run)
+            .map_err(|error| {
+                Error::input(format!(
+                    "{} has no complete [run] table: {}",
+                    path.display(),
+                    error.message()
+                ))
+            })
+    }
+}

@@ -1,0 +1,94 @@
+//! Runs the built program in a folder of its own.
+#![allow(dead_code, reason = "each test target uses some of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub fn alrnn(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A temporary working folder.
+pub struct Workplace(tempfile::TempDir);
+
+impl Workplace {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// With `data.npy`: this many rows of the Lorenz system.
+    pub fn with_data(rows: usize) -> Self {
+        let workplace = Self::new();
+        workplace.succeed(&[
+            "simulate",
+            "lorenz63",
+            "--steps",
+            &rows.to_string(),
+            "--out",
+            "data.npy",
+        ]);
+        workplace
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"));
+        command.args(args).current_dir(self.0.path());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the program starts")
+    }
+
+    /// Runs and expects exit status 0.
+    pub fn succeed(&self, args: &[&str]) -> Output {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}\n{}", stderr(&output));
+        output
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("inside")).expect("folder");
+        std::fs::write(path, bytes).expect("written");
+    }
+
+    pub fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.path(name);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// A `.npy` file from its header's parts and raw bytes.
+    pub fn npy(&self, name: &str, descr: &str, shape: &str, data: &[u8]) {
+        let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        while (header.len() + 11) % 64 != 0 {
+            header.push(' ');
+        }
+        header.push('\n');
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        self.write(&format!("{name}.npy"), &bytes);
+    }
+
+    pub fn npy_f32(&self, name: &str, rows: usize, columns: usize, values: &[f32]) {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.npy(name, "<f4", &format!("({rows}, {columns})"), &bytes);
+    }
+}

@@ -1,0 +1,333 @@
+//! Training through the command line: what a run folder holds, and that resuming ends in the same bits.
+
+mod cli_common;
+
+use cli_common::{Workplace, stderr, stdout};
+
+/// A study small enough for a test: two shapes, two seeds.
+const SMALL: [&str; 16] = [
+    "--data",
+    "data.npy",
+    "--backend",
+    "cpu",
+    "--M",
+    "5,8",
+    "--T",
+    "20",
+    "--tau",
+    "5",
+    "--seeds",
+    "2",
+    "--epochs",
+    "6",
+    "--eval-every",
+    "2",
+];
+
+fn train(w: &Workplace, out: &str, more: &[&str]) -> std::process::Output {
+    let mut args = vec!["train", "--out", out];
+    args.extend(SMALL);
+    args.extend(more);
+    w.run(&args)
+}
+
+/// Everything of a run that must not depend on how it came about.
+fn results(w: &Workplace, run: &str) -> Vec<(String, Vec<u8>)> {
+    let mut files = vec!["members.csv".to_owned(), "log.csv".to_owned()];
+    for folder in ["best", "last"] {
+        let entries = std::fs::read_dir(w.path(run).join(folder)).expect("folder");
+        files
+            .extend(entries.map(|e| format!("{folder}/{}", e.expect("entry").file_name().to_string_lossy())));
+    }
+    files.sort();
+    files
+        .into_iter()
+        .map(|name| {
+            let bytes = w.read(format!("{run}/{name}"));
+            (name, bytes)
+        })
+        .collect()
+}
+
+fn assert_same_results(w: &Workplace, a: &str, b: &str) {
+    let (a, b) = (results(w, a), results(w, b));
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&a), names(&b));
+    for ((name, x), (_, y)) in a.iter().zip(&b) {
+        assert!(x == y, "{name} differs");
+    }
+}
+
+#[test]
+fn a_study_leaves_a_complete_run_folder() {
+    let w = Workplace::with_data(400);
+    let output = train(&w, "run", &["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON on stdout");
+    assert_eq!(json["members"].as_array().map(Vec::len), Some(4));
+
+    let log = String::from_utf8(w.read("run/log.csv")).expect("text");
+    assert_eq!(log.lines().next(), Some("epoch,member,loss,lr,D_stsp,D_H,PE"));
+    let rows: Vec<Vec<&str>> = log
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect())
+        .collect();
+    assert_eq!(rows.len(), 3 * 4, "{log}");
+    assert!(
+        rows.iter()
+            .all(|row| row.len() == 7 && row[2].parse::<f64>().is_ok()),
+        "{log}"
+    );
+    for id in ["m000", "m001", "m002", "m003"] {
+        w.read(format!("run/best/{id}.npz"));
+        w.read(format!("run/last/{id}.npz"));
+    }
+    let config = String::from_utf8(w.read("run/config.toml")).expect("text");
+    assert!(config.contains("[run]") && config.contains("hash = "), "{config}");
+
+    // The folder's own config repeats the run, bit for bit.
+    w.succeed(&["train", "--config", "run/config.toml", "--out", "again"]);
+    assert_same_results(&w, "run", "again");
+
+    // Models of the folder can be used, by run, by member, by file.
+    for model in ["run", "run:m002", "run/best/m002.npz"] {
+        w.succeed(&["evaluate", model, "--data", "data.npy", "--backend", "cpu"]);
+        w.succeed(&[
+            "generate",
+            model,
+            "--data",
+            "data.npy",
+            "--steps",
+            "50",
+            "--out",
+            "traj.npy",
+            "--backend",
+            "cpu",
+        ]);
+    }
+    let refused = w.run(&["evaluate", "run:m009", "--data", "data.npy"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+
+    // A second run does not touch the first.
+    let refused = train(&w, "run", &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("not empty"), "{}", stderr(&refused));
+}
+
+#[test]
+fn evaluate_repeats_the_scores_of_training() {
+    let w = Workplace::with_data(400);
+    assert!(train(&w, "run", &[]).status.success());
+    let output = w.succeed(&[
+        "evaluate",
+        "run",
+        "--data",
+        "data.npy",
+        "--backend",
+        "cpu",
+        "--json",
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let members = String::from_utf8(w.read("run/members.csv")).expect("text");
+    let column = members
+        .lines()
+        .next()
+        .expect("header")
+        .split(',')
+        .position(|name| name == "D_H")
+        .expect("D_H");
+    for row in members
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect::<Vec<_>>())
+    {
+        let model = json["models"]
+            .as_array()
+            .expect("models")
+            .iter()
+            .find(|m| m["model"] == row[0])
+            .expect(row[0]);
+        assert_eq!(
+            model["dh"].as_f64().expect("D_H"),
+            row[column].parse::<f64>().expect("D_H"),
+            "{}",
+            row[0]
+        );
+    }
+}
+
+#[test]
+fn resume_after_an_interruption_ends_in_the_same_bits() {
+    let w = Workplace::with_data(400);
+    let long = ["--epochs", "60", "--batches-per-epoch", "20", "--eval-every", "7"];
+    assert!(train_overriding(&w, "whole", &long).status.success());
+
+    let mut child = command_overriding(&w, "cut", &long).spawn().expect("started");
+    // Interrupt once the first checkpoint is there, wherever training then is.
+    while !w.path("cut/checkpoint.bin").exists() {
+        assert!(
+            child.try_wait().expect("status").is_none(),
+            "ended before its first checkpoint"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let status = interrupt(&mut child);
+    // A fast machine may be done by then; resuming a finished run is then what is tested.
+    assert!(matches!(status.code(), Some(130 | 0)), "{status:?}");
+    w.succeed(&["train", "--resume", "cut"]);
+    assert_same_results(&w, "whole", "cut");
+}
+
+#[test]
+fn resume_after_a_kill_ends_in_the_same_bits() {
+    let w = Workplace::with_data(400);
+    let long = ["--epochs", "40", "--batches-per-epoch", "20", "--eval-every", "3"];
+    assert!(train_overriding(&w, "whole", &long).status.success());
+    let mut child = command_overriding(&w, "cut", &long).spawn().expect("started");
+    while !w.path("cut/checkpoint.bin").exists() {
+        assert!(
+            child.try_wait().expect("status").is_none(),
+            "ended before its first checkpoint"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    // A torn row, as a crash in the middle of a write leaves it.
+    let mut log = w.read("cut/log.csv");
+    log.extend(b"39,m000,0.1");
+    w.write("cut/log.csv", &log);
+    w.succeed(&["train", "--resume", "cut"]);
+    assert_same_results(&w, "whole", "cut");
+}
+
+#[test]
+fn resume_refuses_what_would_change_the_result() {
+    let w = Workplace::with_data(400);
+    assert!(train(&w, "run", &[]).status.success());
+    let before = results(&w, "run");
+    w.succeed(&["simulate", "rossler", "--steps", "400", "--out", "other.npy"]);
+    for (flags, expected) in [
+        (vec!["--data", "other.npy"], "hash"),
+        (vec!["--M", "12"], "--M 12"),
+        (vec!["--epochs", "9"], "--epochs 9"),
+    ] {
+        let mut args = vec!["train", "--resume", "run"];
+        args.extend(flags);
+        let output = w.run(&args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    let mut checkpoint = w.read("run/checkpoint.bin");
+    let middle = checkpoint.len() / 2;
+    checkpoint[middle] ^= 1;
+    w.write("run/checkpoint.bin", &checkpoint);
+    let output = w.run(&["train", "--resume", "run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("checkpoint.bin is damaged"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(before == results(&w, "run"), "the models are untouched");
+}
+
+#[test]
+fn a_diverging_member_stops_alone() {
+    let w = Workplace::with_data(400);
+    assert!(train(&w, "calm", &["--start-lr", "0.001"]).status.success());
+    let output = train(&w, "mixed", &["--start-lr", "0.001,1e30"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("diverged in epoch"),
+        "{}",
+        stderr(&output)
+    );
+    let members = String::from_utf8(w.read("mixed/members.csv")).expect("text");
+    assert_eq!(
+        members.lines().filter(|line| line.contains(",diverged,")).count(),
+        4,
+        "{members}"
+    );
+    // Grid order is M, learning rate, seed: the calm members are 0, 1 and 4, 5.
+    for (calm, mixed) in [
+        ("m000", "m000"),
+        ("m001", "m001"),
+        ("m002", "m004"),
+        ("m003", "m005"),
+    ] {
+        assert!(
+            w.read(format!("calm/last/{calm}.npz")) == w.read(format!("mixed/last/{mixed}.npz")),
+            "{calm} and {mixed} differ"
+        );
+    }
+    let output = train(&w, "lost", &["--start-lr", "1e30"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("every member diverged"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn two_processes_cannot_train_in_one_folder() {
+    let w = Workplace::with_data(400);
+    let long = ["--epochs", "100000"];
+    let mut child = command_overriding(&w, "run", &long).spawn().expect("started");
+    while !w.path("run/checkpoint.bin").exists() {
+        assert!(
+            child.try_wait().expect("status").is_none(),
+            "ended before its first checkpoint"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let output = w.run(&["train", "--resume", "run"]);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("another process"), "{}", stderr(&output));
+}
+
+#[test]
+fn held_out_data_are_scored_in_place_of_the_training_data() {
+    let w = Workplace::with_data(400);
+    w.succeed(&[
+        "simulate", "lorenz63", "--steps", "300", "--seed", "5", "--out", "test.npy",
+    ]);
+    let output = train(&w, "run", &["--test", "test.npy", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(json["members"][0]["points_D_H"].as_u64(), Some(300));
+}
+
+/// `SMALL` with some of its flags replaced.
+fn command_overriding(w: &Workplace, out: &str, more: &[&str]) -> std::process::Command {
+    let mut args = vec!["train", "--out", out];
+    for pair in SMALL.chunks(2) {
+        if !more.contains(&pair[0]) {
+            args.extend(pair);
+        }
+    }
+    args.extend(more);
+    let mut command = w.command(&args);
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    command
+}
+
+fn train_overriding(w: &Workplace, out: &str, more: &[&str]) -> std::process::Output {
+    command_overriding(w, out, more).output().expect("started")
+}
+
+/// What Ctrl-C does.
+fn interrupt(child: &mut std::process::Child) -> std::process::ExitStatus {
+    let status = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill");
+    assert!(status.success() || child.try_wait().expect("status").is_some());
+    child.wait().expect("ended")
+}
