@@ -11,7 +11,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("config", &["error"]),
     ("arrays", &["error", "fs"]),
     ("model", &["arrays", "error", "fs", "rng"]),
-    ("systems", &["config", "error", "rng"]),
+    ("systems", &["config", "dataset", "error", "rng"]),
     ("dataset", &["arrays", "error", "model"]),
     ("metrics", &["dataset", "error", "model", "rng"]),
     ("backend", &["config", "dataset", "error", "model", "rng"]),

@@ -15,10 +15,9 @@ mod spectra;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::join;
 
-use crate::backend::FreeRun;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::model::Dims;
+use crate::model::{Dims, FreeRun};
 pub use dstsp_bins::{BinnedDivergence, Histogram};
 pub use dstsp_gmm::{Mixture, MixtureDivergence};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
@@ -103,7 +102,7 @@ impl DstspKind {
 }
 
 /// How good one model is. Small is good; NaN means undefined.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Scores {
     /// KL(data ‖ free run) in nats. NaN where no finite row of the free run falls in the data's range (bins), or
     /// none is finite (GMM).
