@@ -40,8 +40,8 @@ fn bad_data_is_one_sentence_and_exit_2() {
     for (file, expected) in [
         ("missing.npy", "missing.npy"),
         ("not.npy", "not.npy"),
-        ("one-d.npy", "1-D"),
-        ("four-d.npy", "4-D"),
+        ("one-d.npy", "one-d.npy has one dimension"),
+        ("four-d.npy", "four-d.npy"),
         ("empty.npy", "empty"),
         ("complex.npy", "complex"),
         ("string.npy", "str"),

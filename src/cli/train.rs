@@ -79,7 +79,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
         },
     };
     if resume.is_none() {
-        record.save(&folder.config(), &settings)?;
+        record.save(&folder.config(), &with_absolute_paths(&settings))?;
     }
     eprintln!("{}", introduction(&study, &record, &folder));
 
@@ -129,7 +129,7 @@ fn finish(
         Ending::Finished => {}
     }
     record.finished = Some(jiff::Timestamp::now().to_string());
-    record.save(&folder.config(), settings)?;
+    record.save(&folder.config(), &with_absolute_paths(settings))?;
     let rows = trainer.member_rows();
     if json {
         print_json(
@@ -176,8 +176,12 @@ fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
         .as_deref()
         .map(|path| read_file(path).map(|table| (path, table)))
         .transpose()?;
-    let mut settings = resolve(file, flags)?;
-    // The run folder's config repeats the run from anywhere.
+    resolve(file, flags)
+}
+
+/// The settings with absolute paths, so that the run folder's config repeats the run from anywhere.
+fn with_absolute_paths(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
     for paths in [
         &mut settings.data,
         &mut settings.inputs,
@@ -190,7 +194,7 @@ fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
             }
         }
     }
-    Ok(settings)
+    settings
 }
 
 /// Everything this command asks for, as flags: its preset, its config file, its flags.
