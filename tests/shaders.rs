@@ -1,9 +1,16 @@
 //! Every shader, expanded for a grid of shapes, parses and validates with naga and keeps to the smallest
-//! workgroup memory and thread count a WebGPU device may have. No GPU or driver needed.
+//! workgroup memory and thread count a WebGPU device may have. And the host's wiring on wgpu's noop device, which
+//! computes nothing but refuses a wrong access mode, binding count or short buffer. No GPU or driver needed.
+
+mod common;
 
 use alrnn_gpu::backend::gpu::consts::{Capacity, Layout};
 use alrnn_gpu::backend::gpu::kernel::Name;
-use alrnn_gpu::model::{Dims, Shape};
+use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
+use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Windows};
+use alrnn_gpu::model::{Dims, Shape, init};
+use common::training;
+use ndarray::{Array2, Array3};
 
 fn layouts() -> Vec<Layout> {
     let mut layouts = Vec::new();
@@ -44,4 +51,107 @@ fn every_shader_validates_for_every_shape() {
             );
         }
     }
+}
+
+fn noop() -> Gpu {
+    let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+    Gpu::with_device(device, queue)
+}
+
+#[test]
+fn the_host_wires_every_kernel_as_it_is_declared() {
+    let backend = GpuBackend::with_gpu(
+        noop(),
+        &GpuOptions {
+            memory: Some(1 << 20),
+            ..GpuOptions::default()
+        },
+    );
+    for (m, inputs, gaps) in [(20, false, false), (20, true, true), (70, true, false)] {
+        let data = training::lorenz(20, inputs, gaps);
+        let dims = Dims::new(m, 3, data.K).expect("valid");
+        let mut plan = training::plan(training::crowd(8), data.K, 6, 20, Form::Plain);
+        plan.shape.dims = dims;
+        let start = training::initial_state(&plan);
+        let mut ensemble = backend
+            .ensemble(plan.clone(), data, &start)
+            .expect("every buffer is accepted");
+        for _ in 0..2 {
+            ensemble.train_epoch().expect("every dispatch is accepted");
+        }
+        assert_eq!(ensemble.results(true).expect("results are read").len(), 2);
+        ensemble.windows(7, 3).expect("windows are read");
+        assert_eq!(ensemble.state().expect("the state is read").members.len(), 8);
+
+        let windows = Windows {
+            x: Array3::zeros((6, 21, 3)),
+            s: Array3::zeros((6, 21, dims.K)),
+        };
+        let theta = init(dims, 1);
+        backend
+            .gradient(plan.shape, &plan.members[0], Form::Plain, &theta, &windows)
+            .expect("every dispatch is accepted");
+        let packed = theta.pack();
+        let models = [FreeModel { theta: &packed, P: 2 }; 3];
+        let runs = vec![
+            FreeRun {
+                x0: vec![0.0; 3],
+                s: Array2::zeros((101, dims.K)),
+                steps: 100,
+            };
+            5
+        ];
+        for latent in [false, true] {
+            backend
+                .free_run(dims, &models, &runs, latent)
+                .expect("every dispatch is accepted");
+        }
+    }
+}
+
+/// What the noop device is trusted with above: a mistake comes back as an error, not as a panic.
+#[test]
+fn a_refused_command_is_an_error() {
+    let gpu = noop();
+    let layout = layouts().remove(0);
+    let kernel = gpu
+        .kernel(Name::Update, &Name::Update.constants(&layout))
+        .expect("compiles");
+    let short = gpu.scoped(|| {
+        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &kernel.layout,
+            entries: &[],
+        })
+    });
+    let error = short.expect_err("no binding is given");
+    assert_eq!(error.exit_code(), 1);
+    assert!(
+        error.hint().is_some() && !error.to_string().contains('\n'),
+        "{error}"
+    );
+    gpu.check().expect("the device is still usable");
+
+    // Outside any scope it is kept and comes back from the next check.
+    gpu.queue
+        .write_buffer(&gpu.storage("small", &[0u32; 4]), 64, &[0; 16]);
+    gpu.check().expect_err("the write was out of bounds");
+    gpu.check().expect_err("and the device is not used after it");
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    let gpu = noop();
+    gpu.device.destroy();
+    let result = gpu.read::<u32>(&gpu.storage("gone", &[1u32; 4]), 0, 4);
+    let error = result.expect_err("the device is gone");
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.hint().is_some(), "{error}");
+}
+
+#[test]
+fn too_much_memory_is_an_error() {
+    let gpu = noop();
+    let result = gpu.scoped(|| gpu.buffer("huge", u64::MAX / 2, wgpu::BufferUsages::STORAGE));
+    assert_eq!(result.expect_err("no device has that much").exit_code(), 1);
 }

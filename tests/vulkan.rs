@@ -37,6 +37,8 @@ const TESTS: &[(&str, Check)] = &[
         training::crowd_changes_nothing(gpu, Form::Auto)
     }),
     ("chunks_change_nothing", chunks_change_nothing),
+    ("submissions_change_nothing", submissions_change_nothing),
+    ("profile_times_every_kernel", profile_times_every_kernel),
     ("resume_changes_nothing", |gpu| {
         training::resume_changes_nothing(gpu, Form::Auto)
     }),
@@ -316,6 +318,40 @@ fn chunks_change_nothing(gpu: &GpuBackend) {
         .err()
         .expect("a member does not fit 1000 bytes");
     assert_eq!(refused.exit_code(), 1);
+}
+
+/// Nor does the number of submissions that an epoch is cut into, down to one a kernel.
+fn submissions_change_nothing(gpu: &GpuBackend) {
+    let data = training::lorenz(50, false, false);
+    let plan = training::plan(training::crowd(4), 0, 16, 50, Form::Plain);
+    let start = training::initial_state(&plan);
+    let (whole, results) = training::train(gpu, &plan, &data, &start, 2);
+    for seconds in [1e-9, 2e-3] {
+        let hasty = GpuBackend::new(&GpuOptions {
+            submission_seconds: Some(seconds),
+            ..open()
+        })
+        .expect("opened before");
+        let (cut, cut_results) = training::train(&hasty, &plan, &data, &start, 2);
+        assert!(whole == cut, "submissions of {seconds} s change the result");
+        assert_eq!(results, cut_results);
+    }
+}
+
+/// Every kernel of a step is timed, and takes some time.
+fn profile_times_every_kernel(gpu: &GpuBackend) {
+    let data = training::lorenz(50, false, false);
+    let mut plan = training::plan(training::crowd(4), 0, 16, 50, Form::Plain);
+    plan.shape.dims = Dims::new(70, 3, 0).expect("valid sizes");
+    let start = training::initial_state(&plan);
+    let times = gpu.profile(plan, data, &start, 2).expect("the kernels are timed");
+    println!("{times:?}");
+    let names: Vec<_> = times.iter().map(|t| t.kernel).collect();
+    assert_eq!(names, ["sample", "forward", "adjoint", "outer", "update"]);
+    assert!(
+        times.iter().all(|t| t.seconds > 0.0 && t.seconds < 10.0),
+        "{times:?}"
+    );
 }
 
 /// Epochs are reported in order, each once, whether or not one waits; many may be enqueued.

@@ -223,11 +223,12 @@ impl Gpu {
         });
         let (device, queue) = pollster::block_on(request)
             .map_err(|e| Error::runtime(format!("cannot open {}: {e}", info.name)).with_hint(INSTALL))?;
-        Ok(Self::with_device(device, queue, info))
+        Ok(Self::with_device(device, queue))
     }
 
     /// Wraps a device that is open already (wgpu's noop device in tests).
-    pub fn with_device(device: wgpu::Device, queue: wgpu::Queue, info: wgpu::AdapterInfo) -> Self {
+    pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let info = device.adapter_info();
         let failure = Arc::new(Mutex::new(None));
         let name = info.name.clone();
         let slot = Arc::clone(&failure);

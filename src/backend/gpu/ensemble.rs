@@ -14,6 +14,7 @@ use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::kernel::Name;
 use crate::backend::gpu::params::{Params, Status};
+use crate::backend::gpu::profile::{KernelTime, Timer};
 use crate::backend::{
     Ensemble, EnsembleState, EpochResult, MemberState, Plan, TrainingData, Windows, is_missing, learning_rate,
 };
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::model::Shape;
 
 /// A submission is cut so that it runs about this long; displays and watchdogs want well under two seconds.
-const SUBMISSION_SECONDS: f64 = 0.3;
+pub const SUBMISSION_SECONDS: f64 = 0.3;
 /// Epochs that may be enqueued before the oldest must be finished.
 const EPOCHS_IN_FLIGHT: usize = 3;
 
@@ -32,6 +33,15 @@ fn default_budget(gpu: &Gpu) -> u64 {
         wgpu::DeviceType::Cpu => 256 << 20,
         _ => 1 << 30,
     }
+}
+
+/// What an ensemble may take; defaults where `None`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Bytes of scratch memory of a chunk of members.
+    pub memory: Option<u64>,
+    /// How long a submission should run at most.
+    pub submission_seconds: Option<f64>,
 }
 
 /// See [`crate::backend::Ensemble`].
@@ -46,6 +56,7 @@ pub struct GpuEnsemble {
     step: u32,
     /// Seconds that a step of one chunk takes, once it was measured.
     pace: Option<f64>,
+    submission_seconds: f64,
     in_flight: VecDeque<InFlight>,
     idle: Vec<wgpu::Buffer>,
     finished: Vec<EpochResult>,
@@ -65,14 +76,14 @@ impl GpuEnsemble {
         plan: Plan,
         data: Arc<TrainingData>,
         state: &EnsembleState,
-        memory: Option<u64>,
+        limits: Limits,
     ) -> Result<Self> {
         check(&plan, &data, state)?;
         let layout = Layout::new(plan.shape, data.has_missing, gpu.capacity());
         let one = Footprint::new(&layout, plan.shape.T);
         let kernels = Kernels::new(&gpu, &layout)?;
         let device_data = Data::new(&gpu, &data)?;
-        let mut budget = memory.unwrap_or_else(|| default_budget(&gpu));
+        let mut budget = limits.memory.unwrap_or_else(|| default_budget(&gpu));
         let (scratch, chunks, params) = loop {
             let most = one
                 .members(gpu.max_buffer(), budget)
@@ -129,6 +140,7 @@ impl GpuEnsemble {
             params,
             step: state.step,
             pace: None,
+            submission_seconds: limits.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
             in_flight: VecDeque::new(),
             idle: Vec::new(),
             finished: Vec::new(),
@@ -192,6 +204,35 @@ impl GpuEnsemble {
         self.gpu.queue.submit([encoder.finish()]);
     }
 
+    /// Runs the first steps of the ensemble kernel by kernel and tells how long each took: by the device's
+    /// clock where it has one, otherwise by the host's around one submission at a time.
+    pub fn profile(&mut self, steps: u32) -> Result<Vec<KernelTime>> {
+        let steps = steps.clamp(1, self.plan.batches_per_epoch);
+        let mut timer = self.gpu.scoped(|| Timer::new(&self.gpu))?;
+        self.upload(self.step / self.plan.batches_per_epoch);
+        // Once without looking: the driver compiles at the first use.
+        for chunk in &self.chunks {
+            self.submit(chunk, 0..1, true);
+        }
+        self.gpu.wait()?;
+        let mut times: Vec<KernelTime> = Vec::new();
+        for batch in 0..steps {
+            for stage in self.chunks.iter().flat_map(Chunk::stages) {
+                let seconds = timer.time(&self.gpu, stage, batch * UNIFORM_STRIDE as u32)?;
+                let name = stage.kernel.name.as_str();
+                match times.iter_mut().find(|t| t.kernel == name) {
+                    Some(time) => time.seconds += seconds,
+                    None => times.push(KernelTime {
+                        kernel: name,
+                        seconds,
+                    }),
+                }
+            }
+        }
+        times.iter_mut().for_each(|t| t.seconds /= f64::from(steps));
+        Ok(times)
+    }
+
     fn encoder(&self) -> wgpu::CommandEncoder {
         self.gpu
             .device
@@ -213,11 +254,12 @@ impl GpuEnsemble {
                 self.pace = Some(start.elapsed().as_secs_f64().max(1e-7));
             }
         }
-        let pace = self.pace.unwrap_or(SUBMISSION_SECONDS);
-        let steps = (SUBMISSION_SECONDS / pace).clamp(1.0, f64::from(batches)) as u32;
+        let longest = self.submission_seconds;
+        let pace = self.pace.unwrap_or(longest);
+        let steps = (longest / pace).clamp(1.0, f64::from(batches)) as u32;
         while next < batches {
             let end = (next + steps).min(batches);
-            self.submit(&self.chunks[at], next..end, pace > SUBMISSION_SECONDS);
+            self.submit(&self.chunks[at], next..end, pace > longest);
             next = end;
         }
         Ok(())
@@ -286,7 +328,7 @@ impl GpuEnsemble {
     }
 }
 
-fn pass(label: &'static str) -> wgpu::ComputePassDescriptor<'static> {
+pub fn pass<'a>(label: &'static str) -> wgpu::ComputePassDescriptor<'a> {
     wgpu::ComputePassDescriptor {
         label: Some(label),
         timestamp_writes: None,

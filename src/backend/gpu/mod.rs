@@ -15,6 +15,7 @@ mod chunk;
 mod ensemble;
 mod free_run;
 mod gradient;
+mod profile;
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 use consts::Layout;
 pub use device::{AdapterDescription, Gpu, adapters, hardware_available};
-use ensemble::GpuEnsemble;
+use ensemble::{GpuEnsemble, Limits};
+pub use profile::KernelTime;
 
 /// Which adapter to open and how to use it.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,8 @@ pub struct GpuOptions {
     pub allow_software: bool,
     /// Bytes of scratch memory that a chunk of members may take; by the kind of the device by default.
     pub memory: Option<u64>,
+    /// How long a submission should run at most, in seconds; 0.3 by default.
+    pub submission_seconds: Option<f64>,
 }
 
 /// An open GPU.
@@ -46,18 +50,18 @@ pub struct GpuOptions {
 pub struct GpuBackend {
     gpu: Arc<Gpu>,
     device: Device,
-    memory: Option<u64>,
+    limits: Limits,
 }
 
 impl GpuBackend {
     /// # Errors
     /// When there is no such adapter, or it cannot be opened.
     pub fn new(options: &GpuOptions) -> Result<Self> {
-        Ok(Self::with_gpu(Gpu::open(options)?, options.memory))
+        Ok(Self::with_gpu(Gpu::open(options)?, options))
     }
 
-    /// A backend on an open device.
-    pub fn with_gpu(gpu: Gpu, memory: Option<u64>) -> Self {
+    /// A backend on an open device; the limits of the options apply.
+    pub fn with_gpu(gpu: Gpu, options: &GpuOptions) -> Self {
         let device = Device {
             backend: "gpu",
             name: gpu.description(),
@@ -65,8 +69,23 @@ impl GpuBackend {
         Self {
             gpu: Arc::new(gpu),
             device,
-            memory,
+            limits: Limits {
+                memory: options.memory,
+                submission_seconds: options.submission_seconds,
+            },
         }
+    }
+
+    /// Time of each kernel in a step of this ensemble, averaged over `steps` steps (at most an epoch).
+    pub fn profile(
+        &self,
+        plan: Plan,
+        data: Arc<TrainingData>,
+        state: &EnsembleState,
+        steps: u32,
+    ) -> Result<Vec<KernelTime>> {
+        check_form(plan.form)?;
+        GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?.profile(steps)
     }
 }
 
@@ -92,7 +111,7 @@ impl Backend for GpuBackend {
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>> {
         check_form(plan.form)?;
-        let ensemble = GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.memory)?;
+        let ensemble = GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?;
         Ok(Box::new(ensemble))
     }
 
