@@ -21,6 +21,15 @@ pub fn write_atomically(
     replace(path, write).map_err(|e| Error::io("write", path, e))
 }
 
+/// Beginning and end of a temporary file's name.
+const TEMPORARY: (&str, &str) = (".", ".tmp");
+
+/// Whether this is a file that [`write_atomically`] did not live to rename.
+pub fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1)
+}
+
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let folder = path
         .parent()
@@ -40,7 +49,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
 
 fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -128,7 +128,7 @@ fn bad_settings_are_one_sentence_and_exit_2() {
     check_refused(
         &w,
         &["selftest", "--cases", "full", "--backend", "cpu"],
-        "--cases",
+        "no .npz file in full",
     );
 }
 

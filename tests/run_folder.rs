@@ -165,13 +165,7 @@ fn resume_after_an_interruption_ends_in_the_same_bits() {
 
     let mut child = command_overriding(&w, "cut", &long).spawn().expect("started");
     // Interrupt once the first checkpoint is there, wherever training then is.
-    while !w.path("cut/checkpoint.bin").exists() {
-        assert!(
-            child.try_wait().expect("status").is_none(),
-            "ended before its first checkpoint"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    wait_for(&w, "cut/checkpoint.bin", &mut child);
     let status = interrupt(&mut child);
     // A fast machine may be done by then; resuming a finished run is then what is tested.
     assert!(matches!(status.code(), Some(130 | 0)), "{status:?}");
@@ -185,13 +179,7 @@ fn resume_after_a_kill_ends_in_the_same_bits() {
     let long = ["--epochs", "40", "--batches-per-epoch", "20", "--eval-every", "3"];
     assert!(train_overriding(&w, "whole", &long).status.success());
     let mut child = command_overriding(&w, "cut", &long).spawn().expect("started");
-    while !w.path("cut/checkpoint.bin").exists() {
-        assert!(
-            child.try_wait().expect("status").is_none(),
-            "ended before its first checkpoint"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    wait_for(&w, "cut/log.csv", &mut child);
     child.kill().expect("killed");
     child.wait().expect("ended");
     // A torn row, as a crash in the middle of a write leaves it.
@@ -276,13 +264,7 @@ fn two_processes_cannot_train_in_one_folder() {
     let w = Workplace::with_data(400);
     let long = ["--epochs", "100000"];
     let mut child = command_overriding(&w, "run", &long).spawn().expect("started");
-    while !w.path("run/checkpoint.bin").exists() {
-        assert!(
-            child.try_wait().expect("status").is_none(),
-            "ended before its first checkpoint"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    wait_for(&w, "run/checkpoint.bin", &mut child);
     let output = w.run(&["train", "--resume", "run"]);
     child.kill().expect("killed");
     child.wait().expect("ended");
@@ -300,6 +282,15 @@ fn held_out_data_are_scored_in_place_of_the_training_data() {
     assert!(output.status.success(), "{}", stderr(&output));
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     assert_eq!(json["members"][0]["points_D_H"].as_u64(), Some(300));
+}
+
+/// Waits until training has written this file.
+fn wait_for(w: &Workplace, file: &str, child: &mut std::process::Child) {
+    while !w.path(file).exists() {
+        let ended = child.try_wait().expect("status");
+        assert!(ended.is_none(), "ended before it wrote {file}: {ended:?}");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 /// `SMALL` with some of its flags replaced.

@@ -2,6 +2,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::fs::is_temporary;
 use crate::run::tables::{MemberRow, read_members};
 
 /// A run folder. While training writes to it, a lock that dies with the process keeps others out.
@@ -50,7 +51,20 @@ impl RunFolder {
         Self::open(root)?;
         let folder = Self::locked(root)?;
         folder.make_subfolders()?;
+        folder.remove_torn_files();
         Ok(folder)
+    }
+
+    /// Removes what a killed process left half written; nothing else writes here while the lock is held.
+    fn remove_torn_files(&self) {
+        for folder in [self.root.clone(), self.root.join("best"), self.root.join("last")] {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if is_temporary(&entry.path()) {
+                    // Litter, not harm: a failure to remove it is no reason to stop.
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     /// Opens a folder to read it.
