@@ -26,6 +26,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Run a model freely and save the trajectory
     Generate(GenerateArgs),
+    /// Read a model: linear regions, symbols, fixed points and cycles, Lyapunov spectrum
+    Analyze(AnalyzeArgs),
     /// Join the run folders of a study's parts (train --shard) into one
     Merge(MergeArgs),
     /// Make data of a benchmark system
@@ -284,6 +286,48 @@ pub struct GenerateArgs {
     pub allow_missing: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+#[derive(Args)]
+pub struct AnalyzeArgs {
+    /// A model file, RUN (its best member) or RUN:ID
+    pub model: String,
+    /// Data to encode by the model's regions [default: those the run was trained on]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub data: Vec<String>,
+    /// External inputs that belong to the data
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub inputs: Vec<String>,
+    /// Take NaN as a missing observation
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// Folder for analysis.json, analysis.npz and transitions.dot [default: RUN/analysis/ID, or beside the model]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Steps of the free run
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Steps dropped before them
+    #[arg(long, value_name = "N")]
+    pub transient: Option<usize>,
+    /// Longest period of the cycles searched for
+    #[arg(long, value_name = "N")]
+    pub max_period: Option<usize>,
+    /// Longest words of the n-gram table and the list of forbidden words
+    #[arg(long, value_name = "N")]
+    pub max_word_length: Option<usize>,
+    /// Linear solves spent on each period
+    #[arg(long, value_name = "N")]
+    pub search_budget: Option<usize>,
+    /// Time between two observations, for exponents per unit of time [default: the model's, if it has one]
+    #[arg(long, value_name = "TIME")]
+    pub dt: Option<f64>,
+    /// Seed of surrogates and searches
+    #[arg(long, default_value_t = 0)]
+    pub seed: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

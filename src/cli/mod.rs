@@ -1,5 +1,6 @@
 //! The command line: arguments to library calls, results to stdout, messages to stderr.
 
+mod analyze;
 mod args;
 mod devices;
 mod evaluate;
@@ -40,6 +41,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Analyze(args) => analyze::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Selftest(args) => selftest::run(args),

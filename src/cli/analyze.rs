@@ -1,0 +1,101 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::analysis::{AnalysisInput, AnalysisSettings, Recording, analyze};
+use crate::cli::args::AnalyzeArgs;
+use crate::cli::evaluate::load_for;
+use crate::cli::output::print;
+use crate::config::read_file;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::run::{ModelRef, RunFolder};
+
+/// Reads a model: tables on stdout, everything else in a folder.
+pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
+    let reference = ModelRef::parse(&args.model);
+    let (id, path) = reference.files()?.remove(0);
+    let model = Model::load(&path)?;
+    let data = data(&args, &reference, &model)?;
+    let recordings: Vec<Recording<'_>> = data
+        .iter()
+        .flat_map(|data| &data.trials)
+        .map(|trial| Recording {
+            x: trial.x.view(),
+            s: trial.s.view(),
+        })
+        .collect();
+    let input = AnalysisInput {
+        scaling: model.scaling.as_ref(),
+        data: &recordings,
+        ..AnalysisInput::new(&model.theta, model.P)
+    };
+    let analysis = analyze(&input, &settings(&args, &model))?;
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| default_folder(&reference, &id, &path));
+    std::fs::create_dir_all(&out).map_err(|error| Error::io("make the folder", &out, error))?;
+    analysis.write(&out)?;
+    if args.json {
+        print(&format!("{}\n", analysis.to_json()?))?;
+    } else {
+        print(&analysis.summary())?;
+    }
+    eprintln!("tables, arrays and graph of {id} are in {}", out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {
+    let defaults = AnalysisSettings::default();
+    AnalysisSettings {
+        steps: args.steps.unwrap_or(defaults.steps),
+        lyapunov_steps: args
+            .steps
+            .unwrap_or(defaults.lyapunov_steps)
+            .min(defaults.lyapunov_steps),
+        transient: args.transient.unwrap_or(defaults.transient),
+        max_period: args.max_period.unwrap_or(defaults.max_period),
+        max_word_length: args.max_word_length.unwrap_or(defaults.max_word_length),
+        search_budget: args.search_budget.unwrap_or(defaults.search_budget),
+        seed: args.seed,
+        dt: args.dt.or(model.dt),
+        ..defaults
+    }
+}
+
+/// The data given, or those that the model's run was trained on where they are still there.
+fn data(args: &AnalyzeArgs, reference: &ModelRef, model: &Model) -> Result<Option<Dataset>> {
+    if !args.data.is_empty() {
+        return load_for(model, &args.data, &args.inputs, args.allow_missing).map(Some);
+    }
+    let (ModelRef::Run(run) | ModelRef::Member(run, _)) = reference else {
+        return Ok(None);
+    };
+    let config = read_file(&RunFolder::open(run)?.config())?;
+    let list = |key: &str| -> Vec<String> {
+        let values = config.get(key).and_then(toml::Value::as_array);
+        values
+            .into_iter()
+            .flatten()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
+    };
+    match load_for(model, &list("data"), &list("inputs"), true) {
+        Ok(data) => Ok(Some(data)),
+        Err(error) => {
+            eprintln!("warning: the run's data cannot be used, so no data are encoded: {error}");
+            Ok(None)
+        }
+    }
+}
+
+/// `RUN/analysis/ID`, or `FILE-analysis` beside a model file.
+fn default_folder(reference: &ModelRef, id: &str, path: &Path) -> PathBuf {
+    match reference {
+        ModelRef::Run(run) | ModelRef::Member(run, _) => run.join("analysis").join(id),
+        ModelRef::File(_) => path.with_file_name(format!("{id}-analysis")),
+    }
+}
