@@ -1,5 +1,6 @@
 //! Pictures (SVG, PNG) and the one-file HTML report, from arrays and run folders.
 
+pub mod pictures;
 pub mod plot;
 mod png;
 mod stats;
@@ -9,3 +10,4 @@ mod thin;
 mod ticks;
 
 pub use png::png;
+pub use theme::Look;

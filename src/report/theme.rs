@@ -133,7 +133,7 @@ pub fn picture_style(look: Look) -> String {
 /// Fonts of a picture: the system's in a browser, the one that travels in the binary when rasterised.
 pub fn font_family(look: Look) -> &'static str {
     match look {
-        Look::Raster => "DejaVu Sans Condensed",
+        Look::Raster => "DejaVu Sans",
         Look::Inline | Look::File => "system-ui, sans-serif",
     }
 }

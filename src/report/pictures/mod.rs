@@ -1,0 +1,19 @@
+//! The pictures, each from plain arrays to a [`Figure`](super::plot::Figure).
+
+mod coverage;
+mod curves;
+mod eigenvalues;
+mod graph;
+mod series;
+mod spectrum;
+mod state_space;
+mod study;
+
+pub use coverage::{Coverage, coverage};
+pub use curves::{Curve, Curves, training_curves};
+pub use eigenvalues::{EigenSet, LyapunovBar, eigenvalues, lyapunov};
+pub use graph::{TransitionGraph, transition_graph};
+pub use series::{Series, time_series};
+pub use spectrum::{PowerSpectra, power_spectra};
+pub use state_space::{Regions, StateSpace, Track, state_space};
+pub use study::{Groups, Success, metric_by_setting, regions_by_setting, success_by_setting};

@@ -1,0 +1,115 @@
+//! Comparison of the members of a study by one of the settings that vary.
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::report::plot::{Axis, Figure, Plot};
+use crate::report::stats::{quantile, wilson};
+use crate::report::svg::Anchor;
+use crate::report::ticks::number;
+
+/// Members grouped by the value of one setting.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Groups {
+    /// Name of the setting, for example `P`.
+    pub setting: String,
+    /// Its values in order.
+    pub names: Vec<String>,
+    /// One value a member; NaN where it has none.
+    pub values: Vec<Vec<f64>>,
+}
+
+/// A metric of every member over the values of a setting: points, median and quartiles, the noise floor.
+pub fn metric_by_setting(name: &str, title: &str, metric: &str, groups: &Groups, floor: f64) -> Result<Figure> {
+    let all = groups.values.iter().flatten().copied().chain(std::iter::once(floor));
+    let y = Axis::log(metric, all);
+    by_setting(name, title, groups, y, floor)
+}
+
+/// Linear regions visited by every member over the values of a setting.
+pub fn regions_by_setting(name: &str, groups: &Groups) -> Result<Figure> {
+    let all: Vec<f64> = groups.values.iter().flatten().copied().filter(|v| v.is_finite()).collect();
+    let most = all.iter().copied().fold(1.0, f64::max);
+    let y = if most > 40.0 {
+        Axis::log("regions visited", all.into_iter().chain(std::iter::once(1.0)))
+    } else {
+        Axis::exact("regions visited", (0.0, 1.08 * most))
+    };
+    by_setting(name, "Linear regions visited", groups, y, f64::NAN)
+}
+
+fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> Result<Figure> {
+    let mut keys = Vec::new();
+    if floor.is_finite() {
+        keys.push(crate::report::plot::Key::dashed("ink", "noise floor"));
+    }
+    let mut plot = Plot::new(title, Axis::categories(&groups.setting, &groups.names), y, &keys);
+    let mut missing = 0;
+    for (g, values) in groups.values.iter().enumerate() {
+        let x = g as f64;
+        missing += values.iter().filter(|v| !v.is_finite()).count();
+        let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+        let points: Vec<(f64, f64)> = finite.iter().enumerate().map(|(i, &v)| (x + spread(i), v)).collect();
+        plot.scatter("c0", &points, 5.0, 0.55);
+        if finite.len() >= 3 {
+            let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| quantile(&finite, q));
+            plot.line("ink", &[(x - 0.4, low), (x - 0.4, high)], 1.6, 1.0);
+            plot.line("c1", &[(x - 0.44, middle), (x - 0.28, middle)], 3.6, 1.0);
+        }
+    }
+    if floor.is_finite() {
+        plot.level("ink", floor);
+    }
+    let none = match missing {
+        0 => String::new(),
+        1 => " One member without a value is not drawn.".into(),
+        n => format!(" {n} members without a value are not drawn."),
+    };
+    let caption = format!(
+        "Every member (blue), median (orange) and quartiles (line) for each {}.{none}",
+        groups.setting
+    );
+    Figure::new(name, caption, vec![plot.finish()], groups)
+}
+
+/// Sideways offset of the i-th point: the golden ratio's multiples fill an interval evenly without a pattern.
+fn spread(i: usize) -> f64 {
+    ((i as f64 + 0.5) * 0.618_033_988_749_895).fract() * 0.5 - 0.18
+}
+
+/// Members that met a threshold.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Success {
+    pub setting: String,
+    pub names: Vec<String>,
+    /// (successes, members) for each value; a diverged member is no success.
+    pub counts: Vec<(usize, usize)>,
+    /// What counts as success, as a sentence.
+    pub rule: String,
+}
+
+/// Share of members that reached the threshold, with Wilson's 95 % interval.
+pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
+    let mut plot = Plot::new(
+        "Success rate",
+        Axis::categories(&input.setting, &input.names),
+        Axis::exact("share of members", (0.0, 1.0)),
+        &[],
+    );
+    for (g, &(k, n)) in input.counts.iter().enumerate() {
+        let x = g as f64;
+        let (low, high) = wilson(k, n);
+        plot.line("c0", &[(x, low), (x, high)], 1.8, 0.9);
+        for end in [low, high] {
+            plot.line("c0", &[(x - 0.08, end), (x + 0.08, end)], 1.8, 0.9);
+        }
+        let rate = k as f64 / n.max(1) as f64;
+        let at = plot.at(x, rate);
+        plot.canvas.disc("c0", at, 4.6, 1.0, Some(&format!("{k} of {n}: {}", number(rate, 3))));
+        if input.counts.len() <= 12 {
+            plot.canvas.text("muted n", (at.0 + 9.0, at.1.clamp(44.0, 308.0) + 4.0), Anchor::Start, &format!("{k}/{n}"));
+        }
+    }
+    let caption = format!("{} Bars: Wilson's 95 % interval.", input.rule);
+    Figure::new(name, caption, vec![plot.finish()], input)
+}
