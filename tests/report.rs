@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
 
 use alrnn_gpu::report::pictures::*;
 use alrnn_gpu::report::plot::{Figure, Key};
-use alrnn_gpu::report::{self, Look};
+use alrnn_gpu::report::{self, Look, ReportOptions, write_report};
 use ndarray::{Array2, s};
 
 fn names(n: usize) -> Vec<String> {
@@ -170,10 +171,89 @@ fn pictures_of_every_kind_can_be_drawn() {
         assert!(png.len() > 2000, "{} is {} bytes of PNG", figure.name, png.len());
         if let Some(dir) = &keep {
             let dir = Path::new(dir);
-            std::fs::create_dir_all(dir).expect("folder");
-            std::fs::write(dir.join(format!("{}.svg", figure.name)), &svg).expect("svg");
-            std::fs::write(dir.join(format!("{}.png", figure.name)), &png).expect("png");
+            fs::create_dir_all(dir).expect("folder");
+            fs::write(dir.join(format!("{}.svg", figure.name)), &svg).expect("svg");
+            fs::write(dir.join(format!("{}.png", figure.name)), &png).expect("png");
             println!("{}: svg {} png {} ({})", figure.name, svg.len(), png.len(), figure.caption);
         }
     }
+}
+
+/// The page without its script.
+fn shown(page: &str) -> &str {
+    page.split("<script>").next().unwrap_or(page)
+}
+
+/// Folder of one test, kept where `REPORT_KEEP=DIR` says so.
+fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
+    let temporary = tempfile::tempdir().expect("folder");
+    let path = std::env::var_os("REPORT_KEEP").map_or_else(|| temporary.path().into(), Into::into);
+    (temporary, path)
+}
+
+#[test]
+fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
+    let (_guard, root) = folder();
+    let run = support::run_folder(&root, "lorenz <b>&'.npy", 20_000);
+    let path = write_report(&run, &ReportOptions::default()).expect("report");
+    let page = fs::read_to_string(&path).expect("page");
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    for bad in ["http:", "https:", "//", "url(", "@import", "<b>&'.npy", "src="] {
+        // The script has comments, and `//` occurs there.
+        let found = page.lines().filter(|l| !l.trim_start().starts_with("//")).any(|l| l.contains(bad));
+        assert!(!found, "the page contains {bad:?}");
+    }
+    assert!(page.contains("lorenz &lt;b&gt;&amp;&#x27;.npy"), "the data's name is shown, escaped");
+    assert!(page.matches("<tr").count() == 61, "a row a member and the head");
+    assert!(page.contains("diverged at epoch 12"));
+    assert!(page.contains("Noise floor 0.11"));
+    assert!(!shown(&page).contains("NaN"), "no undefined number is shown");
+    for id in ["attractor", "series", "D_stsp-by-P", "D_H-by-P", "success-by-P", "regions-by-P", "training"] {
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id} is missing");
+        for ending in ["svg", "png", "json"] {
+            assert!(run.join("plots").join(format!("{id}.{ending}")).is_file(), "plots/{id}.{ending}");
+        }
+    }
+    let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    for link in links {
+        assert!(run.join(link).exists(), "the link to {link} leads nowhere");
+    }
+}
+
+#[test]
+fn data_that_are_gone_or_changed_are_said() {
+    let (_guard, root) = folder();
+    let run = support::run_folder(&root, "lorenz.npy", 2000);
+    let options = ReportOptions { steps: 500, ..ReportOptions::default() };
+    let page = |run: &Path| fs::read_to_string(write_report(run, &options).expect("report")).expect("page");
+    assert!(!page(&run).contains("could not be read again"));
+    let data = root.join("lorenz.npy");
+    let x = support::lorenz(1999);
+    alrnn_gpu::arrays::save_array(&data, x.view(), alrnn_gpu::arrays::Element::F64, None).expect("other data");
+    assert!(page(&run).contains("has changed since training"));
+    fs::remove_file(&data).expect("removed");
+    let gone = page(&run);
+    assert!(gone.contains("could not be read again") && gone.contains("lorenz.npy"));
+    assert!(gone.contains("id=\"attractor\""), "the model is still shown");
+}
+
+#[test]
+fn a_folder_that_is_no_run_is_refused() {
+    let (_guard, root) = folder();
+    let error = write_report(&root, &ReportOptions::default()).expect_err("no run");
+    assert!(error.to_string().contains("config.toml"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+/// A run that has just begun: no score, no model, no log.
+#[test]
+fn a_run_without_scores_still_makes_a_page() {
+    let (_guard, root) = folder();
+    let run = support::run_folder(&root, "lorenz.npy", 2000);
+    fs::remove_dir_all(run.join("best")).expect("removed");
+    fs::remove_file(run.join("log.csv")).expect("removed");
+    let path = write_report(&run, &ReportOptions::default()).expect("report");
+    let page = fs::read_to_string(path).expect("page");
+    assert!(page.contains("No model has a score"));
+    assert!(!shown(&page).contains("NaN"));
 }

@@ -1,5 +1,14 @@
 //! Pictures (SVG, PNG) and the one-file HTML report, from arrays and run folders.
+//!
+//! [`write_report`] reads what `train` left (`config.toml`, `members.csv`, `log.csv`, `best/`) and the data, runs
+//! the best model freely, and writes `plots/*.{svg,png,json}`, `plots/free_run.npz` and `report.html`. The picture
+//! functions of [`pictures`] take plain arrays and serve other commands as well.
 
+mod best;
+mod compare;
+mod folder;
+mod html;
+mod observed;
 pub mod pictures;
 pub mod plot;
 mod png;
@@ -9,5 +18,88 @@ mod theme;
 mod thin;
 mod ticks;
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::arrays::{Entry, npz_bytes};
+use crate::error::{Error, Result};
+use crate::fs::write_atomically;
+use crate::model::Model;
 pub use png::png;
+pub use stats::wilson;
 pub use theme::Look;
+
+/// What goes into a report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportOptions {
+    /// Longest free run, in steps.
+    pub steps: usize,
+    /// A model is a success where its D_stsp is below this many times the noise floor.
+    pub success_factor: f64,
+}
+
+impl Default for ReportOptions {
+    fn default() -> Self {
+        Self {
+            steps: 20_000,
+            success_factor: 3.0,
+        }
+    }
+}
+
+/// Writes `plots/` and `report.html` into the run folder `run`; returns the path of the report.
+///
+/// # Errors
+/// When `run` is no run folder or cannot be written to. Data that are gone or have changed are no error: the report
+/// says so and shows the model alone.
+pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
+    let run = folder::Run::read(run)?;
+    let best = match run.best() {
+        Some(member) => Some((member.id().to_string(), Model::load(run.model_path(member.id()))?)),
+        None => None,
+    };
+    let observed = observed::Observed::of(&run, best.as_ref().map(|(_, model)| model));
+    let mut sections = html::Sections {
+        problem: observed.problem().map(String::from),
+        ..html::Sections::default()
+    };
+    let plots = run.root.join("plots");
+    std::fs::create_dir_all(&plots).map_err(|e| Error::io("create", &plots, e))?;
+    if let Some((id, model)) = &best {
+        let free = observed::free_run(model, observed.dataset(), options.steps);
+        let beside = best::Beside::new(model, &observed, &free);
+        sections.best = best::beside_figures(&beside, options)?;
+        sections.escaped = (free.states.nrows() < free.asked).then_some(free.states.nrows());
+        write_free_run(&plots.join("free_run.npz"), &beside)?;
+        sections.best_id = Some(id.clone());
+    }
+    sections.training = compare::curves_figure(&run)?.into_iter().collect();
+    sections.study = compare::study_figures(&run, &observed, options)?;
+    sections.figures().into_par_iter().try_for_each(|figure| write_figure(&plots, figure))?;
+    let page = html::page(&run, &sections, options)?;
+    let path = run.root.join("report.html");
+    write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
+    Ok(path)
+}
+
+/// Writes a picture as `NAME.svg`, `NAME.png` and its numbers as `NAME.json` into `folder`.
+pub fn write_figure(folder: &Path, figure: &plot::Figure) -> Result<()> {
+    let file = |ending: &str| folder.join(format!("{}.{ending}", figure.name));
+    let write = |ending: &str, bytes: &[u8]| write_atomically(file(ending), |f| f.write_all(bytes));
+    write("svg", figure.svg(Look::File).as_bytes())?;
+    write("png", &png(figure)?)?;
+    let numbers = serde_json::json!({ "caption": figure.caption, "data": figure.data });
+    write("json", numbers.to_string().as_bytes())
+}
+
+/// The trajectories behind the pictures, whole: `data[rows, N]` and `model[rows, N]` in the user's units.
+fn write_free_run(path: &Path, beside: &best::Beside) -> Result<()> {
+    let mut entries = vec![("model", Entry::Real(beside.model.view().into_dyn()))];
+    if let Some(data) = &beside.data {
+        entries.push(("data", Entry::Real(data.view().into_dyn())));
+    }
+    let bytes = npz_bytes(&entries);
+    write_atomically(path, |file| file.write_all(&bytes))
+}

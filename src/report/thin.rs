@@ -105,6 +105,14 @@ pub fn log_bins(x: &[f64], y: &[f64], bins: usize) -> (Vec<f64>, Vec<f64>) {
     sums.into_iter().map(|(x, y, n)| (x / n, y / n)).unzip()
 }
 
+/// Five significant digits: enough for any picture, half the file.
+pub fn rounded(v: f64) -> f64 {
+    if v == 0.0 || !v.is_finite() {
+        return v;
+    }
+    format!("{v:.4e}").parse().unwrap_or(v)
+}
+
 /// At most `most` indices of `0..len`, evenly spaced, first and last included.
 pub fn evenly(len: usize, most: usize) -> Vec<usize> {
     if len <= most {

@@ -21,8 +21,8 @@ pub fn linear_ticks(lo: f64, hi: f64, target: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Marks of a logarithmic axis: powers of ten (every k-th where there are many), with 2 and 5 between them
-/// where the range spans less than about a decade and a half.
+/// Marks of a logarithmic axis: powers of ten (every k-th where there are many), with 2 and 5 (or 3) between
+/// them where the range spans less than two and a half decades.
 pub fn log_ticks(lo: f64, hi: f64, target: usize) -> Vec<f64> {
     if !(lo > 0.0 && hi > lo && hi.is_finite()) || target == 0 {
         return Vec::new();
@@ -31,7 +31,11 @@ pub fn log_ticks(lo: f64, hi: f64, target: usize) -> Vec<f64> {
     if high - low < 0.5 {
         return linear_ticks(lo, hi, target);
     }
-    let multiples: &[f64] = if high - low < 1.6 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let multiples: &[f64] = match high - low {
+        span if span < 1.6 => &[1.0, 2.0, 5.0],
+        span if span < 2.5 => &[1.0, 3.0],
+        _ => &[1.0],
+    };
     let every = ((high - low) / target as f64).ceil().max(1.0) as i32;
     let (first, last) = (low.floor() as i32, high.ceil() as i32);
     (first..=last)

@@ -79,7 +79,7 @@ pub fn transition_graph(name: &str, input: &TransitionGraph) -> Result<Figure> {
     let mut canvas = Canvas::default();
     canvas.text("ink b", (12.0, 20.0), Anchor::Start, "Transitions between regions");
     let place = places(&graph);
-    let radius: Vec<f64> = graph.share.iter().map(|s| 9.0 + 30.0 * s.max(0.0).sqrt()).collect();
+    let radius: Vec<f64> = graph.share.iter().map(|s| 11.0 + 34.0 * s.max(0.0).sqrt()).collect();
     let labelled = n <= 6;
     let mut texts = Vec::new();
     for i in 0..n {
@@ -145,7 +145,7 @@ fn label(canvas: &mut Canvas, graph: &TransitionGraph, i: usize, at: (f64, f64),
     let text = &graph.labels[i];
     let share = format!("{:.1} %", 100.0 * graph.share[i]);
     let width = crate::report::plot::text_width(text);
-    if width + 6.0 <= 2.0 * radius && radius >= 20.0 {
+    if width + 10.0 <= 2.0 * radius && radius >= 25.0 {
         canvas.text("ink b", (at.0, at.1 + 1.0), Anchor::Middle, text);
         canvas.text("ink n", (at.0, at.1 + 14.0), Anchor::Middle, &share);
         return;
@@ -153,7 +153,8 @@ fn label(canvas: &mut Canvas, graph: &TransitionGraph, i: usize, at: (f64, f64),
     let center = (0.5 * SIZE.0, 0.5 * SIZE.1 + 10.0);
     let (dx, dy) = (at.0 - center.0, at.1 - center.1);
     let length = dx.hypot(dy).max(1.0);
-    let out = (at.0 + (radius + 8.0) * dx / length, at.1 + (radius + 12.0) * dy / length);
+    let below = if dy > 0.0 { 16.0 } else { 10.0 };
+    let out = (at.0 + (radius + 8.0) * dx / length, at.1 + (radius + below) * dy / length);
     let anchor = if dx.abs() < 0.35 * length {
         Anchor::Middle
     } else if dx > 0.0 {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, PANEL, Plot};
-use crate::report::thin::Stretch;
+use crate::report::thin::{Stretch, rounded};
 
 /// What the picture is made from.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
         let room = 0.25 * (y.range.1 - y.range.0);
         y.range = (y.range.0 - room, y.range.1 + room);
         let mut plot = Plot::sized(
-            (PANEL.0, if j == 0 { 200.0 } else { 176.0 }),
+            (PANEL.0, 190.0),
             label,
             Axis::exact(time, (0.0, dt * (stretch.rows.max(2) - 1) as f64)),
             y,
@@ -71,7 +71,7 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
         "Time series from the same first observation{dimensions}; {}. A chaotic system and its model part ways soon: the shapes should agree, not the values.",
         stretch.note()
     );
-    let rows = |x: &Array2<f64>| x.rows().into_iter().map(|r| r.to_vec()).collect();
+    let rows = |x: &Array2<f64>| x.rows().into_iter().map(|r| r.iter().map(|&v| rounded(v)).collect()).collect();
     let drawn = Drawn {
         dt,
         data: data.as_ref().map(rows),

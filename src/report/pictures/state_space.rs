@@ -51,14 +51,14 @@ pub struct StateSpace<'a> {
     pub most: usize,
 }
 
+/// How it was drawn; the coordinates are those of the caller's arrays.
 #[derive(Serialize)]
 struct Drawn {
     title: String,
     rows_drawn: usize,
     rows: usize,
-    /// Row-major, first three columns at most, to five significant digits.
-    x: Vec<Vec<f64>>,
-    symbols: Option<Vec<u32>>,
+    azimuth: f64,
+    elevation: f64,
 }
 
 /// Draws every track in the same frame; rows beyond `most` are left out and the caption says so.
@@ -90,8 +90,8 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
             title: track.title.into(),
             rows_drawn: rows,
             rows: track.x.nrows(),
-            x: x.rows().into_iter().map(|r| r.iter().map(|&v| rounded(v)).collect()).collect(),
-            symbols: symbols.map(<[u32]>::to_vec),
+            azimuth: AZIMUTH,
+            elevation: ELEVATION,
         });
     }
     let what = match N {
@@ -103,14 +103,6 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
     let color = if input.regions.is_some() { ", coloured by linear region" } else { "" };
     let caption = format!("{what}{color}. {}.", notes.join("; "));
     Figure::new(input.name, caption, panels, &drawn)
-}
-
-/// Five significant digits: enough for any picture, half the file.
-fn rounded(v: f64) -> f64 {
-    if v == 0.0 || !v.is_finite() {
-        return v;
-    }
-    format!("{v:.4e}").parse().unwrap_or(v)
 }
 
 /// `[x_{t}, x_{t+1}]`.

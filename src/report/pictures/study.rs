@@ -53,8 +53,8 @@ fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> 
         plot.scatter("c0", &points, 5.0, 0.55);
         if finite.len() >= 3 {
             let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| quantile(&finite, q));
-            plot.line("ink", &[(x - 0.4, low), (x - 0.4, high)], 1.6, 1.0);
-            plot.line("c1", &[(x - 0.44, middle), (x - 0.28, middle)], 3.6, 1.0);
+            plot.line("ink", &[(x - 0.28, low), (x - 0.28, high)], 1.6, 1.0);
+            plot.line("c1", &[(x - 0.34, middle), (x - 0.22, middle)], 3.6, 1.0);
         }
     }
     if floor.is_finite() {
@@ -65,16 +65,14 @@ fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> 
         1 => " One member without a value is not drawn.".into(),
         n => format!(" {n} members without a value are not drawn."),
     };
-    let caption = format!(
-        "Every member (blue), median (orange) and quartiles (line) for each {}.{none}",
-        groups.setting
-    );
+    let each = if groups.setting.is_empty() { String::new() } else { format!(" for each {}", groups.setting) };
+    let caption = format!("Every member (blue), median (orange) and quartiles (line){each}.{none}");
     Figure::new(name, caption, vec![plot.finish()], groups)
 }
 
 /// Sideways offset of the i-th point: the golden ratio's multiples fill an interval evenly without a pattern.
 fn spread(i: usize) -> f64 {
-    ((i as f64 + 0.5) * 0.618_033_988_749_895).fract() * 0.5 - 0.18
+    ((i as f64 + 0.5) * 0.618_033_988_749_895).fract() * 0.46 - 0.14
 }
 
 /// Members that met a threshold.
@@ -93,7 +91,7 @@ pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
     let mut plot = Plot::new(
         "Success rate",
         Axis::categories(&input.setting, &input.names),
-        Axis::exact("share of members", (0.0, 1.0)),
+        Axis::exact("share of members", (-0.03, 1.03)),
         &[],
     );
     for (g, &(k, n)) in input.counts.iter().enumerate() {
@@ -107,7 +105,7 @@ pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
         let at = plot.at(x, rate);
         plot.canvas.disc("c0", at, 4.6, 1.0, Some(&format!("{k} of {n}: {}", number(rate, 3))));
         if input.counts.len() <= 12 {
-            plot.canvas.text("muted n", (at.0 + 9.0, at.1.clamp(44.0, 308.0) + 4.0), Anchor::Start, &format!("{k}/{n}"));
+            plot.canvas.text("muted n", (at.0 + 9.0, at.1 + 4.0), Anchor::Start, &format!("{k}/{n}"));
         }
     }
     let caption = format!("{} Bars: Wilson's 95 % interval.", input.rule);

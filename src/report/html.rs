@@ -1,0 +1,315 @@
+//! The page: numbers and pictures put into the template.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, context};
+use serde::Serialize;
+
+use super::ReportOptions;
+use super::compare::Threshold;
+use super::folder::{MemberRecord, Run};
+use super::plot::Figure;
+use super::stats::{quantile, wilson};
+use super::theme::{Look, page_rules, page_variables};
+use super::ticks::{count, number};
+use crate::error::{Error, Result};
+
+const TEMPLATE: &str = include_str!("templates/report.html");
+const STYLE: &str = include_str!("templates/report.css");
+const SCRIPT: &str = include_str!("templates/report.js");
+
+/// Pictures by section, and what is to be said beside them.
+#[derive(Clone, Debug, Default)]
+pub struct Sections {
+    pub best_id: Option<String>,
+    pub best: Vec<Figure>,
+    pub training: Vec<Figure>,
+    pub study: Vec<Figure>,
+    /// Why there are no data to show.
+    pub problem: Option<String>,
+    /// Rows after which the free run of the best model left all bounds.
+    pub escaped: Option<usize>,
+}
+
+impl Sections {
+    pub fn figures(&self) -> Vec<&Figure> {
+        self.best.iter().chain(&self.training).chain(&self.study).collect()
+    }
+}
+
+/// A picture as the template shows it.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    caption: String,
+    /// Several panels side by side take the page's whole width.
+    wide: bool,
+    panels: Vec<String>,
+}
+
+impl Shown {
+    fn of(figure: &Figure) -> Self {
+        Self {
+            name: figure.name.clone(),
+            caption: figure.caption.clone(),
+            wide: figure.columns > 1,
+            panels: figure.panels.iter().map(|p| p.svg(Look::Inline)).collect(),
+        }
+    }
+}
+
+/// A fact about the run: name, value, what the pointer shows.
+#[derive(Serialize)]
+struct Fact {
+    name: String,
+    value: String,
+    more: String,
+}
+
+/// A cell of the table: what is read, and what is sorted by.
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    sort: String,
+    number: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    best: bool,
+    diverged: bool,
+    file: Option<String>,
+    cells: Vec<Cell>,
+}
+
+/// The report as one HTML document.
+pub fn page(run: &Run, sections: &Sections, options: &ReportOptions) -> Result<String> {
+    let failed = |e: minijinja::Error| Error::runtime(format!("cannot fill in the report: {e:#}"));
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
+    environment.set_syntax(syntax);
+    environment.add_template("report.html", TEMPLATE).map_err(failed)?;
+    let shown = |figures: &[Figure]| -> Vec<Shown> { figures.iter().map(Shown::of).collect() };
+    let (columns, rows) = table(run, sections.best_id.as_deref());
+    let diverged = run.members.iter().filter(|m| m.diverged()).count();
+    let values = context! {
+        style => format!("{}\n{}\n{STYLE}", page_variables(), page_rules()),
+        script => SCRIPT,
+        title => title(run),
+        data => run.files("data").join(", "),
+        headline => Serde(headline(run, sections)),
+        facts => Serde(facts(run)),
+        shared => Serde(run.shared()),
+        varied => run.varied(),
+        members => count(run.members.len()),
+        diverged => diverged,
+        floor => Serde(floor(run)),
+        success => success(run, options),
+        best => sections.best_id.clone(),
+        best_figures => Serde(shown(&sections.best)),
+        training => Serde(shown(&sections.training)),
+        study => Serde(shown(&sections.study)),
+        problem => sections.problem.clone(),
+        escaped => sections.escaped.map(count),
+        columns => columns,
+        rows => Serde(rows),
+        pe_steps => run.setting("pe-steps"),
+        config => run.config_text.as_str(),
+        files => Serde(files(run)),
+        version => run.record_text("version"),
+    };
+    environment.get_template("report.html").and_then(|t| t.render(values)).map_err(failed)
+}
+
+fn title(run: &Run) -> String {
+    let files = run.files("data");
+    let data = files.first().map_or("data", |f| f.rsplit(['/', '\\']).next().unwrap_or(f));
+    let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
+    match run.members.len() {
+        1 => format!("One model of {data}{more}"),
+        n => format!("{n} models of {data}{more}"),
+    }
+}
+
+/// The few numbers to see first.
+fn headline(run: &Run, sections: &Sections) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let floor = run.noise_floor();
+    let mut fact = |name: &str, value: String, more: String| {
+        facts.push(Fact {
+            name: name.into(),
+            value,
+            more,
+        });
+    };
+    if let Some(best) = run.members.iter().find(|m| Some(m.id()) == sections.best_id.as_deref()) {
+        for (column, name, floor) in [("D_stsp", "best D_stsp", floor.0), ("D_H", "its D_H", floor.1)] {
+            let value = best.number(column);
+            let ratio = value / floor;
+            let more = if ratio.is_finite() {
+                format!("{} × the noise floor {}", number(ratio, 2), number(floor, 3))
+            } else {
+                "no noise floor to compare with".into()
+            };
+            fact(name, number(value, 3), more);
+        }
+    }
+    let scores: Vec<f64> = run.members.iter().map(|m| m.number("D_stsp")).collect();
+    if run.members.len() > 1 {
+        fact(
+            "median D_stsp",
+            number(quantile(&scores, 0.5), 3),
+            format!(
+                "quartiles {} and {}",
+                number(quantile(&scores, 0.25), 3),
+                number(quantile(&scores, 0.75), 3)
+            ),
+        );
+    }
+    let diverged = run.members.iter().filter(|m| m.diverged()).count();
+    let members = if diverged == 0 { "none diverged".into() } else { format!("{diverged} diverged") };
+    fact(if run.members.len() == 1 { "model" } else { "models" }, count(run.members.len()), members);
+    facts
+}
+
+fn facts(run: &Run) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut fact = |name: &str, value: String, more: &str| {
+        if !value.is_empty() {
+            facts.push(Fact {
+                name: name.into(),
+                value,
+                more: more.into(),
+            });
+        }
+    };
+    fact("Data", run.files("data").join(", "), "");
+    fact("Inputs", run.files("inputs").join(", "), "");
+    fact("Scored on", run.files("test").join(", "), "");
+    let number_of = |key: &str| run.record(key).and_then(toml::Value::as_integer).unwrap_or(0) as usize;
+    let (rows, trials) = (number_of("data.rows"), number_of("data.trials"));
+    let columns = number_of("data.N").max(number_of("N"));
+    if rows > 0 {
+        let trials = if trials > 1 { format!(" in {trials} trials") } else { String::new() };
+        let columns = if columns > 0 { format!(" × {columns} columns") } else { String::new() };
+        fact("Size", format!("{} rows{columns}{trials}", count(rows)), "");
+    }
+    let hash = run.record_text("data.hash");
+    let short: String = hash.chars().take(16).collect();
+    let cut = if short.len() < hash.len() { "…" } else { "" };
+    fact("Hash of the values", format!("{short}{cut}"), &hash);
+    fact("Device", run.record_text("device"), "");
+    fact("Program", program(run), "");
+    fact("Started", run.record_text("started"), "");
+    let finished = run.record_text("finished");
+    let unfinished = if finished.is_empty() { "not finished".into() } else { finished };
+    fact("Finished", unfinished, "");
+    fact("Epochs", run.setting("epochs"), "");
+    fact("Command", run.record_text("command"), "");
+    facts
+}
+
+fn program(run: &Run) -> String {
+    let version = run.record_text("version");
+    if version.is_empty() { String::new() } else { format!("alrnn-gpu {}", version.trim_start_matches("alrnn-gpu ")) }
+}
+
+/// The noise floors as text; nothing where there are none.
+fn floor(run: &Run) -> Option<(String, String)> {
+    let (d_stsp, d_h) = run.noise_floor();
+    (d_stsp.is_finite() || d_h.is_finite()).then(|| (number(d_stsp, 3), number(d_h, 3)))
+}
+
+/// Success rate of all members, as a sentence.
+fn success(run: &Run, options: &ReportOptions) -> Option<String> {
+    let threshold = Threshold::of(run, options.success_factor)?;
+    let n = run.members.len();
+    let k = run.members.iter().filter(|m| threshold.met_by(m)).count();
+    let (low, high) = wilson(k, n);
+    (n > 1).then(|| {
+        format!(
+            "{k} of {n} models succeed ({:.0} %, 95 % interval {:.0}–{:.0} %). {}",
+            100.0 * k as f64 / n as f64,
+            100.0 * low,
+            100.0 * high,
+            threshold.rule
+        )
+    })
+}
+
+/// Column heads and rows of the members' table, best first.
+fn table(run: &Run, best: Option<&str>) -> (Vec<String>, Vec<Row>) {
+    let mut columns = vec!["model".to_string()];
+    columns.extend(run.varied().into_iter().map(String::from));
+    columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE"].map(String::from));
+    let mut members: Vec<&MemberRecord> = run.members.iter().collect();
+    let order = |m: &MemberRecord| (m.diverged(), m.number("D_stsp"));
+    members.sort_by(|a, b| {
+        let (a, b) = (order(a), order(b));
+        a.1.is_nan().cmp(&b.1.is_nan()).then(a.1.total_cmp(&b.1)).then(a.0.cmp(&b.0))
+    });
+    let rows = members
+        .into_iter()
+        .map(|m| Row {
+            id: m.id().to_string(),
+            best: Some(m.id()) == best,
+            diverged: m.diverged(),
+            file: run.model_path(m.id()).is_file().then(|| format!("best/{}.npz", m.id())),
+            cells: columns[1..].iter().map(|column| cell(m, column)).collect(),
+        })
+        .collect();
+    let heads = columns
+        .into_iter()
+        .map(|c| match c.as_str() {
+            "best_epoch" => "best epoch".to_string(),
+            "PE" => match run.setting("pe-steps").as_str() {
+                "" => "PE".into(),
+                n => format!("PE({n})"),
+            },
+            _ => c.replace('_', if c.starts_with("D_") { "_" } else { " " }),
+        })
+        .collect();
+    (heads, rows)
+}
+
+fn cell(member: &MemberRecord, column: &str) -> Cell {
+    let text = member.text(column);
+    if column == "status" && member.diverged() {
+        let epoch = member.text("stopped_epoch");
+        let when = if epoch.is_empty() { String::new() } else { format!(" at epoch {epoch}") };
+        return Cell {
+            text: format!("diverged{when}"),
+            sort: text.into(),
+            number: false,
+        };
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Cell {
+            text: if matches!(column, "D_stsp" | "D_H" | "PE") { number(value, 3) } else { text.into() },
+            sort: text.into(),
+            number: true,
+        },
+        _ => Cell {
+            text: if text.is_empty() { "–".into() } else { text.into() },
+            sort: if text.eq_ignore_ascii_case("nan") { String::new() } else { text.into() },
+            number: false,
+        },
+    }
+}
+
+/// Files of the run folder that exist, for the links at the end.
+fn files(run: &Run) -> Vec<(&'static str, &'static str)> {
+    [
+        ("config.toml", "every setting; repeats the run"),
+        ("members.csv", "the table above with all settings"),
+        ("log.csv", "loss and scores at every evaluation"),
+        ("best/", "models at their best evaluation"),
+        ("last/", "models at the last epoch"),
+        ("plots/", "the pictures as SVG and PNG, their numbers as JSON, the trajectories as npz"),
+    ]
+    .into_iter()
+    .filter(|(name, _)| run.root.join(name).exists())
+    .collect()
+}
