@@ -208,7 +208,7 @@ fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
     assert!(page.contains("diverged at epoch 12"));
     assert!(page.contains("Noise floor 0.11"));
     assert!(!shown(&page).contains("NaN"), "no undefined number is shown");
-    for id in ["attractor", "series", "D_stsp-by-P", "D_H-by-P", "success-by-P", "regions-by-P", "training"] {
+    for id in ["attractor", "series", "spectrum", "D_stsp-by-P", "D_H-by-P", "success-by-P", "regions-by-P", "training"] {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id} is missing");
         for ending in ["svg", "png", "json"] {
             assert!(run.join("plots").join(format!("{id}.{ending}")).is_file(), "plots/{id}.{ending}");
@@ -216,7 +216,8 @@ fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
     }
     let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     for link in links {
-        assert!(run.join(link).exists(), "the link to {link} leads nowhere");
+        let link = link.replace("&#x2f;", "/");
+        assert!(run.join(&link).exists(), "the link to {link} leads nowhere");
     }
 }
 

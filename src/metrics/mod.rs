@@ -23,7 +23,7 @@ pub use dstsp_gmm::{Mixture, MixtureDivergence};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
 pub use noise_floor::{NoiseFloor, noise_floor};
 pub use prediction_error::{PredictionData, PredictionError};
-pub use spectra::Spectra;
+pub use spectra::{Spectra, interpolated};
 
 /// Most dimensions that D_stsp bins; above, it compares Gaussian mixtures.
 pub const MAX_BINNED: usize = 10;

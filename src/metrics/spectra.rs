@@ -87,7 +87,7 @@ impl Spectra {
 }
 
 /// The values with gaps (NaN) filled by linear interpolation, at the ends by the nearest value.
-pub(super) fn interpolated(mut values: Vec<f64>) -> Vec<f64> {
+pub fn interpolated(mut values: Vec<f64>) -> Vec<f64> {
     let mut last: Option<usize> = None;
     for i in 0..values.len() {
         if values[i].is_nan() {

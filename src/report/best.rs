@@ -1,18 +1,22 @@
 //! Pictures of one model beside its data.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
+use realfft::RealFftPlanner;
 
 use super::ReportOptions;
 use super::observed::{FreeRun, Observed};
-use super::pictures::{Series, StateSpace, Track, state_space, time_series};
+use super::pictures::{PowerSpectra, Series, StateSpace, Track, power_spectra, state_space, time_series};
 use super::plot::Figure;
 use crate::error::Result;
+use crate::metrics::{SpectrumPlan, interpolated};
 use crate::model::Model;
 
 /// Rows of a trajectory that one panel can hold before it is a blot.
 const DRAWN: usize = 8000;
 const SERIES: usize = 1000;
+/// Rows below which a spectrum says nothing.
+const SHORTEST_SPECTRUM: usize = 16;
 
 /// Free run of a model in the user's units, beside the data.
 #[derive(Clone, Debug)]
@@ -44,7 +48,7 @@ impl Beside {
 }
 
 /// Data and free run in state space and over time.
-pub fn beside_figures(beside: &Beside, options: &ReportOptions) -> Result<Vec<Figure>> {
+pub fn beside_figures(beside: &Beside, smoothing: f64, options: &ReportOptions) -> Result<Vec<Figure>> {
     let mut tracks = Vec::new();
     if let Some(data) = &beside.data {
         tracks.push(Track {
@@ -75,5 +79,45 @@ pub fn beside_figures(beside: &Beside, options: &ReportOptions) -> Result<Vec<Fi
         dt: beside.dt,
         most: options.steps.min(SERIES),
     };
-    Ok(vec![state_space(&space)?, time_series(&series)?])
+    let mut figures = vec![state_space(&space)?, time_series(&series)?];
+    if let Some(spectra) = spectra(beside, smoothing) {
+        figures.push(power_spectra("spectrum", &spectra)?);
+    }
+    Ok(figures)
+}
+
+/// Spectra as D_H compares them, over the rows that both have; the mean over the columns where both have one.
+fn spectra(beside: &Beside, smoothing: f64) -> Option<PowerSpectra> {
+    let rows = beside.data.as_ref().map_or(usize::MAX, Array2::nrows).min(beside.model.nrows());
+    if rows < SHORTEST_SPECTRUM {
+        return None;
+    }
+    let plan = SpectrumPlan::new(&mut RealFftPlanner::new(), rows, smoothing);
+    let power = |x: ArrayView2<'_, f64>, j: usize| -> Option<Vec<f64>> {
+        let amplitudes = plan.amplitudes(interpolated(x.slice(s![..rows, j]).to_vec()))?;
+        Some(amplitudes.into_iter().map(|a| a * a).collect())
+    };
+    let mut model = vec![0.0; rows / 2 + 1];
+    let mut data = model.clone();
+    let mut columns = 0.0;
+    for j in 0..beside.model.ncols() {
+        let Some(own) = power(beside.model.view(), j) else { continue };
+        if let Some(x) = &beside.data {
+            let Some(other) = power(x.view(), j) else { continue };
+            data.iter_mut().zip(other).for_each(|(sum, v)| *sum += v);
+        }
+        model.iter_mut().zip(own).for_each(|(sum, v)| *sum += v);
+        columns += 1.0;
+    }
+    if columns == 0.0 {
+        return None;
+    }
+    model.iter_mut().chain(&mut data).for_each(|v| *v /= columns);
+    Some(PowerSpectra {
+        length: rows,
+        data: beside.data.is_some().then_some(data),
+        model,
+        dt: beside.dt,
+        smoothing,
+    })
 }

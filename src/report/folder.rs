@@ -123,6 +123,11 @@ impl Run {
         self.config.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
 
+    /// A number of the configuration.
+    pub fn float(&self, key: &str) -> Option<f64> {
+        self.config.get(key).and_then(float)
+    }
+
     /// Settings that differ between members, in a fixed order.
     pub fn varied(&self) -> Vec<&'static str> {
         let differs = |name: &&str| {

@@ -70,7 +70,7 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     if let Some((id, model)) = &best {
         let free = observed::free_run(model, observed.dataset(), options.steps);
         let beside = best::Beside::new(model, &observed, &free);
-        sections.best = best::beside_figures(&beside, options)?;
+        sections.best = best::beside_figures(&beside, run.float("smoothing").unwrap_or(20.0), options)?;
         sections.escaped = (free.states.nrows() < free.asked).then_some(free.states.nrows());
         write_free_run(&plots.join("free_run.npz"), &beside)?;
         sections.best_id = Some(id.clone());
