@@ -20,13 +20,31 @@ fn gallery() -> Vec<Figure> {
     let symbols: Vec<u32> = x
         .rows()
         .into_iter()
-        .map(|r| if r[0] > 0.3 { 0 } else if r[0] < -0.3 { 1 } else if r[2] < 0.0 { 2 } else { 3 })
+        .map(|r| {
+            if r[0] > 0.3 {
+                0
+            } else if r[0] < -0.3 {
+                1
+            } else if r[2] < 0.0 {
+                2
+            } else {
+                3
+            }
+        })
         .collect();
     let labels = names(4);
     let share = [0.4, 0.38, 0.15, 0.07];
     let columns: Vec<String> = ["x", "y", "z"].map(String::from).to_vec();
-    let regions = Regions { labels: &labels, share: &share };
-    let track = |title, class| Track { title, class, x: x.view(), symbols: None };
+    let regions = Regions {
+        labels: &labels,
+        share: &share,
+    };
+    let track = |title, class| Track {
+        title,
+        class,
+        x: x.view(),
+        symbols: None,
+    };
     let mut all = vec![
         state_space(&StateSpace {
             name: "attractor",
@@ -37,7 +55,10 @@ fn gallery() -> Vec<Figure> {
         }),
         state_space(&StateSpace {
             name: "regions",
-            tracks: vec![Track { symbols: Some(&symbols), ..track("Free run by region", "c0") }],
+            tracks: vec![Track {
+                symbols: Some(&symbols),
+                ..track("Free run by region", "c0")
+            }],
             regions: Some(regions),
             columns: &columns,
             most: 8000,
@@ -62,18 +83,36 @@ fn gallery() -> Vec<Figure> {
     for (name, x) in [("henon", henon.view()), ("return", henon.slice(s![.., ..1]))] {
         all.push(state_space(&StateSpace {
             name,
-            tracks: vec![Track { title: "Free run by region", class: "c0", x, symbols: Some(&sides) }],
-            regions: Some(Regions { labels: &labels[..2], share: &[0.7, 0.3] }),
+            tracks: vec![Track {
+                title: "Free run by region",
+                class: "c0",
+                x,
+                symbols: Some(&sides),
+            }],
+            regions: Some(Regions {
+                labels: &labels[..2],
+                share: &[0.7, 0.3],
+            }),
             columns: &[],
             most: 8000,
         }));
     }
     let bump = |shift: f64| -> Vec<f64> {
-        (0..5000).map(|k| (-(f64::from(k) - 60.0 - shift).powi(2) / 4000.0).exp() + 1e-6 + 1e-3 / (1.0 + f64::from(k))).collect()
+        (0..5000)
+            .map(|k| {
+                (-(f64::from(k) - 60.0 - shift).powi(2) / 4000.0).exp() + 1e-6 + 1e-3 / (1.0 + f64::from(k))
+            })
+            .collect()
     };
     all.push(power_spectra(
         "spectrum",
-        &PowerSpectra { length: 10_000, data: Some(bump(0.0)), model: bump(12.0), dt: None, smoothing: 20.0 },
+        &PowerSpectra {
+            length: 10_000,
+            data: Some(bump(0.0)),
+            model: bump(12.0),
+            dt: None,
+            smoothing: 20.0,
+        },
     ));
     let members = curves();
     all.push(training_curves(
@@ -82,12 +121,18 @@ fn gallery() -> Vec<Figure> {
             members: &members,
             best: Some("m014"),
             floor: (0.05, 0.02),
-            keys: (0..6).map(|p| Key::new(format!("c{p}"), format!("P = {p}"))).collect(),
+            keys: (0..6)
+                .map(|p| Key::new(format!("c{p}"), format!("P = {p}")))
+                .collect(),
         },
     ));
     all.push(coverage(
         "coverage",
-        &Coverage { model: vec![0.5, 0.3, 0.15, 0.05], data: Some(vec![0.45, 0.3, 0.15, 0.09, 0.01]), possible: 16.0 },
+        &Coverage {
+            model: vec![0.5, 0.3, 0.15, 0.05],
+            data: Some(vec![0.45, 0.3, 0.15, 0.09, 0.01]),
+            possible: 16.0,
+        },
     ));
     for n in [2usize, 4, 11, 40] {
         let share: Vec<f64> = (0..n).map(|i| 0.6f64.powi(i as i32)).collect();
@@ -95,15 +140,30 @@ fn gallery() -> Vec<Figure> {
         let probability = (0..n)
             .map(|i| {
                 let row: Vec<f64> = (0..n)
-                    .map(|j| if i == j { 5.0 } else { 1.0 / (1.0 + ((3 * i + 7 * j) % n) as f64).powi(2) })
+                    .map(|j| {
+                        if i == j {
+                            5.0
+                        } else {
+                            1.0 / (1.0 + ((3 * i + 7 * j) % n) as f64).powi(2)
+                        }
+                    })
                     .collect();
                 let sum: f64 = row.iter().sum();
                 row.into_iter().map(|v| v / sum).collect()
             })
             .collect();
-        let labels = (0..n).map(|i| format!("{i:0width$b}", width = (n as f64).log2().ceil() as usize)).collect();
+        let labels = (0..n)
+            .map(|i| format!("{i:0width$b}", width = (n as f64).log2().ceil() as usize))
+            .collect();
         let share = share.into_iter().map(|s| s / sum).collect();
-        all.push(transition_graph(&format!("graph-{n}"), &TransitionGraph { labels, share, probability }));
+        all.push(transition_graph(
+            &format!("graph-{n}"),
+            &TransitionGraph {
+                labels,
+                share,
+                probability,
+            },
+        ));
     }
     let sets: Vec<EigenSet> = (0..3)
         .map(|k| EigenSet {
@@ -116,18 +176,42 @@ fn gallery() -> Vec<Figure> {
         .collect();
     all.push(eigenvalues("eigenvalues", &sets));
     let bars: Vec<LyapunovBar> = (0..20)
-        .map(|i| LyapunovBar { exponent: 0.9 - 0.9 * f64::from(i).sqrt(), error: 0.05 })
+        .map(|i| LyapunovBar {
+            exponent: 0.9 - 0.9 * f64::from(i).sqrt(),
+            error: 0.05,
+        })
         .collect();
     all.push(lyapunov("lyapunov", &bars, "step"));
     let groups = Groups {
         setting: "P".into(),
         names: (0..6).map(|p| p.to_string()).collect(),
         values: (0..6)
-            .map(|p| (0..10).map(|s| if p == 0 && s < 3 { f64::NAN } else { 3.0 / f64::from(1 + p * (s + 1)) }).collect())
+            .map(|p| {
+                (0..10)
+                    .map(|s| {
+                        if p == 0 && s < 3 {
+                            f64::NAN
+                        } else {
+                            3.0 / f64::from(1 + p * (s + 1))
+                        }
+                    })
+                    .collect()
+            })
             .collect(),
     };
-    all.push(metric_by_setting("D_stsp-P", "State space divergence", "D_stsp", &groups, 0.06));
-    let counts = Groups { values: (0..6).map(|p| (0..10).map(|s| f64::from(1 << p.min(s))).collect()).collect(), ..groups.clone() };
+    all.push(metric_by_setting(
+        "D_stsp-P",
+        "State space divergence",
+        "D_stsp",
+        &groups,
+        0.06,
+    ));
+    let counts = Groups {
+        values: (0..6)
+            .map(|p| (0..10).map(|s| f64::from(1 << p.min(s))).collect())
+            .collect(),
+        ..groups.clone()
+    };
     all.push(regions_by_setting("regions-P", &counts));
     all.push(success_by_setting(
         "success-P",
@@ -135,7 +219,8 @@ fn gallery() -> Vec<Figure> {
             setting: "P".into(),
             names: groups.names.clone(),
             counts: vec![(0, 10), (1, 10), (5, 10), (8, 10), (10, 10), (9, 10)],
-            rule: "Success: best D_stsp below 0.18, 3 times the noise floor 0.06; a diverged member is none.".into(),
+            rule: "Success: best D_stsp below 0.18, 3 times the noise floor 0.06; a diverged member is none."
+                .into(),
         },
     ));
     all.into_iter().map(|f| f.expect("picture")).collect()
@@ -149,9 +234,24 @@ fn curves() -> Vec<Curve> {
             let wave = |e: f64, k: f64| 1.0 + 0.3 * (0.05 * e * k + f64::from(m)).sin();
             Curve {
                 id: format!("m{m:03}"),
-                loss: epoch.iter().map(|e| 0.01 + (-rate * e).exp() * wave(*e, 1.0)).collect(),
-                d_stsp: epoch.iter().map(|e| if m == 3 { f64::NAN } else { 0.1 + 8.0 * (-rate * e).exp() * wave(*e, 2.0) }).collect(),
-                d_h: epoch.iter().map(|e| 0.03 + 0.5 * (-rate * e).exp() * wave(*e, 3.0)).collect(),
+                loss: epoch
+                    .iter()
+                    .map(|e| 0.01 + (-rate * e).exp() * wave(*e, 1.0))
+                    .collect(),
+                d_stsp: epoch
+                    .iter()
+                    .map(|e| {
+                        if m == 3 {
+                            f64::NAN
+                        } else {
+                            0.1 + 8.0 * (-rate * e).exp() * wave(*e, 2.0)
+                        }
+                    })
+                    .collect(),
+                d_h: epoch
+                    .iter()
+                    .map(|e| 0.03 + 0.5 * (-rate * e).exp() * wave(*e, 3.0))
+                    .collect(),
                 class: format!("c{}", m / 10),
                 epoch,
             }
@@ -174,7 +274,13 @@ fn pictures_of_every_kind_can_be_drawn() {
             fs::create_dir_all(dir).expect("folder");
             fs::write(dir.join(format!("{}.svg", figure.name)), &svg).expect("svg");
             fs::write(dir.join(format!("{}.png", figure.name)), &png).expect("png");
-            println!("{}: svg {} png {} ({})", figure.name, svg.len(), png.len(), figure.caption);
+            println!(
+                "{}: svg {} png {} ({})",
+                figure.name,
+                svg.len(),
+                png.len(),
+                figure.caption
+            );
         }
     }
 }
@@ -200,21 +306,42 @@ fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
     assert!(page.len() < 5_000_000, "{} bytes", page.len());
     for bad in ["http:", "https:", "//", "url(", "@import", "<b>&'.npy", "src="] {
         // The script has comments, and `//` occurs there.
-        let found = page.lines().filter(|l| !l.trim_start().starts_with("//")).any(|l| l.contains(bad));
+        let found = page
+            .lines()
+            .filter(|l| !l.trim_start().starts_with("//"))
+            .any(|l| l.contains(bad));
         assert!(!found, "the page contains {bad:?}");
     }
-    assert!(page.contains("lorenz &lt;b&gt;&amp;&#x27;.npy"), "the data's name is shown, escaped");
+    assert!(
+        page.contains("lorenz &lt;b&gt;&amp;&#x27;.npy"),
+        "the data's name is shown, escaped"
+    );
     assert!(page.matches("<tr").count() == 61, "a row a member and the head");
     assert!(page.contains("diverged at epoch 12"));
     assert!(page.contains("Noise floor 0.11"));
     assert!(!shown(&page).contains("NaN"), "no undefined number is shown");
-    for id in ["attractor", "series", "spectrum", "D_stsp-by-P", "D_H-by-P", "success-by-P", "regions-by-P", "training"] {
+    for id in [
+        "attractor",
+        "series",
+        "spectrum",
+        "D_stsp-by-P",
+        "D_H-by-P",
+        "success-by-P",
+        "regions-by-P",
+        "training",
+    ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id} is missing");
         for ending in ["svg", "png", "json"] {
-            assert!(run.join("plots").join(format!("{id}.{ending}")).is_file(), "plots/{id}.{ending}");
+            assert!(
+                run.join("plots").join(format!("{id}.{ending}")).is_file(),
+                "plots/{id}.{ending}"
+            );
         }
     }
-    let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let links = page
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
     for link in links {
         let link = link.replace("&#x2f;", "/");
         assert!(run.join(&link).exists(), "the link to {link} leads nowhere");
@@ -225,12 +352,16 @@ fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
 fn data_that_are_gone_or_changed_are_said() {
     let (_guard, root) = folder();
     let run = support::run_folder(&root, "lorenz.npy", 2000);
-    let options = ReportOptions { steps: 500, ..ReportOptions::default() };
+    let options = ReportOptions {
+        steps: 500,
+        ..ReportOptions::default()
+    };
     let page = |run: &Path| fs::read_to_string(write_report(run, &options).expect("report")).expect("page");
     assert!(!page(&run).contains("could not be read again"));
     let data = root.join("lorenz.npy");
     let x = support::lorenz(1999);
-    alrnn_gpu::arrays::save_array(&data, x.view(), alrnn_gpu::arrays::Element::F64, None).expect("other data");
+    alrnn_gpu::arrays::save_array(&data, x.view(), alrnn_gpu::arrays::Element::F64, None)
+        .expect("other data");
     assert!(page(&run).contains("has changed since training"));
     fs::remove_file(&data).expect("removed");
     let gone = page(&run);

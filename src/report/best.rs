@@ -88,7 +88,11 @@ pub fn beside_figures(beside: &Beside, smoothing: f64, options: &ReportOptions) 
 
 /// Spectra as D_H compares them, over the rows that both have; the mean over the columns where both have one.
 fn spectra(beside: &Beside, smoothing: f64) -> Option<PowerSpectra> {
-    let rows = beside.data.as_ref().map_or(usize::MAX, Array2::nrows).min(beside.model.nrows());
+    let rows = beside
+        .data
+        .as_ref()
+        .map_or(usize::MAX, Array2::nrows)
+        .min(beside.model.nrows());
     if rows < SHORTEST_SPECTRUM {
         return None;
     }
@@ -101,7 +105,9 @@ fn spectra(beside: &Beside, smoothing: f64) -> Option<PowerSpectra> {
     let mut data = model.clone();
     let mut columns = 0.0;
     for j in 0..beside.model.ncols() {
-        let Some(own) = power(beside.model.view(), j) else { continue };
+        let Some(own) = power(beside.model.view(), j) else {
+            continue;
+        };
         if let Some(x) = &beside.data {
             let Some(other) = power(x.view(), j) else { continue };
             data.iter_mut().zip(other).for_each(|(sum, v)| *sum += v);

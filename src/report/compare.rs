@@ -7,7 +7,8 @@ use super::ReportOptions;
 use super::folder::{MemberRecord, Run};
 use super::observed::{Observed, free_run, regions_visited};
 use super::pictures::{
-    Curve, Curves, Groups, Success, metric_by_setting, regions_by_setting, success_by_setting, training_curves,
+    Curve, Curves, Groups, Success, metric_by_setting, regions_by_setting, success_by_setting,
+    training_curves,
 };
 use super::plot::{Figure, Key};
 use super::theme::{COLORS, color_class};
@@ -33,7 +34,10 @@ pub fn curves_figure(run: &Run) -> Result<Option<Figure>> {
         if groups.len() <= COLORS {
             for (k, (value, group)) in groups.iter().enumerate() {
                 keys.push(Key::new(color_class(k), format!("{setting} = {value}")));
-                for curve in members.iter_mut().filter(|c| group.iter().any(|m| m.id() == c.id)) {
+                for curve in members
+                    .iter_mut()
+                    .filter(|c| group.iter().any(|m| m.id() == c.id))
+                {
                     curve.class = color_class(k);
                 }
             }
@@ -89,7 +93,13 @@ pub fn study_figures(run: &Run, observed: &Observed, options: &ReportOptions) ->
         by_setting(run, "", &all, threshold.as_ref(), &mut figures)?;
     }
     for &setting in &varied {
-        by_setting(run, setting, &run.groups(setting), threshold.as_ref(), &mut figures)?;
+        by_setting(
+            run,
+            setting,
+            &run.groups(setting),
+            threshold.as_ref(),
+            &mut figures,
+        )?;
     }
     if let Some(&first) = varied.first() {
         figures.extend(regions_figure(run, observed, first, options)?);
@@ -108,21 +118,46 @@ fn by_setting(
     let group = |column: &str| Groups {
         setting: setting.into(),
         names: names.clone(),
-        values: groups.iter().map(|(_, m)| m.iter().map(|m| m.number(column)).collect()).collect(),
+        values: groups
+            .iter()
+            .map(|(_, m)| m.iter().map(|m| m.number(column)).collect())
+            .collect(),
     };
-    let file = |what: &str| if setting.is_empty() { format!("{what}-members") } else { format!("{what}-by-{setting}") };
-    let title = |what: &str| if setting.is_empty() { what.to_string() } else { format!("{what} by {setting}") };
+    let file = |what: &str| {
+        if setting.is_empty() {
+            format!("{what}-members")
+        } else {
+            format!("{what}-by-{setting}")
+        }
+    };
+    let title = |what: &str| {
+        if setting.is_empty() {
+            what.to_string()
+        } else {
+            format!("{what} by {setting}")
+        }
+    };
     let floor = run.noise_floor();
-    for (column, what, floor) in
-        [("D_stsp", "State space divergence D_stsp", floor.0), ("D_H", "Hellinger distance D_H", floor.1)]
-    {
+    for (column, what, floor) in [
+        ("D_stsp", "State space divergence D_stsp", floor.0),
+        ("D_H", "Hellinger distance D_H", floor.1),
+    ] {
         let values = group(column);
         if values.values.iter().flatten().any(|v| v.is_finite()) {
-            figures.push(metric_by_setting(&file(column), &title(what), column, &values, floor)?);
+            figures.push(metric_by_setting(
+                &file(column),
+                &title(what),
+                column,
+                &values,
+                floor,
+            )?);
         }
     }
     if let Some(threshold) = threshold {
-        let counts = groups.iter().map(|(_, m)| (m.iter().filter(|m| threshold.met_by(m)).count(), m.len())).collect();
+        let counts = groups
+            .iter()
+            .map(|(_, m)| (m.iter().filter(|m| threshold.met_by(m)).count(), m.len()))
+            .collect();
         let success = Success {
             setting: setting.into(),
             names,
@@ -135,8 +170,16 @@ fn by_setting(
 }
 
 /// Regions that the free run of each member visits.
-fn regions_figure(run: &Run, observed: &Observed, setting: &str, options: &ReportOptions) -> Result<Option<Figure>> {
-    let counted: Vec<&MemberRecord> = evenly(run.members.len(), COUNTED).into_iter().map(|i| &run.members[i]).collect();
+fn regions_figure(
+    run: &Run,
+    observed: &Observed,
+    setting: &str,
+    options: &ReportOptions,
+) -> Result<Option<Figure>> {
+    let counted: Vec<&MemberRecord> = evenly(run.members.len(), COUNTED)
+        .into_iter()
+        .map(|i| &run.members[i])
+        .collect();
     let visited: Vec<f64> = counted
         .par_iter()
         .map(|member| {
@@ -144,7 +187,11 @@ fn regions_figure(run: &Run, observed: &Observed, setting: &str, options: &Repor
                 return f64::NAN;
             };
             let free = free_run(&model, observed.dataset(), options.steps);
-            if free.states.nrows() < free.asked { f64::NAN } else { regions_visited(&free.states, model.P) as f64 }
+            if free.states.nrows() < free.asked {
+                f64::NAN
+            } else {
+                regions_visited(&free.states, model.P) as f64
+            }
         })
         .collect();
     if visited.iter().all(|v| v.is_nan()) {
@@ -154,7 +201,12 @@ fn regions_figure(run: &Run, observed: &Observed, setting: &str, options: &Repor
     let values = groups
         .iter()
         .map(|(value, _)| {
-            counted.iter().zip(&visited).filter(|(m, _)| m.text(setting) == value).map(|(_, v)| *v).collect()
+            counted
+                .iter()
+                .zip(&visited)
+                .filter(|(m, _)| m.text(setting) == value)
+                .map(|(_, v)| *v)
+                .collect()
         })
         .collect();
     let groups = Groups {
@@ -165,7 +217,11 @@ fn regions_figure(run: &Run, observed: &Observed, setting: &str, options: &Repor
     let mut figure = regions_by_setting(&format!("regions-by-{setting}"), &groups)?;
     figure.caption += &format!(" Distinct regions along a free run of {} steps.", options.steps);
     if counted.len() < run.members.len() {
-        figure.caption += &format!(" {} of {} members, evenly chosen.", counted.len(), run.members.len());
+        figure.caption += &format!(
+            " {} of {} members, evenly chosen.",
+            counted.len(),
+            run.members.len()
+        );
     }
     Ok(Some(figure))
 }

@@ -12,7 +12,18 @@ use crate::error::{Error, Result};
 
 /// Settings that a study may vary, in the order in which they are reported.
 const SETTINGS: [&str; 13] = [
-    "P", "M", "tau", "alpha", "T", "batch_size", "noise", "start_lr", "end_lr", "optimizer", "clip", "lambda_lat",
+    "P",
+    "M",
+    "tau",
+    "alpha",
+    "T",
+    "batch_size",
+    "noise",
+    "start_lr",
+    "end_lr",
+    "optimizer",
+    "clip",
+    "lambda_lat",
     "lambda_obs",
 ];
 
@@ -59,22 +70,34 @@ impl Run {
         let path = root.join("config.toml");
         let config_text = std::fs::read_to_string(&path).map_err(|e| {
             if e.kind() == std::io::ErrorKind::NotFound {
-                Error::input(format!("{} is not a run folder (it has no config.toml)", root.display()))
-                    .with_hint("name the folder that `train --out` made")
+                Error::input(format!(
+                    "{} is not a run folder (it has no config.toml)",
+                    root.display()
+                ))
+                .with_hint("name the folder that `train --out` made")
             } else {
                 Error::io("read", &path, e)
             }
         })?;
-        let config: Table = config_text
-            .parse()
-            .map_err(|e: toml::de::Error| Error::input(format!("cannot read {}: {}", path.display(), e.message())))?;
-        let members: Vec<MemberRecord> =
-            rows(&root.join("members.csv"))?.into_iter().map(|cells| MemberRecord { cells }).collect();
+        let config: Table = config_text.parse().map_err(|e: toml::de::Error| {
+            Error::input(format!("cannot read {}: {}", path.display(), e.message()))
+        })?;
+        let members: Vec<MemberRecord> = rows(&root.join("members.csv"))?
+            .into_iter()
+            .map(|cells| MemberRecord { cells })
+            .collect();
         if members.is_empty() {
-            return Err(Error::input(format!("{} lists no members yet", root.join("members.csv").display())));
+            return Err(Error::input(format!(
+                "{} lists no members yet",
+                root.join("members.csv").display()
+            )));
         }
         let log = root.join("log.csv");
-        let curves = if log.is_file() { curves(&members, &rows(&log)?) } else { Vec::new() };
+        let curves = if log.is_file() {
+            curves(&members, &rows(&log)?)
+        } else {
+            Vec::new()
+        };
         Ok(Self {
             root: root.to_path_buf(),
             config_text,
@@ -114,7 +137,10 @@ impl Run {
     pub fn files(&self, key: &str) -> Vec<String> {
         match self.config.get(key) {
             Some(Value::String(one)) => vec![one.clone()],
-            Some(Value::Array(items)) => items.iter().filter_map(|v| v.as_str().map(String::from)).collect(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .filter_map(|v| v.as_str().map(String::from))
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -195,7 +221,10 @@ fn plain(value: &Value) -> String {
 fn rows(path: &Path) -> Result<Vec<HashMap<String, String>>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let failed = |e: csv::Error| Error::input(format!("cannot read {}: {e}", path.display()));
-    csv::Reader::from_reader(bytes.as_slice()).deserialize().collect::<std::result::Result<_, _>>().map_err(failed)
+    csv::Reader::from_reader(bytes.as_slice())
+        .deserialize()
+        .collect::<std::result::Result<_, _>>()
+        .map_err(failed)
 }
 
 /// The log by member, in the order of the members.
@@ -208,7 +237,11 @@ fn curves(members: &[MemberRecord], log: &[HashMap<String, String>]) -> Vec<Curv
             ..Curve::default()
         })
         .collect();
-    let place: HashMap<String, usize> = curves.iter().enumerate().map(|(i, c)| (c.id.clone(), i)).collect();
+    let place: HashMap<String, usize> = curves
+        .iter()
+        .enumerate()
+        .map(|(i, c)| (c.id.clone(), i))
+        .collect();
     for row in log {
         let number = |column: &str| row.get(column).and_then(|v| v.parse().ok()).unwrap_or(f64::NAN);
         if let Some(&i) = row.get("member").and_then(|id| place.get(id)) {

@@ -33,7 +33,11 @@ pub struct Sections {
 
 impl Sections {
     pub fn figures(&self) -> Vec<&Figure> {
-        self.best.iter().chain(&self.training).chain(&self.study).collect()
+        self.best
+            .iter()
+            .chain(&self.training)
+            .chain(&self.study)
+            .collect()
     }
 }
 
@@ -88,9 +92,15 @@ pub fn page(run: &Run, sections: &Sections, options: &ReportOptions) -> Result<S
     let failed = |e: minijinja::Error| Error::runtime(format!("cannot fill in the report: {e:#}"));
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+        .map_err(failed)?;
     environment.set_syntax(syntax);
-    environment.add_template("report.html", TEMPLATE).map_err(failed)?;
+    environment
+        .add_template("report.html", TEMPLATE)
+        .map_err(failed)?;
     let shown = |figures: &[Figure]| -> Vec<Shown> { figures.iter().map(Shown::of).collect() };
     let (columns, rows) = table(run, sections.best_id.as_deref());
     let diverged = run.members.iter().filter(|m| m.diverged()).count();
@@ -120,13 +130,22 @@ pub fn page(run: &Run, sections: &Sections, options: &ReportOptions) -> Result<S
         files => Serde(files(run)),
         version => run.record_text("version"),
     };
-    environment.get_template("report.html").and_then(|t| t.render(values)).map_err(failed)
+    environment
+        .get_template("report.html")
+        .and_then(|t| t.render(values))
+        .map_err(failed)
 }
 
 fn title(run: &Run) -> String {
     let files = run.files("data");
-    let data = files.first().map_or("data", |f| f.rsplit(['/', '\\']).next().unwrap_or(f));
-    let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
+    let data = files
+        .first()
+        .map_or("data", |f| f.rsplit(['/', '\\']).next().unwrap_or(f));
+    let more = if files.len() > 1 {
+        format!(" and {} more", files.len() - 1)
+    } else {
+        String::new()
+    };
     match run.members.len() {
         1 => format!("One model of {data}{more}"),
         n => format!("{n} models of {data}{more}"),
@@ -144,7 +163,11 @@ fn headline(run: &Run, sections: &Sections) -> Vec<Fact> {
             more,
         });
     };
-    if let Some(best) = run.members.iter().find(|m| Some(m.id()) == sections.best_id.as_deref()) {
+    if let Some(best) = run
+        .members
+        .iter()
+        .find(|m| Some(m.id()) == sections.best_id.as_deref())
+    {
         for (column, name, floor) in [("D_stsp", "best D_stsp", floor.0), ("D_H", "its D_H", floor.1)] {
             let value = best.number(column);
             let ratio = value / floor;
@@ -169,8 +192,16 @@ fn headline(run: &Run, sections: &Sections) -> Vec<Fact> {
         );
     }
     let diverged = run.members.iter().filter(|m| m.diverged()).count();
-    let members = if diverged == 0 { "none diverged".into() } else { format!("{diverged} diverged") };
-    fact(if run.members.len() == 1 { "model" } else { "models" }, count(run.members.len()), members);
+    let members = if diverged == 0 {
+        "none diverged".into()
+    } else {
+        format!("{diverged} diverged")
+    };
+    fact(
+        if run.members.len() == 1 { "model" } else { "models" },
+        count(run.members.len()),
+        members,
+    );
     facts
 }
 
@@ -192,8 +223,16 @@ fn facts(run: &Run) -> Vec<Fact> {
     let (rows, trials) = (number_of("data.rows"), number_of("data.trials"));
     let columns = number_of("data.N").max(number_of("N"));
     if rows > 0 {
-        let trials = if trials > 1 { format!(" in {trials} trials") } else { String::new() };
-        let columns = if columns > 0 { format!(" × {columns} columns") } else { String::new() };
+        let trials = if trials > 1 {
+            format!(" in {trials} trials")
+        } else {
+            String::new()
+        };
+        let columns = if columns > 0 {
+            format!(" × {columns} columns")
+        } else {
+            String::new()
+        };
         fact("Size", format!("{} rows{columns}{trials}", count(rows)), "");
     }
     let hash = run.record_text("data.hash");
@@ -204,7 +243,11 @@ fn facts(run: &Run) -> Vec<Fact> {
     fact("Program", program(run), "");
     fact("Started", run.record_text("started"), "");
     let finished = run.record_text("finished");
-    let unfinished = if finished.is_empty() { "not finished".into() } else { finished };
+    let unfinished = if finished.is_empty() {
+        "not finished".into()
+    } else {
+        finished
+    };
     fact("Finished", unfinished, "");
     fact("Epochs", run.setting("epochs"), "");
     fact("Command", run.record_text("command"), "");
@@ -213,7 +256,11 @@ fn facts(run: &Run) -> Vec<Fact> {
 
 fn program(run: &Run) -> String {
     let version = run.record_text("version");
-    if version.is_empty() { String::new() } else { format!("alrnn-gpu {}", version.trim_start_matches("alrnn-gpu ")) }
+    if version.is_empty() {
+        String::new()
+    } else {
+        format!("alrnn-gpu {}", version.trim_start_matches("alrnn-gpu "))
+    }
 }
 
 /// The noise floors as text; nothing where there are none.
@@ -248,7 +295,10 @@ fn table(run: &Run, best: Option<&str>) -> (Vec<String>, Vec<Row>) {
     let order = |m: &MemberRecord| (m.diverged(), m.number("D_stsp"));
     members.sort_by(|a, b| {
         let (a, b) = (order(a), order(b));
-        a.1.is_nan().cmp(&b.1.is_nan()).then(a.1.total_cmp(&b.1)).then(a.0.cmp(&b.0))
+        a.1.is_nan()
+            .cmp(&b.1.is_nan())
+            .then(a.1.total_cmp(&b.1))
+            .then(a.0.cmp(&b.0))
     });
     let rows = members
         .into_iter()
@@ -256,7 +306,10 @@ fn table(run: &Run, best: Option<&str>) -> (Vec<String>, Vec<Row>) {
             id: m.id().to_string(),
             best: Some(m.id()) == best,
             diverged: m.diverged(),
-            file: run.model_path(m.id()).is_file().then(|| format!("best/{}.npz", m.id())),
+            file: run
+                .model_path(m.id())
+                .is_file()
+                .then(|| format!("best/{}.npz", m.id())),
             cells: columns[1..].iter().map(|column| cell(m, column)).collect(),
         })
         .collect();
@@ -278,7 +331,11 @@ fn cell(member: &MemberRecord, column: &str) -> Cell {
     let text = member.text(column);
     if column == "status" && member.diverged() {
         let epoch = member.text("stopped_epoch");
-        let when = if epoch.is_empty() { String::new() } else { format!(" at epoch {epoch}") };
+        let when = if epoch.is_empty() {
+            String::new()
+        } else {
+            format!(" at epoch {epoch}")
+        };
         return Cell {
             text: format!("diverged{when}"),
             sort: text.into(),
@@ -287,13 +344,25 @@ fn cell(member: &MemberRecord, column: &str) -> Cell {
     }
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Cell {
-            text: if matches!(column, "D_stsp" | "D_H" | "PE") { number(value, 3) } else { text.into() },
+            text: if matches!(column, "D_stsp" | "D_H" | "PE") {
+                number(value, 3)
+            } else {
+                text.into()
+            },
             sort: text.into(),
             number: true,
         },
         _ => Cell {
-            text: if text.is_empty() { "–".into() } else { text.into() },
-            sort: if text.eq_ignore_ascii_case("nan") { String::new() } else { text.into() },
+            text: if text.is_empty() {
+                "–".into()
+            } else {
+                text.into()
+            },
+            sort: if text.eq_ignore_ascii_case("nan") {
+                String::new()
+            } else {
+                text.into()
+            },
             number: false,
         },
     }
@@ -307,7 +376,10 @@ fn files(run: &Run) -> Vec<(&'static str, &'static str)> {
         ("log.csv", "loss and scores at every evaluation"),
         ("best/", "models at their best evaluation"),
         ("last/", "models at the last epoch"),
-        ("plots/", "the pictures as SVG and PNG, their numbers as JSON, the trajectories as npz"),
+        (
+            "plots/",
+            "the pictures as SVG and PNG, their numbers as JSON, the trajectories as npz",
+        ),
     ]
     .into_iter()
     .filter(|(name, _)| run.root.join(name).exists())

@@ -77,7 +77,10 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     }
     sections.training = compare::curves_figure(&run)?.into_iter().collect();
     sections.study = compare::study_figures(&run, &observed, options)?;
-    sections.figures().into_par_iter().try_for_each(|figure| write_figure(&plots, figure))?;
+    sections
+        .figures()
+        .into_par_iter()
+        .try_for_each(|figure| write_figure(&plots, figure))?;
     let page = html::page(&run, &sections, options)?;
     let path = run.root.join("report.html");
     write_atomically(&path, |file| file.write_all(page.as_bytes()))?;

@@ -85,7 +85,11 @@ pub fn free_run(model: &Model, data: Option<&Dataset>, rows: usize) -> FreeRun {
     let trial = data.and_then(|d| d.trials.first());
     let rows = trial.map_or(rows, |t| rows.min(t.x.nrows())).max(1);
     let x0 = trial.map_or_else(|| vec![0.0; N], |t| t.x.row(0).to_vec());
-    let largest = trial.map_or(1.0, |t| t.x.iter().filter(|v| v.is_finite()).fold(1.0, |m: f64, v| m.max(v.abs())));
+    let largest = trial.map_or(1.0, |t| {
+        t.x.iter()
+            .filter(|v| v.is_finite())
+            .fold(1.0, |m: f64, v| m.max(v.abs()))
+    });
     let mut z: Array1<f64> = model.theta.initial_state(&x0);
     let mut states = Vec::with_capacity(rows * z.len());
     for t in 0..rows {
@@ -104,7 +108,8 @@ pub fn free_run(model: &Model, data: Option<&Dataset>, rows: usize) -> FreeRun {
     let kept = states.len() / z.len();
     FreeRun {
         data: trial.map(|t| t.x.slice(s![..rows, ..]).to_owned()),
-        states: Array2::from_shape_vec((kept, z.len()), states).unwrap_or_else(|_| Array2::zeros((0, z.len()))),
+        states: Array2::from_shape_vec((kept, z.len()), states)
+            .unwrap_or_else(|_| Array2::zeros((0, z.len()))),
         asked: rows,
     }
 }

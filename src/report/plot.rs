@@ -47,13 +47,22 @@ pub struct Figure {
 impl Figure {
     /// # Errors
     /// When `data` cannot be written as JSON.
-    pub fn new(name: &str, caption: impl Into<String>, panels: Vec<Panel>, data: &impl Serialize) -> Result<Self> {
+    pub fn new(
+        name: &str,
+        caption: impl Into<String>,
+        panels: Vec<Panel>,
+        data: &impl Serialize,
+    ) -> Result<Self> {
         let data = serde_json::to_value(data)
             .map_err(|e| Error::runtime(format!("cannot write the numbers of picture {name}: {e}")))?;
         Ok(Self {
             name: name.into(),
             caption: caption.into(),
-            columns: if panels.len() == 4 { 2 } else { panels.len().clamp(1, 3) },
+            columns: if panels.len() == 4 {
+                2
+            } else {
+                panels.len().clamp(1, 3)
+            },
             panels,
             data,
         })
@@ -69,7 +78,10 @@ impl Figure {
         let size = (cell.0 * self.columns as f64, cell.1 * rows as f64);
         let mut body = String::new();
         for (i, panel) in self.panels.iter().enumerate() {
-            let at = ((i % self.columns) as f64 * cell.0, (i / self.columns) as f64 * cell.1);
+            let at = (
+                (i % self.columns) as f64 * cell.0,
+                (i / self.columns) as f64 * cell.1,
+            );
             body += &format!("<g transform=\"translate({} {})\">{}</g>", at.0, at.1, panel.body);
         }
         document(look, size, &self.caption, &body)
@@ -96,7 +108,11 @@ impl Axis {
     /// A linear axis that holds the finite ones of `values`, with a little room around.
     pub fn linear(label: impl Into<String>, values: impl Iterator<Item = f64>) -> Self {
         let (lo, hi) = extent(values.filter(|v| v.is_finite())).unwrap_or((0.0, 1.0));
-        let room = if hi > lo { 0.04 * (hi - lo) } else { 0.5 * lo.abs().max(1.0) };
+        let room = if hi > lo {
+            0.04 * (hi - lo)
+        } else {
+            0.5 * lo.abs().max(1.0)
+        };
         Self::exact(label, (lo - room, hi + room))
     }
 
@@ -129,7 +145,13 @@ impl Axis {
     /// An axis of named places 0, 1, 2, …
     pub fn categories(label: impl Into<String>, names: &[String]) -> Self {
         let mut axis = Self::exact(label, (-0.5, names.len() as f64 - 0.5));
-        axis.marks = Some(names.iter().enumerate().map(|(i, n)| (i as f64, n.clone())).collect());
+        axis.marks = Some(
+            names
+                .iter()
+                .enumerate()
+                .map(|(i, n)| (i as f64, n.clone()))
+                .collect(),
+        );
         axis
     }
 
@@ -152,7 +174,10 @@ impl Axis {
                 .into_iter()
                 .map(|v| (v, number(if v.abs() < 1e-12 * (hi - lo) { 0.0 } else { v }, 5)))
                 .collect(),
-            Scale::Log => log_ticks(lo, hi, target).into_iter().map(|v| (v, log_label(v))).collect(),
+            Scale::Log => log_ticks(lo, hi, target)
+                .into_iter()
+                .map(|v| (v, log_label(v)))
+                .collect(),
         }
     }
 }
@@ -270,7 +295,8 @@ impl Plot {
             if self.x.marks.is_none() {
                 self.canvas.line("grid", (x, top), (x, bottom), 1.0);
             }
-            self.canvas.text("muted t", (x, bottom + 16.0), Anchor::Middle, &label);
+            self.canvas
+                .text("muted t", (x, bottom + 16.0), Anchor::Middle, &label);
         }
         for (value, label) in self.y.ticks(5) {
             let y = bottom - (bottom - top) * self.y.fraction(value);
@@ -278,14 +304,21 @@ impl Plot {
                 continue;
             }
             self.canvas.line("grid", (left, y), (right, y), 1.0);
-            self.canvas.text("muted t", (left - 7.0, y + 4.0), Anchor::End, &label);
+            self.canvas
+                .text("muted t", (left - 7.0, y + 4.0), Anchor::End, &label);
         }
         self.canvas.line("muted", (left, bottom), (right, bottom), 1.0);
         self.canvas.line("muted", (left, top), (left, bottom), 1.0);
         let middle = (0.5 * (left + right), 0.5 * (top + bottom));
-        self.canvas.text("muted t", (middle.0, bottom + 36.0), Anchor::Middle, &self.x.label);
+        self.canvas.text(
+            "muted t",
+            (middle.0, bottom + 36.0),
+            Anchor::Middle,
+            &self.x.label,
+        );
         if !self.y.label.is_empty() {
-            self.canvas.upward_text("muted t", (22.0, middle.1), &self.y.label);
+            self.canvas
+                .upward_text("muted t", (22.0, middle.1), &self.y.label);
         }
     }
 
@@ -379,7 +412,8 @@ mod tests {
             &[Key::new("c0", "model"), Key::dashed("data", "data")],
         )
         .finish();
-        let figure = Figure::new("f", "caption", vec![panel.clone(), panel], &[1.0, f64::NAN]).expect("figure");
+        let figure =
+            Figure::new("f", "caption", vec![panel.clone(), panel], &[1.0, f64::NAN]).expect("figure");
         let svg = figure.svg(Look::File);
         assert!(svg.contains("a &lt; b") && svg.contains("translate(480 0)"));
         assert_eq!(figure.data.to_string(), "[1.0,null]");

@@ -55,7 +55,11 @@ impl Canvas {
         if d.is_empty() {
             return;
         }
-        let _ = write!(self.body, "<path class=\"s {class}\" d=\"{d}\" stroke-width=\"{}\"", px2(width));
+        let _ = write!(
+            self.body,
+            "<path class=\"s {class}\" d=\"{d}\" stroke-width=\"{}\"",
+            px2(width)
+        );
         if opacity < 1.0 {
             let _ = write!(self.body, " stroke-opacity=\"{}\"", px2(opacity));
         }
@@ -63,7 +67,11 @@ impl Canvas {
     }
 
     pub fn area(&mut self, class: &str, d: &str, opacity: f64) {
-        let _ = write!(self.body, "<path class=\"f {class}\" d=\"{d}Z\" fill-opacity=\"{}\"/>", px2(opacity));
+        let _ = write!(
+            self.body,
+            "<path class=\"f {class}\" d=\"{d}Z\" fill-opacity=\"{}\"/>",
+            px2(opacity)
+        );
     }
 
     pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), opacity: f64) {
@@ -196,7 +204,11 @@ pub fn polyline(points: &[(f64, f64)]) -> String {
             }
             Some(p) if p == here => continue,
             Some(p) => {
-                let lead = if d.ends_with('l') { tenths(here.0 - p.0) } else { separated(here.0 - p.0) };
+                let lead = if d.ends_with('l') {
+                    tenths(here.0 - p.0)
+                } else {
+                    separated(here.0 - p.0)
+                };
                 let _ = write!(d, "{lead}{}", separated(here.1 - p.1));
             }
         }
@@ -217,7 +229,11 @@ pub fn dots(points: &[(f64, f64)]) -> String {
 
 /// A number that follows another: the minus sign separates as well as a space.
 fn separated(v: i64) -> String {
-    if v < 0 { tenths(v) } else { format!(" {}", tenths(v)) }
+    if v < 0 {
+        tenths(v)
+    } else {
+        format!(" {}", tenths(v))
+    }
 }
 
 #[cfg(test)]
@@ -226,7 +242,10 @@ mod tests {
 
     #[test]
     fn escapes_what_html_would_read() {
-        assert_eq!(escape("<b a=\"1\">&'\u{7}"), "&lt;b a=&quot;1&quot;&gt;&amp;&#39; ");
+        assert_eq!(
+            escape("<b a=\"1\">&'\u{7}"),
+            "&lt;b a=&quot;1&quot;&gt;&amp;&#39; "
+        );
         let mut canvas = Canvas::default();
         canvas.text("ink t", (1.0, 2.0), Anchor::Start, "</text><script>");
         assert!(!canvas.body.contains("<script>"));
@@ -234,12 +253,21 @@ mod tests {
 
     #[test]
     fn paths_are_short_and_do_not_drift() {
-        assert_eq!(polyline(&[(0.0, 0.0), (1.25, -0.5), (1.25, 10.0)]), "M0 0l1.3-.5 0 10.5");
+        assert_eq!(
+            polyline(&[(0.0, 0.0), (1.25, -0.5), (1.25, 10.0)]),
+            "M0 0l1.3-.5 0 10.5"
+        );
         assert_eq!(polyline(&[(3.0, 4.0)]), "M3 4l0 0");
         assert_eq!(polyline(&[]), "");
         let nan = (f64::NAN, 0.0);
-        assert_eq!(polyline(&[(0.0, 0.0), (1.0, 1.0), nan, (5.0, 5.0)]), "M0 0l1 1M5 5l0 0");
-        assert_eq!(polyline(&[(1.0, 1.0), nan, (5.0, 5.0), (6.0, 6.0)]), "M1 1l0 0M5 5l1 1");
+        assert_eq!(
+            polyline(&[(0.0, 0.0), (1.0, 1.0), nan, (5.0, 5.0)]),
+            "M0 0l1 1M5 5l0 0"
+        );
+        assert_eq!(
+            polyline(&[(1.0, 1.0), nan, (5.0, 5.0), (6.0, 6.0)]),
+            "M1 1l0 0M5 5l1 1"
+        );
         // 1,000 steps of 0.04 px: each rounds to nothing, together they are 40 px.
         let slow: Vec<(f64, f64)> = (0..=1000).map(|i| (0.04 * f64::from(i), 0.0)).collect();
         let sum: f64 = polyline(&slow)
@@ -253,6 +281,9 @@ mod tests {
 
     #[test]
     fn dots_skip_what_is_not_finite() {
-        assert_eq!(dots(&[(1.0, 2.0), (f64::NAN, 1.0), (-0.26, -3.0)]), "M1 2h.1M-.3-3h.1");
+        assert_eq!(
+            dots(&[(1.0, 2.0), (f64::NAN, 1.0), (-0.26, -3.0)]),
+            "M1 2h.1M-.3-3h.1"
+        );
     }
 }

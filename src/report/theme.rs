@@ -54,7 +54,11 @@ const DARK_TONES: Tones = Tones {
 
 /// Class of the `k`-th category.
 pub fn color_class(k: usize) -> String {
-    if k < COLORS { format!("c{k}") } else { "other".into() }
+    if k < COLORS {
+        format!("c{k}")
+    } else {
+        "other".into()
+    }
 }
 
 fn variables(tones: &Tones) -> String {
@@ -97,19 +101,21 @@ const SHAPES: &str = ".s{fill:none;stroke-linejoin:round;stroke-linecap:round}\
     .t{font-size:12px}.b{font-size:13px;font-weight:600}.n{font-size:11px}";
 
 fn literal(tones: &Tones) -> impl Fn(&str) -> String {
-    |name| match name {
-        "paper" => tones.paper,
-        "ink" => tones.ink,
-        "muted" => tones.muted,
-        "grid" => tones.grid,
-        "data" => tones.data,
-        _ => name
-            .strip_prefix('c')
-            .and_then(|k| k.parse::<usize>().ok())
-            .and_then(|k| tones.colors.get(k).copied())
-            .unwrap_or(tones.other),
+    |name| {
+        match name {
+            "paper" => tones.paper,
+            "ink" => tones.ink,
+            "muted" => tones.muted,
+            "grid" => tones.grid,
+            "data" => tones.data,
+            _ => name
+                .strip_prefix('c')
+                .and_then(|k| k.parse::<usize>().ok())
+                .and_then(|k| tones.colors.get(k).copied())
+                .unwrap_or(tones.other),
+        }
+        .to_string()
     }
-    .to_string()
 }
 
 /// Picture rules of the report's style sheet.
@@ -145,7 +151,11 @@ mod tests {
     fn luminance(hex: &str) -> f64 {
         let channel = |i: usize| {
             let v = f64::from(u8::from_str_radix(&hex[i..i + 2], 16).expect("hex colour")) / 255.0;
-            if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+            if v <= 0.04045 {
+                v / 12.92
+            } else {
+                ((v + 0.055) / 1.055).powf(2.4)
+            }
         };
         0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
     }

@@ -52,7 +52,11 @@ fn simplify_piece(points: &[(f64, f64)], tolerance: f64, out: &mut Vec<(f64, f64
 fn distance(p: (f64, f64), a: (f64, f64), b: (f64, f64)) -> f64 {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let length2 = dx * dx + dy * dy;
-    let t = if length2 > 0.0 { ((p.0 - a.0) * dx + (p.1 - a.1) * dy) / length2 } else { 0.0 };
+    let t = if length2 > 0.0 {
+        ((p.0 - a.0) * dx + (p.1 - a.1) * dy) / length2
+    } else {
+        0.0
+    };
     let t = t.clamp(0.0, 1.0);
     (p.0 - a.0 - t * dx).hypot(p.1 - a.1 - t * dy)
 }
@@ -93,7 +97,11 @@ pub fn log_bins(x: &[f64], y: &[f64], bins: usize) -> (Vec<f64>, Vec<f64>) {
     let mut sums: Vec<(f64, f64, f64)> = Vec::new();
     let mut current = usize::MAX;
     for (&x, &y) in x.iter().zip(y) {
-        let bin = if width > 0.0 { ((x / lo).ln() / width) as usize } else { 0 };
+        let bin = if width > 0.0 {
+            ((x / lo).ln() / width) as usize
+        } else {
+            0
+        };
         if bin.min(bins - 1) != current {
             current = bin.min(bins - 1);
             sums.push((0.0, 0.0, 0.0));
@@ -150,7 +158,15 @@ mod tests {
     #[test]
     fn breaks_survive() {
         let nan = (f64::NAN, f64::NAN);
-        let line = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), nan, (3.0, 0.0), (4.0, 0.0), (5.0, 0.0)];
+        let line = [
+            (0.0, 0.0),
+            (1.0, 0.0),
+            (2.0, 0.0),
+            nan,
+            (3.0, 0.0),
+            (4.0, 0.0),
+            (5.0, 0.0),
+        ];
         let simple = simplify(&line, 0.1);
         assert_eq!(simple.len(), 5);
         assert!(simple[2].0.is_nan());
@@ -159,7 +175,10 @@ mod tests {
     #[test]
     fn stretches_say_what_they_leave_out() {
         assert_eq!(Stretch::new(100, 500).note(), "all 100 steps");
-        assert_eq!(Stretch::new(100_000, 5000).note(), "first 5000 of 100\u{2009}000 steps");
+        assert_eq!(
+            Stretch::new(100_000, 5000).note(),
+            "first 5000 of 100\u{2009}000 steps"
+        );
     }
 
     #[test]

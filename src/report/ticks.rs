@@ -49,7 +49,13 @@ pub fn log_ticks(lo: f64, hi: f64, target: usize) -> Vec<f64> {
 /// very large or very small.
 pub fn number(value: f64, digits: usize) -> String {
     if !value.is_finite() {
-        return if value.is_nan() { "–".into() } else if value > 0.0 { "∞".into() } else { "−∞".into() };
+        return if value.is_nan() {
+            "–".into()
+        } else if value > 0.0 {
+            "∞".into()
+        } else {
+            "−∞".into()
+        };
     }
     if value == 0.0 {
         return "0".into();
@@ -124,7 +130,10 @@ mod tests {
     fn close(actual: &[f64], expected: &[f64]) {
         assert_eq!(actual.len(), expected.len(), "{actual:?} {expected:?}");
         for (a, e) in actual.iter().zip(expected) {
-            assert!((a - e).abs() <= 1e-12 * e.abs().max(1.0), "{actual:?} {expected:?}");
+            assert!(
+                (a - e).abs() <= 1e-12 * e.abs().max(1.0),
+                "{actual:?} {expected:?}"
+            );
         }
     }
 
@@ -133,7 +142,10 @@ mod tests {
         close(&linear_ticks(0.0, 1.0, 5), &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         close(&linear_ticks(-2.9, 3.1, 6), &[-2.0, -1.0, 0.0, 1.0, 2.0, 3.0]);
         close(&linear_ticks(0.0, 0.3, 3), &[0.0, 0.1, 0.2, 0.3]);
-        close(&linear_ticks(12_000.0, 90_000.0, 4), &[20_000.0, 40_000.0, 60_000.0, 80_000.0]);
+        close(
+            &linear_ticks(12_000.0, 90_000.0, 4),
+            &[20_000.0, 40_000.0, 60_000.0, 80_000.0],
+        );
         assert!(linear_ticks(1.0, 1.0, 5).is_empty());
         assert!(linear_ticks(f64::NAN, 1.0, 5).is_empty());
         assert!(linear_ticks(0.0, f64::INFINITY, 5).is_empty());
@@ -144,7 +156,10 @@ mod tests {
         close(&log_ticks(0.01, 10.0, 5), &[0.01, 0.1, 1.0, 10.0]);
         close(&log_ticks(0.3, 4.0, 5), &[0.5, 1.0, 2.0]);
         close(&log_ticks(1e-9, 1.0, 5), &[1e-8, 1e-6, 1e-4, 1e-2, 1.0]);
-        close(&log_ticks(2.0, 3.0, 5), &[2.0, 2.2, 2.4, 2.6, 2.8, 3.0].map(|v: f64| v)[..]);
+        close(
+            &log_ticks(2.0, 3.0, 5),
+            &[2.0, 2.2, 2.4, 2.6, 2.8, 3.0].map(|v: f64| v)[..],
+        );
         assert!(log_ticks(0.0, 1.0, 5).is_empty());
         assert!(log_ticks(-1.0, 1.0, 5).is_empty());
     }

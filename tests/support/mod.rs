@@ -1,6 +1,5 @@
 //! A made-up run of 60 members and data of the Lorenz system, for the tests of the report.
 #![allow(dead_code, reason = "each test binary uses its part")]
-
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::fs;
@@ -47,7 +46,10 @@ pub fn run_folder(root: &Path, data: &str, rows: usize) -> PathBuf {
     }
     let path = root.join(data);
     save_array(&path, lorenz(rows).view(), Element::F32, None).expect("data");
-    let request = LoadRequest { data: vec![path.display().to_string()], ..LoadRequest::default() };
+    let request = LoadRequest {
+        data: vec![path.display().to_string()],
+        ..LoadRequest::default()
+    };
     let hash = load(&request).expect("data load").hash;
     fs::write(run.join("config.toml"), config(&path, rows, &hash)).expect("config");
     let mut members = String::from(
@@ -64,13 +66,23 @@ pub fn run_folder(root: &Path, data: &str, rows: usize) -> PathBuf {
         members += &if diverged {
             format!("{settings},diverged,12,,,,,,,\n")
         } else {
-            format!("{settings},ok,,{},{best},{},{},{rows},{rows},{rows}\n", 1900 + seed, 0.1 * best, 0.3 * best)
+            format!(
+                "{settings},ok,,{},{best},{},{},{rows},{rows},{rows}\n",
+                1900 + seed,
+                0.1 * best,
+                0.3 * best
+            )
         };
         for e in 1..=80u32 {
             let decay = 1.0 + 9.0 * (-f64::from(e) / (8.0 + f64::from(seed))).exp();
             let row = format!("{},{id},{},0.0005,", 25 * e, 0.05 * spread * decay);
             if !diverged {
-                log += &format!("{row}{},{},{}\n", best * decay, 0.1 * best * decay.sqrt(), 0.3 * best);
+                log += &format!(
+                    "{row}{},{},{}\n",
+                    best * decay,
+                    0.1 * best * decay.sqrt(),
+                    0.3 * best
+                );
             } else if e < 2 {
                 log += &format!("{row},,\n");
             }
@@ -78,11 +90,26 @@ pub fn run_folder(root: &Path, data: &str, rows: usize) -> PathBuf {
         if !diverged {
             let dims = Dims::new(20, 3, 0).expect("sizes");
             let mut theta = init(dims, i);
-            theta.W.iter_mut().zip(normals(i, Stream::Noise)).for_each(|(w, n)| *w += 0.12 * f64::from(n));
-            theta.h.iter_mut().zip(normals(i + 100, Stream::Noise)).for_each(|(h, n)| *h = 0.3 * f64::from(n));
+            theta
+                .W
+                .iter_mut()
+                .zip(normals(i, Stream::Noise))
+                .for_each(|(w, n)| *w += 0.12 * f64::from(n));
+            theta
+                .h
+                .iter_mut()
+                .zip(normals(i + 100, Stream::Noise))
+                .for_each(|(h, n)| *h = 0.3 * f64::from(n));
             theta.A.mapv_inplace(|a| 0.5 * a);
-            let model = Model { theta, P: P as usize, scaling: None, dt: Some(0.01) };
-            model.save(run.join("best").join(format!("{id}.npz"))).expect("model");
+            let model = Model {
+                theta,
+                P: P as usize,
+                scaling: None,
+                dt: Some(0.01),
+            };
+            model
+                .save(run.join("best").join(format!("{id}.npz")))
+                .expect("model");
         }
     }
     fs::write(run.join("members.csv"), members).expect("members");

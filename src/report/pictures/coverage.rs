@@ -58,5 +58,9 @@ pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
 }
 
 fn possible(n: f64) -> String {
-    if n < 1e6 { format!("{n:.0}") } else { super::super::ticks::number(n, 2) }
+    if n < 1e6 {
+        format!("{n:.0}")
+    } else {
+        super::super::ticks::number(n, 2)
+    }
 }

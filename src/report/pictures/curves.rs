@@ -36,14 +36,35 @@ pub struct Curves<'a> {
 
 /// Three panels: loss, D_stsp and D_H over epochs, logarithmic.
 pub fn training_curves(name: &str, input: &Curves<'_>) -> Result<Figure> {
-    let shown: Vec<&Curve> = evenly(input.members.len(), MOST).into_iter().map(|i| &input.members[i]).collect();
+    let shown: Vec<&Curve> = evenly(input.members.len(), MOST)
+        .into_iter()
+        .map(|i| &input.members[i])
+        .collect();
     let panels = vec![
         panel("Training loss", "loss", f64::NAN, input, &shown, |c| &c.loss),
-        panel("State space divergence D_stsp", "D_stsp", input.floor.0, input, &shown, |c| &c.d_stsp),
-        panel("Hellinger distance D_H", "D_H", input.floor.1, input, &shown, |c| &c.d_h),
+        panel(
+            "State space divergence D_stsp",
+            "D_stsp",
+            input.floor.0,
+            input,
+            &shown,
+            |c| &c.d_stsp,
+        ),
+        panel(
+            "Hellinger distance D_H",
+            "D_H",
+            input.floor.1,
+            input,
+            &shown,
+            |c| &c.d_h,
+        ),
     ];
     let which = if shown.len() < input.members.len() {
-        format!("{} of {} members, evenly chosen", shown.len(), input.members.len())
+        format!(
+            "{} of {} members, evenly chosen",
+            shown.len(),
+            input.members.len()
+        )
     } else if shown.len() == 1 {
         "one member".into()
     } else {
@@ -67,7 +88,10 @@ fn panel(
     values: impl Fn(&Curve) -> &Vec<f64>,
 ) -> Panel {
     let all = shown.iter().flat_map(|c| values(c).iter().copied());
-    let last = shown.iter().flat_map(|c| c.epoch.iter().copied()).fold(1.0, f64::max);
+    let last = shown
+        .iter()
+        .flat_map(|c| c.epoch.iter().copied())
+        .fold(1.0, f64::max);
     let mut keys = input.keys.clone();
     if floor.is_finite() {
         keys.push(Key::dashed("ink", "noise floor"));
@@ -75,9 +99,8 @@ fn panel(
     let y = Axis::log(label, all.chain(std::iter::once(floor)));
     let mut plot = Plot::new(title, Axis::exact("epochs completed", (0.0, last)), y, &keys);
     let alone = shown.len() == 1;
-    let points = |c: &Curve| -> Vec<(f64, f64)> {
-        c.epoch.iter().copied().zip(values(c).iter().copied()).collect()
-    };
+    let points =
+        |c: &Curve| -> Vec<(f64, f64)> { c.epoch.iter().copied().zip(values(c).iter().copied()).collect() };
     for curve in shown {
         let (width, opacity) = if alone { (1.8, 1.0) } else { (1.0, 0.55) };
         plot.line(&curve.class, &points(curve), width, opacity);

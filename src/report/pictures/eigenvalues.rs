@@ -20,7 +20,12 @@ pub fn eigenvalues(name: &str, sets: &[EigenSet]) -> Result<Figure> {
     const NAMED: usize = 7;
     let mut canvas = Canvas::default();
     canvas.text("ink b", (12.0, 20.0), Anchor::Start, "Eigenvalues");
-    let mut keys: Vec<Key> = sets.iter().take(NAMED).enumerate().map(|(k, s)| Key::new(color_class(k), &s.label)).collect();
+    let mut keys: Vec<Key> = sets
+        .iter()
+        .take(NAMED)
+        .enumerate()
+        .map(|(k, s)| Key::new(color_class(k), &s.label))
+        .collect();
     if sets.len() > NAMED {
         keys.push(Key::new("other", format!("{} more", sets.len() - NAMED)));
     }
@@ -84,7 +89,12 @@ fn frame(canvas: &mut Canvas, at: impl Fn((f64, f64)) -> (f64, f64), reach: f64)
 fn complex(v: (f64, f64)) -> String {
     match v.1 {
         0.0 => number(v.0, 5),
-        im => format!("{} {} {}i", number(v.0, 5), if im < 0.0 { "−" } else { "+" }, number(im.abs(), 5)),
+        im => format!(
+            "{} {} {}i",
+            number(v.0, 5),
+            if im < 0.0 { "−" } else { "+" },
+            number(im.abs(), 5)
+        ),
     }
 }
 
@@ -97,7 +107,9 @@ pub struct LyapunovBar {
 
 /// Exponents in falling order with bars of two standard errors; `unit` is what they are counted per.
 pub fn lyapunov(name: &str, bars: &[LyapunovBar], unit: &str) -> Result<Figure> {
-    let ends = bars.iter().flat_map(|b| [b.exponent - 2.0 * b.error, b.exponent + 2.0 * b.error]);
+    let ends = bars
+        .iter()
+        .flat_map(|b| [b.exponent - 2.0 * b.error, b.exponent + 2.0 * b.error]);
     let names: Vec<String> = (1..=bars.len()).map(|i| i.to_string()).collect();
     let mut plot = Plot::new(
         "Lyapunov spectrum",
@@ -108,12 +120,24 @@ pub fn lyapunov(name: &str, bars: &[LyapunovBar], unit: &str) -> Result<Figure> 
     plot.level("ink", 0.0);
     for (i, bar) in bars.iter().enumerate() {
         let x = i as f64;
-        let class = if bar.exponent > 2.0 * bar.error { "c1" } else { "c0" };
-        let stem = [(x, bar.exponent - 2.0 * bar.error), (x, bar.exponent + 2.0 * bar.error)];
+        let class = if bar.exponent > 2.0 * bar.error {
+            "c1"
+        } else {
+            "c0"
+        };
+        let stem = [
+            (x, bar.exponent - 2.0 * bar.error),
+            (x, bar.exponent + 2.0 * bar.error),
+        ];
         plot.line(class, &stem, 1.4, 0.8);
         let at = plot.at(x, bar.exponent);
         if at.1.is_finite() {
-            let title = format!("λ{} = {} ± {}", i + 1, number(bar.exponent, 4), number(2.0 * bar.error, 2));
+            let title = format!(
+                "λ{} = {} ± {}",
+                i + 1,
+                number(bar.exponent, 4),
+                number(2.0 * bar.error, 2)
+            );
             plot.canvas.disc(class, at, 3.6, 1.0, Some(&title));
         }
     }

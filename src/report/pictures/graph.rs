@@ -42,7 +42,8 @@ impl TransitionGraph {
         }
         for row in &mut flow {
             let sum: f64 = row.iter().sum();
-            row.iter_mut().for_each(|v| *v = if sum > 0.0 { *v / sum } else { 0.0 });
+            row.iter_mut()
+                .for_each(|v| *v = if sum > 0.0 { *v / sum } else { 0.0 });
         }
         let mut labels = self.labels[..kept].to_vec();
         labels.push(format!("{} others", n - kept));
@@ -77,17 +78,36 @@ pub fn transition_graph(name: &str, input: &TransitionGraph) -> Result<Figure> {
     let graph = input.merged(MOST);
     let n = graph.labels.len();
     let mut canvas = Canvas::default();
-    canvas.text("ink b", (12.0, 20.0), Anchor::Start, "Transitions between regions");
+    canvas.text(
+        "ink b",
+        (12.0, 20.0),
+        Anchor::Start,
+        "Transitions between regions",
+    );
     let place = places(&graph);
-    let radius: Vec<f64> = graph.share.iter().map(|s| 11.0 + 34.0 * s.max(0.0).sqrt()).collect();
+    let radius: Vec<f64> = graph
+        .share
+        .iter()
+        .map(|s| 11.0 + 34.0 * s.max(0.0).sqrt())
+        .collect();
     let labelled = n <= 6;
     let mut texts = Vec::new();
     for i in 0..n {
         let leaving = 1.0 - graph.probability[i][i];
         for j in (0..n).filter(|&j| j != i) {
-            let p = if leaving > 0.0 { graph.probability[i][j] / leaving } else { 0.0 };
+            let p = if leaving > 0.0 {
+                graph.probability[i][j] / leaving
+            } else {
+                0.0
+            };
             if p >= 0.02 {
-                let middle = arrow(&mut canvas, &color_class(i), (place[i], radius[i]), (place[j], radius[j]), p);
+                let middle = arrow(
+                    &mut canvas,
+                    &color_class(i),
+                    (place[i], radius[i]),
+                    (place[j], radius[j]),
+                    p,
+                );
                 texts.push((middle, format!("{:.0} %", 100.0 * p)));
             }
         }
@@ -111,7 +131,11 @@ pub fn transition_graph(name: &str, input: &TransitionGraph) -> Result<Figure> {
             canvas.text("muted n", (at.0, at.1 + 3.0), Anchor::Middle, &text);
         }
     }
-    let merged = if n < input.labels.len() { format!(" The {} rarest are drawn as one.", input.labels.len() - n + 1) } else { String::new() };
+    let merged = if n < input.labels.len() {
+        format!(" The {} rarest are drawn as one.", input.labels.len() - n + 1)
+    } else {
+        String::new()
+    };
     let caption = format!(
         "Symbolic code of the free run. Area: share of all steps. Arrows: probability of the next region once a region is left (below 2 % left out).{merged}"
     );
@@ -154,7 +178,10 @@ fn label(canvas: &mut Canvas, graph: &TransitionGraph, i: usize, at: (f64, f64),
     let (dx, dy) = (at.0 - center.0, at.1 - center.1);
     let length = dx.hypot(dy).max(1.0);
     let below = if dy > 0.0 { 16.0 } else { 10.0 };
-    let out = (at.0 + (radius + 8.0) * dx / length, at.1 + (radius + below) * dy / length);
+    let out = (
+        at.0 + (radius + 8.0) * dx / length,
+        at.1 + (radius + below) * dy / length,
+    );
     let anchor = if dx.abs() < 0.35 * length {
         Anchor::Middle
     } else if dx > 0.0 {
@@ -173,13 +200,22 @@ fn label(canvas: &mut Canvas, graph: &TransitionGraph, i: usize, at: (f64, f64),
 
 /// A curved arrow from one disc's rim to another's, to the right of the straight line, so that the way there and
 /// the way back are two; returns the middle of the curve.
-fn arrow(canvas: &mut Canvas, class: &str, from: ((f64, f64), f64), to: ((f64, f64), f64), p: f64) -> (f64, f64) {
+fn arrow(
+    canvas: &mut Canvas,
+    class: &str,
+    from: ((f64, f64), f64),
+    to: ((f64, f64), f64),
+    p: f64,
+) -> (f64, f64) {
     let ((a, ra), (b, rb)) = (from, to);
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let length = dx.hypot(dy).max(1.0);
     let normal = (-dy / length, dx / length);
     let bend = 0.16 * length;
-    let control = (0.5 * (a.0 + b.0) + bend * normal.0, 0.5 * (a.1 + b.1) + bend * normal.1);
+    let control = (
+        0.5 * (a.0 + b.0) + bend * normal.0,
+        0.5 * (a.1 + b.1) + bend * normal.1,
+    );
     let toward = |p: (f64, f64), by: f64| {
         let (x, y) = (control.0 - p.0, control.1 - p.1);
         let l = x.hypot(y).max(1.0);
@@ -199,11 +235,21 @@ fn arrow(canvas: &mut Canvas, class: &str, from: ((f64, f64), f64), to: ((f64, f
         px(base.1)
     );
     canvas.path(class, &d, width, 0.25 + 0.65 * p);
-    let side = ((tip.1 - base.1) / head * 0.45 * head, -(tip.0 - base.0) / head * 0.45 * head);
-    let corners = [tip, (base.0 + side.0, base.1 + side.1), (base.0 - side.0, base.1 - side.1)];
+    let side = (
+        (tip.1 - base.1) / head * 0.45 * head,
+        -(tip.0 - base.0) / head * 0.45 * head,
+    );
+    let corners = [
+        tip,
+        (base.0 + side.0, base.1 + side.1),
+        (base.0 - side.0, base.1 - side.1),
+    ];
     canvas.area(class, &polyline(&corners), 0.35 + 0.6 * p);
     let middle = |s: f64, c: f64, e: f64| 0.25 * s + 0.5 * c + 0.25 * e;
-    (middle(start.0, control.0, base.0), middle(start.1, control.1, base.1))
+    (
+        middle(start.0, control.0, base.0),
+        middle(start.1, control.1, base.1),
+    )
 }
 
 #[cfg(test)]

@@ -34,7 +34,11 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
     let n = input.model.ncols();
     let shown = n.min(3);
     let dt = input.dt.unwrap_or(1.0);
-    let time = if input.dt.is_some() { "time" } else { "steps from the start" };
+    let time = if input.dt.is_some() {
+        "time"
+    } else {
+        "steps from the start"
+    };
     let cut = |x: ArrayView2<'_, f64>| -> Array2<f64> {
         x.slice(s![..stretch.rows.min(x.nrows()), ..shown]).to_owned()
     };
@@ -42,12 +46,20 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
     let mut panels = Vec::new();
     for j in 0..shown {
         let column = |x: &Array2<f64>| -> Vec<(f64, f64)> {
-            x.column(j).iter().enumerate().map(|(t, &v)| (t as f64 * dt, v)).collect()
+            x.column(j)
+                .iter()
+                .enumerate()
+                .map(|(t, &v)| (t as f64 * dt, v))
+                .collect()
         };
         let (data, model) = (data.as_ref().map(column), column(&model));
         // The axis follows the data: a model that runs away must not flatten them.
         let range = data.as_ref().unwrap_or(&model).iter().map(|p| p.1);
-        let label = input.columns.get(j).cloned().unwrap_or_else(|| format!("x{}", j + 1));
+        let label = input
+            .columns
+            .get(j)
+            .cloned()
+            .unwrap_or_else(|| format!("x{}", j + 1));
         let keys = [Key::new("data", "data"), Key::new("c0", "free run of the model")];
         let keys = if data.is_some() { &keys[..] } else { &keys[1..] };
         let mut y = Axis::linear("", range);
@@ -66,12 +78,21 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
         plot.line("c0", &model, 1.3, 1.0);
         panels.push(plot.finish());
     }
-    let dimensions = if shown < n { format!(", first {shown} of {n} dimensions") } else { String::new() };
+    let dimensions = if shown < n {
+        format!(", first {shown} of {n} dimensions")
+    } else {
+        String::new()
+    };
     let caption = format!(
         "Time series from the same first observation{dimensions}; {}. A chaotic system and its model part ways soon: the shapes should agree, not the values.",
         stretch.note()
     );
-    let rows = |x: &Array2<f64>| x.rows().into_iter().map(|r| r.iter().map(|&v| rounded(v)).collect()).collect();
+    let rows = |x: &Array2<f64>| {
+        x.rows()
+            .into_iter()
+            .map(|r| r.iter().map(|&v| rounded(v)).collect())
+            .collect()
+    };
     let drawn = Drawn {
         dt,
         data: data.as_ref().map(rows),

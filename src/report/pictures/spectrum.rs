@@ -43,7 +43,11 @@ pub fn power_spectra(name: &str, input: &PowerSpectra) -> Result<Figure> {
     if data.is_some() {
         keys.insert(0, Key::new("data", "data"));
     }
-    let label = if input.dt.is_some() { "cycles per unit of time" } else { "cycles per step" };
+    let label = if input.dt.is_some() {
+        "cycles per unit of time"
+    } else {
+        "cycles per step"
+    };
     let both = model.iter().chain(data.iter().flatten()).copied();
     let top = both.clone().fold(0.0, f64::max);
     // Ten decades hold all that a reader can compare; below them is rounding.

@@ -82,7 +82,12 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
         let symbols = track.symbols.map(|s| &s[..rows.min(s.len())]);
         notes.push(format!("{}: {}", track.title, stretch(track).note()));
         panels.push(match N {
-            1 => plane(input, track, return_pairs(x).view(), symbols.map(|s| &s[1.min(s.len())..])),
+            1 => plane(
+                input,
+                track,
+                return_pairs(x).view(),
+                symbols.map(|s| &s[1.min(s.len())..]),
+            ),
             2 => plane(input, track, x, symbols),
             _ => projected(input, track, x, symbols, &projection),
         });
@@ -100,7 +105,11 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
         3 => format!("State space seen from azimuth {AZIMUTH}°, elevation {ELEVATION}°"),
         _ => format!("First 3 of {N} dimensions, seen from azimuth {AZIMUTH}°, elevation {ELEVATION}°"),
     };
-    let color = if input.regions.is_some() { ", coloured by linear region" } else { "" };
+    let color = if input.regions.is_some() {
+        ", coloured by linear region"
+    } else {
+        ""
+    };
     let caption = format!("{what}{color}. {}.", notes.join("; "));
     Figure::new(input.name, caption, panels, &drawn)
 }
@@ -116,7 +125,10 @@ fn return_pairs(x: ArrayView2<'_, f64>) -> Array2<f64> {
 fn jumps(points: &[(f64, f64)]) -> bool {
     let (_, sx) = mean_and_deviation(points.iter().map(|p| p.0));
     let (_, sy) = mean_and_deviation(points.iter().map(|p| p.1));
-    let steps: Vec<f64> = points.windows(2).map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1)).collect();
+    let steps: Vec<f64> = points
+        .windows(2)
+        .map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1))
+        .collect();
     crate::report::stats::quantile(&steps, 0.5) > 0.6 * sx.hypot(sy)
 }
 
@@ -133,7 +145,10 @@ fn keys(input: &StateSpace<'_>) -> Vec<Key> {
         .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({:.0} %)", 100.0 * share)))
         .collect();
     if regions.labels.len() > COLORS {
-        keys.push(Key::new("other", format!("{} more", regions.labels.len() - COLORS)));
+        keys.push(Key::new(
+            "other",
+            format!("{} more", regions.labels.len() - COLORS),
+        ));
     }
     keys
 }
@@ -154,12 +169,21 @@ fn draw(canvas: &mut Canvas, points: &[(f64, f64)], class: &str, symbols: Option
         return;
     };
     // Colours from the rarest to the most common would hide nothing rare; the common ones go first.
-    let last = symbols.iter().map(|&s| (s as usize).min(COLORS)).max().unwrap_or(0);
+    let last = symbols
+        .iter()
+        .map(|&s| (s as usize).min(COLORS))
+        .max()
+        .unwrap_or(0);
     for color in 0..=last {
         let of_color = |i: usize| symbols.get(i).is_some_and(|&s| (s as usize).min(COLORS) == color);
         let class = color_class(color);
         if dotted {
-            let own: Vec<(f64, f64)> = points.iter().enumerate().filter(|(i, _)| of_color(*i)).map(|(_, p)| *p).collect();
+            let own: Vec<(f64, f64)> = points
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| of_color(*i))
+                .map(|(_, p)| *p)
+                .collect();
             canvas.path(&class, &dots(&own), 2.0, 0.7);
             continue;
         }
@@ -190,9 +214,17 @@ fn plane(
     let label = |j: usize| {
         if N == 1 {
             let name = input.columns.first().cloned().unwrap_or_else(|| "x".into());
-            if j == 0 { name } else { format!("{name}, one step later") }
+            if j == 0 {
+                name
+            } else {
+                format!("{name}, one step later")
+            }
         } else {
-            input.columns.get(j).cloned().unwrap_or_else(|| format!("x{}", j + 1))
+            input
+                .columns
+                .get(j)
+                .cloned()
+                .unwrap_or_else(|| format!("x{}", j + 1))
         }
     };
     let mut plot = Plot::new(

@@ -20,15 +20,32 @@ pub struct Groups {
 }
 
 /// A metric of every member over the values of a setting: points, median and quartiles, the noise floor.
-pub fn metric_by_setting(name: &str, title: &str, metric: &str, groups: &Groups, floor: f64) -> Result<Figure> {
-    let all = groups.values.iter().flatten().copied().chain(std::iter::once(floor));
+pub fn metric_by_setting(
+    name: &str,
+    title: &str,
+    metric: &str,
+    groups: &Groups,
+    floor: f64,
+) -> Result<Figure> {
+    let all = groups
+        .values
+        .iter()
+        .flatten()
+        .copied()
+        .chain(std::iter::once(floor));
     let y = Axis::log(metric, all);
     by_setting(name, title, groups, y, floor)
 }
 
 /// Linear regions visited by every member over the values of a setting.
 pub fn regions_by_setting(name: &str, groups: &Groups) -> Result<Figure> {
-    let all: Vec<f64> = groups.values.iter().flatten().copied().filter(|v| v.is_finite()).collect();
+    let all: Vec<f64> = groups
+        .values
+        .iter()
+        .flatten()
+        .copied()
+        .filter(|v| v.is_finite())
+        .collect();
     let most = all.iter().copied().fold(1.0, f64::max);
     let y = if most > 40.0 {
         Axis::log("regions visited", all.into_iter().chain(std::iter::once(1.0)))
@@ -49,7 +66,11 @@ fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> 
         let x = g as f64;
         missing += values.iter().filter(|v| !v.is_finite()).count();
         let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-        let points: Vec<(f64, f64)> = finite.iter().enumerate().map(|(i, &v)| (x + spread(i), v)).collect();
+        let points: Vec<(f64, f64)> = finite
+            .iter()
+            .enumerate()
+            .map(|(i, &v)| (x + spread(i), v))
+            .collect();
         plot.scatter("c0", &points, 5.0, 0.55);
         if finite.len() >= 3 {
             let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| quantile(&finite, q));
@@ -65,7 +86,11 @@ fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> 
         1 => " One member without a value is not drawn.".into(),
         n => format!(" {n} members without a value are not drawn."),
     };
-    let each = if groups.setting.is_empty() { String::new() } else { format!(" for each {}", groups.setting) };
+    let each = if groups.setting.is_empty() {
+        String::new()
+    } else {
+        format!(" for each {}", groups.setting)
+    };
     let caption = format!("Every member (blue), median (orange) and quartiles (line){each}.{none}");
     Figure::new(name, caption, vec![plot.finish()], groups)
 }
@@ -103,9 +128,20 @@ pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
         }
         let rate = k as f64 / n.max(1) as f64;
         let at = plot.at(x, rate);
-        plot.canvas.disc("c0", at, 4.6, 1.0, Some(&format!("{k} of {n}: {}", number(rate, 3))));
+        plot.canvas.disc(
+            "c0",
+            at,
+            4.6,
+            1.0,
+            Some(&format!("{k} of {n}: {}", number(rate, 3))),
+        );
         if input.counts.len() <= 12 {
-            plot.canvas.text("muted n", (at.0 + 9.0, at.1 + 4.0), Anchor::Start, &format!("{k}/{n}"));
+            plot.canvas.text(
+                "muted n",
+                (at.0 + 9.0, at.1 + 4.0),
+                Anchor::Start,
+                &format!("{k}/{n}"),
+            );
         }
     }
     let caption = format!("{} Bars: Wilson's 95 % interval.", input.rule);
