@@ -14,6 +14,9 @@ const SMOOTHING: f64 = 1e-5;
 /// The range reaches this many standard deviations beyond the data at each end.
 const MARGIN: f64 = 0.1;
 
+/// Up to this many bins are counted in a table, more by sorting the visited ones.
+const TABLE: u64 = 1 << 16;
+
 /// How often each visited bin was visited, by bin number; memory grows with the visited bins only.
 type Counts = Vec<(u64, u32)>;
 
@@ -131,27 +134,15 @@ impl Histogram {
 
     /// Visits per bin, sorted by bin, and how many rows of `values` (`[_, N]`, row-major) fell in the range.
     fn count<V: Copy + Into<f64>>(&self, values: &[V]) -> (Counts, usize) {
-        let N = self.low.len();
-        let mut inside = 0;
-        // A trajectory lingers in a bin, so runs are counted before anything is sorted.
-        let mut runs = Counts::new();
-        for row in values.chunks_exact(N) {
-            let Some(bin) = self.bin(row) else { continue };
-            inside += 1;
-            match runs.last_mut() {
-                Some(last) if last.0 == bin => last.1 += 1,
-                _ => runs.push((bin, 1)),
-            }
-        }
-        runs.sort_unstable_by_key(|run| run.0);
-        runs.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
-        (runs, inside)
+        let visits = values
+            .chunks_exact(self.low.len())
+            .filter_map(|row| self.bin(row));
+        let counts = match (self.bins as u64).checked_pow(self.low.len() as u32) {
+            Some(all) if all <= TABLE => count_by_table(visits, all as usize),
+            _ => count_by_sorting(visits),
+        };
+        let inside = counts.iter().map(|&(_, count)| count as usize).sum();
+        (counts, inside)
     }
 
     /// Number of the bin that holds this row, if it is in the range.
@@ -168,6 +159,33 @@ impl Histogram {
         }
         inside.then_some(number)
     }
+}
+
+fn count_by_table(visits: impl Iterator<Item = u64>, bins: usize) -> Counts {
+    let mut table = vec![0u32; bins];
+    visits.for_each(|bin| table[bin as usize] += 1);
+    let counts = (0..).zip(table);
+    counts.filter(|&(_, count)| count > 0).collect()
+}
+
+fn count_by_sorting(visits: impl Iterator<Item = u64>) -> Counts {
+    // A trajectory lingers in a bin, so runs are counted before anything is sorted.
+    let mut runs = Counts::new();
+    for bin in visits {
+        match runs.last_mut() {
+            Some(last) if last.0 == bin => last.1 += 1,
+            _ => runs.push((bin, 1)),
+        }
+    }
+    runs.sort_unstable_by_key(|run| run.0);
+    runs.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    runs
 }
 
 /// Minimum and maximum, each moved outwards by 0.1 standard deviations; value ± 0.5 where all are equal.

@@ -90,10 +90,45 @@ impl Form {
             .collect();
         candidates.sort_unstable();
         candidates.dedup();
-        let kind = candidates
+        candidates
             .into_iter()
-            .find_map(|(_, k)| blocked(theta, P, steps, k))
-            .unwrap_or_else(|| plain(theta, P, steps));
+            .find_map(|(_, k)| Self::blocked(theta, P, steps, k))
+            .unwrap_or_else(|| Self::plain(theta, P, steps))
+    }
+
+    /// Blocks of `k` steps; `None` where a coefficient is too large.
+    pub fn blocked(theta: &Theta, P: usize, steps: usize, k: usize) -> Option<Self> {
+        let dims = theta.dims();
+        let (mut blocks, mut order) = (Vec::new(), Vec::new());
+        for (done, k) in lengths(steps, k) {
+            let last = done + k == steps;
+            // All blocks between the first and the last are the same.
+            if done <= k || last {
+                let start = if done == 0 {
+                    initial(theta)
+                } else {
+                    Array2::eye(dims.M)
+                };
+                let out = if last { dims.N } else { dims.M };
+                blocks.push(block(theta, P, start, k, out)?);
+            }
+            order.push(blocks.len() - 1);
+        }
+        let kind = Kind::Blocked { blocks, order };
+        Some(Self { dims, P, kind })
+    }
+
+    pub fn plain(theta: &Theta, P: usize, steps: usize) -> Self {
+        let dims = theta.dims();
+        let Dims { M, N, .. } = dims;
+        let step = concatenate![Axis(1), &theta.W + &Array2::from_diag(&theta.A), theta.C];
+        let kind = Kind::Plain(Plain {
+            first: Affine::new(initial(theta).view(), Array1::zeros(M).view()),
+            step: Affine::new(step.view(), theta.h.view()),
+            last: Affine::new(step.slice(s![..N, ..]), theta.h.slice(s![..N])),
+            A: theta.A.slice(s![M - P..]).iter().map(|&a| a as f32).collect(),
+            steps,
+        });
         Self { dims, P, kind }
     }
 }
@@ -119,23 +154,6 @@ fn blocked_cost(dims: Dims, P: usize, steps: usize, k: usize) -> usize {
 /// Blocks of `k` steps and a shorter last one: (steps done before, steps).
 fn lengths(steps: usize, k: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..steps).step_by(k).map(move |done| (done, k.min(steps - done)))
-}
-
-fn blocked(theta: &Theta, P: usize, steps: usize, k: usize) -> Option<Kind> {
-    let Dims { M, N, .. } = theta.dims();
-    let (mut blocks, mut order) = (Vec::new(), Vec::new());
-    for (done, k) in lengths(steps, k) {
-        let last = done + k == steps;
-        // All blocks between the first and the last are the same.
-        if done > k && !last {
-            order.push(blocks.len() - 1);
-            continue;
-        }
-        let start = if done == 0 { initial(theta) } else { Array2::eye(M) };
-        blocks.push(block(theta, P, start, k, if last { N } else { M })?);
-        order.push(blocks.len() - 1);
-    }
-    Some(Kind::Blocked { blocks, order })
 }
 
 /// `[1 ; L]`, which makes a state of an observation.
@@ -180,16 +198,4 @@ fn block(theta: &Theta, P: usize, start: Array2<f64>, k: usize, out: usize) -> O
     let end = Affine::new(matrix.slice(s![..out, ..]), bias.slice(s![..out]));
     let small = |v: &f32| f64::from(v.abs()) <= MAX_COEFFICIENT;
     (end.coefficients.iter().all(small) && end.bias.iter().all(small)).then_some(Block { relu, end })
-}
-
-fn plain(theta: &Theta, P: usize, steps: usize) -> Kind {
-    let Dims { M, N, .. } = theta.dims();
-    let step = concatenate![Axis(1), &theta.W + &Array2::from_diag(&theta.A), theta.C];
-    Kind::Plain(Plain {
-        first: Affine::new(initial(theta).view(), Array1::zeros(M).view()),
-        step: Affine::new(step.view(), theta.h.view()),
-        last: Affine::new(step.slice(s![..N, ..]), theta.h.slice(s![..N])),
-        A: theta.A.slice(s![M - P..]).iter().map(|&a| a as f32).collect(),
-        steps,
-    })
 }

@@ -128,21 +128,57 @@ impl PredictionData {
             };
         }
         let form = Form::cheapest(&Theta::unpack(dims, theta), P, self.steps);
+        PredictionError {
+            mse: self.sum_of_squares(&form) / self.entries as f64,
+            pairs: self.pairs,
+        }
+    }
+
+    fn sum_of_squares(&self, form: &Form) -> f64 {
         // Collected in order, so the sum does not depend on how tasks were spread.
         let sums: Vec<f64> = self
             .tasks
             .par_iter()
             .map(|starts| {
-                Arch::new().dispatch(kernel::Task {
-                    form: &form,
-                    data: self,
-                    starts: starts.clone(),
-                })
+                let (data, starts) = (self, starts.clone());
+                Arch::new().dispatch(kernel::Task { form, data, starts })
             })
             .collect();
-        PredictionError {
-            mse: sums.iter().sum::<f64>() / self.entries as f64,
-            pairs: self.pairs,
+        sums.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::model::init;
+    use crate::rng::{Stream, normals};
+
+    #[test]
+    fn every_block_length_predicts_the_same() {
+        let dims = Dims { M: 9, N: 2, K: 1 };
+        let mut theta = init(dims, 3);
+        theta.W *= 15.0;
+        theta.h.fill(0.1);
+        let draws = |count, seed| normals(seed, Stream::System).take(count).map(f64::from).collect();
+        let x = Array2::from_shape_vec((150, 2), draws(300, 1)).expect("150 x 2");
+        let s = Array2::from_shape_vec((150, 1), draws(150, 2)).expect("150 x 1");
+        for steps in [1, 7, 20] {
+            let data = PredictionData::new(&[(x.view(), s.view())], steps);
+            for P in [0, 1, 4, 9] {
+                let expected = data.sum_of_squares(&Form::plain(&theta, P, steps));
+                assert!(expected.is_finite() && expected > 0.0);
+                for k in 1..=steps {
+                    let form = Form::blocked(&theta, P, steps, k).expect("small coefficients");
+                    let actual = data.sum_of_squares(&form);
+                    assert!(
+                        (actual - expected).abs() <= 1e-5 * expected,
+                        "P {P}, {steps} steps in blocks of {k}: {actual:e}, plain {expected:e}"
+                    );
+                }
+            }
         }
     }
 }
