@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 /// Opens the backend asked for.
 ///
 /// `Auto` is a hardware GPU where there is one and the CPU otherwise; `device` (a graphics adapter's number or a
-/// part of its name) asks for the GPU. A software rasteriser is taken only when the GPU is asked for.
+/// part of its name) asks for the GPU. The CPU backend works on rayon's global pool. A software rasteriser is taken only when the GPU is asked for.
 ///
 /// # Errors
 /// When there is no adapter for an explicit request, or it cannot be opened.
-pub fn open(choice: BackendChoice, device: Option<&str>, threads: Option<usize>) -> Result<Arc<dyn Backend>> {
+pub fn open(choice: BackendChoice, device: Option<&str>) -> Result<Arc<dyn Backend>> {
     let gpu = match choice {
         BackendChoice::Gpu => true,
         BackendChoice::Auto => device.is_some() || hardware_available(),
@@ -34,7 +34,7 @@ pub fn open(choice: BackendChoice, device: Option<&str>, threads: Option<usize>)
         };
         Ok(Arc::new(GpuBackend::new(&options)?))
     } else {
-        Ok(Arc::new(CpuBackend::new(threads)?))
+        Ok(Arc::new(CpuBackend::new(None)?))
     }
 }
 

@@ -1,11 +1,15 @@
 #![allow(non_snake_case, reason = "flags are the paper's symbols")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
+use crate::backend::Backend;
+use crate::cli::open_backend;
 use crate::config::{BackendChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
+use crate::error::Result;
 
 /// Heading of the flags that span a study's grid.
 const GRIDS: &str = "Model and training (a GRID is 2, or 8,16, or 0..5, or 8..32:8)";
@@ -28,6 +32,8 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Read a model: linear regions, symbols, fixed points and cycles, Lyapunov spectrum
     Analyze(AnalyzeArgs),
+    /// Write one HTML file about a run: scores, pictures, regions, fixed points
+    Report(ReportArgs),
     /// Join the run folders of a study's parts (train --shard) into one
     Merge(MergeArgs),
     /// Make data of a benchmark system
@@ -237,6 +243,17 @@ pub struct DeviceArgs {
     pub threads: Option<usize>,
 }
 
+impl DeviceArgs {
+    /// Opens the device asked for.
+    pub fn open(&self) -> Result<Arc<dyn Backend>> {
+        open_backend(
+            self.backend.unwrap_or_default(),
+            self.device.as_deref(),
+            self.threads,
+        )
+    }
+}
+
 #[derive(Args)]
 pub struct EvaluateArgs {
     /// A model file, RUN (all its members, best first) or RUN:ID
@@ -328,6 +345,18 @@ pub struct AnalyzeArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// Run folder
+    pub run: PathBuf,
+    /// Longest free run drawn, in steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// A member succeeded where its D_stsp is below this many times the noise floor
+    #[arg(long, value_name = "FACTOR")]
+    pub success_factor: Option<f64>,
 }
 
 #[derive(Args)]

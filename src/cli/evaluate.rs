@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use toml::Table;
 
-use crate::backend::{self, Backend, FreeModel};
+use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
 use crate::cli::output::{number, print, print_json, table};
 use crate::cli::train::score_settings;
@@ -37,11 +37,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
         .collect::<Result<_>>()?;
     let (_, first) = models.first().expect("a reference names at least one model");
     let data = load_for(first, &args.data, &args.inputs, args.allow_missing)?;
-    let backend = backend::open(
-        args.device.backend.unwrap_or_default(),
-        args.device.device.as_deref(),
-        args.device.threads,
-    )?;
+    let backend = args.device.open()?;
     let scorer = Scorer::new(&data, score_settings(&settings))?;
     let rows = models
         .iter()

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ndarray::{Array2, s};
 
 use crate::arrays::{Element, save_array};
-use crate::backend::{self, FreeModel, FreeRun};
+use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
 use crate::cli::evaluate::load_for;
 use crate::dataset::Trial;
@@ -22,11 +22,7 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
     let trial = data.trials.first().expect("a dataset has a trial");
     let run = free_run(trial, args.start, args.steps)?;
     let steps = run.steps;
-    let backend = backend::open(
-        args.device.backend.unwrap_or_default(),
-        args.device.device.as_deref(),
-        args.device.threads,
-    )?;
+    let backend = args.device.open()?;
     let theta = model.theta.pack();
     let free = FreeModel {
         theta: &theta,

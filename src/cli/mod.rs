@@ -8,14 +8,18 @@ mod generate;
 mod merge;
 mod output;
 mod progress;
+mod report;
 mod selftest;
 mod simulate;
 mod train;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::backend::{self, Backend};
+use crate::config::BackendChoice;
 use crate::error::{Error, Result};
 use args::{Cli, Command};
 
@@ -32,7 +36,7 @@ pub fn main() -> ExitCode {
     };
     match run(cli.command) {
         Ok(status) => status,
-        Err(error) => report(&error),
+        Err(error) => explain(&error),
     }
 }
 
@@ -42,6 +46,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Analyze(args) => analyze::run(args),
+        Command::Report(args) => report::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Selftest(args) => selftest::run(args),
@@ -50,7 +55,7 @@ fn run(command: Command) -> Result<ExitCode> {
 }
 
 /// One line for the error, one for what to do about it.
-fn report(error: &Error) -> ExitCode {
+fn explain(error: &Error) -> ExitCode {
     if let Error::Io { source, .. } = error
         && source.kind() == std::io::ErrorKind::BrokenPipe
     {
@@ -61,6 +66,21 @@ fn report(error: &Error) -> ExitCode {
         eprintln!("hint: {hint}");
     }
     ExitCode::from(error.exit_code())
+}
+
+/// Opens a backend; training, scoring and analysis share one pool of this many threads.
+fn open_backend(
+    choice: BackendChoice,
+    device: Option<&str>,
+    threads: Option<usize>,
+) -> Result<Arc<dyn Backend>> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::runtime(format!("cannot start {threads} threads: {error}")))?;
+    }
+    backend::open(choice, device)
 }
 
 /// Warnings of this crate and errors of the graphics stack, unless `RUST_LOG` says otherwise.

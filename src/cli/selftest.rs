@@ -1,18 +1,14 @@
 use std::process::ExitCode;
 
+use crate::backend::Form;
 use crate::backend::golden::{TOLERANCE, built_in_cases, check_case, load_cases};
-use crate::backend::{self, Form};
 use crate::cli::args::SelftestArgs;
 use crate::cli::output::{print, print_json, table};
 use crate::error::{Error, Result};
 
 /// Runs golden gradient cases on the device and prints the relative error of each answer.
 pub fn run(args: SelftestArgs) -> Result<ExitCode> {
-    let backend = backend::open(
-        args.device.backend.unwrap_or_default(),
-        args.device.device.as_deref(),
-        args.device.threads,
-    )?;
+    let backend = args.device.open()?;
     let cases = match &args.cases {
         Some(folder) => load_cases(folder)?,
         None => built_in_cases(),

@@ -1,5 +1,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use toml::Table;
 
-use crate::backend;
+use crate::backend::{self, TrainingData};
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{count, number, print, print_json, table};
 use crate::cli::progress::Watch;
-use crate::cli::{INTERRUPTED, evaluate};
+use crate::cli::{INTERRUPTED, evaluate, open_backend};
 use crate::config::{Settings, Shard, preset, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, load};
 use crate::error::{Error, Result};
@@ -37,7 +39,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
     let data = load_training(&settings)?;
     let test = load_test(&settings, &data)?;
     let study = Study::new(&settings, data.N, data.K)?;
-    warn_of_skipped_trials(&study, &data)?;
+    let training = training_data(&study, &data)?;
     let fingerprint = fingerprint(&settings, &data, test.as_ref());
     let (folder, checkpoint) = match &resume {
         Some(run) => {
@@ -52,7 +54,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
             (RunFolder::create(&out)?, None)
         }
     };
-    let backend = backend::open(settings.backend, settings.device.as_deref(), settings.threads)?;
+    let backend = open_backend(settings.backend, settings.device.as_deref(), settings.threads)?;
     if backend.device().backend == "gpu" {
         backend::refuse_wrong_results(backend.as_ref())?;
     }
@@ -86,7 +88,8 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
     let input = TrainerInput {
         settings: &settings,
         study: &study,
-        data: &data,
+        training,
+        scaling: data.scaling.clone(),
         scorer,
         backend: Arc::clone(&backend),
         folder: &folder,
@@ -265,16 +268,19 @@ fn load_test(settings: &Settings, data: &Dataset) -> Result<Option<Dataset>> {
     Ok(Some(test))
 }
 
-fn warn_of_skipped_trials(study: &Study, data: &Dataset) -> Result<()> {
-    let mut lengths: Vec<usize> = study.groups.iter().map(|(shape, _)| shape.T).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    for T in lengths {
-        for trial in data.training(T)?.1 {
-            eprintln!("warning: {trial}");
+/// Windows of every length in the study; says which trials have none.
+fn training_data(study: &Study, data: &Dataset) -> Result<BTreeMap<usize, Arc<TrainingData>>> {
+    let mut by_length = BTreeMap::new();
+    for (shape, _) in &study.groups {
+        if let Entry::Vacant(slot) = by_length.entry(shape.T) {
+            let (training, skipped) = data.training(shape.T)?;
+            for trial in skipped {
+                eprintln!("warning: {trial}");
+            }
+            slot.insert(Arc::new(training));
         }
     }
-    Ok(())
+    Ok(by_length)
 }
 
 fn refuse_other_data(record: &Record, data: &Dataset) -> Result<()> {

@@ -5,25 +5,31 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::backend::{Backend, Ensemble, EnsembleState, EpochResult, MemberState, learning_rate};
+use crate::backend::{
+    Backend, Ensemble, EnsembleState, EpochResult, MemberState, TrainingData, learning_rate,
+};
 use crate::config::Settings;
-use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{Scorer, Scores};
-use crate::model::{Model, Theta, init};
+use crate::model::{Model, Scaling, Theta, init};
 use crate::run::{Best, Checkpoint, LogRow, MemberRecord, MemberRow, RunFolder, append_log, write_members};
 use crate::study::Study;
 use crate::train::scoring::{Scorable, Scoring};
 use crate::train::{Ending, Evaluation, Observer, Progress};
 
-/// A checkpoint is written at every evaluation, and when the last one is older than this.
+/// Training pauses for a checkpoint when the last one is older than this.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// An evaluation brings a checkpoint along unless the last one is younger than this.
+const CHECKPOINT_APART: Duration = Duration::from_secs(1);
 
 /// What a run is made of.
 pub struct TrainerInput<'a> {
     pub settings: &'a Settings,
     pub study: &'a Study,
-    pub data: &'a Dataset,
+    /// Training data by window length `T`.
+    pub training: BTreeMap<usize, Arc<TrainingData>>,
+    /// How the data were standardised, kept in the models.
+    pub scaling: Option<Scaling>,
     pub scorer: Arc<Scorer>,
     pub backend: Arc<dyn Backend>,
     pub folder: &'a RunFolder,
@@ -42,7 +48,7 @@ pub struct Trainer<'a> {
     scoring: Option<Scoring>,
     member_steps: u64,
     started: Instant,
-    last_checkpoint: Instant,
+    last_checkpoint: Option<Instant>,
 }
 
 impl<'a> Trainer<'a> {
@@ -56,7 +62,7 @@ impl<'a> Trainer<'a> {
             scoring: None,
             member_steps: 0,
             started: Instant::now(),
-            last_checkpoint: Instant::now(),
+            last_checkpoint: None,
             input,
         };
         match checkpoint {
@@ -123,29 +129,16 @@ impl<'a> Trainer<'a> {
     }
 
     fn make_ensembles(&mut self) -> Result<()> {
-        let TrainerInput {
-            settings,
-            study,
-            data,
-            backend,
-            ..
-        } = &self.input;
-        let mut by_T = BTreeMap::new();
-        for (group, (shape, indices)) in study.groups.iter().enumerate() {
-            let training = match by_T.get(&shape.T) {
-                Some(training) => Arc::clone(training),
-                None => {
-                    let training = Arc::new(data.training(shape.T)?.0);
-                    by_T.insert(shape.T, Arc::clone(&training));
-                    training
-                }
-            };
+        let input = &self.input;
+        for (group, (shape, indices)) in input.study.groups.iter().enumerate() {
             let state = EnsembleState {
-                step: self.epochs_done * settings.batches_per_epoch,
+                step: self.epochs_done * input.settings.batches_per_epoch,
                 members: indices.iter().map(|&i| member_state(&self.members[i])).collect(),
             };
+            let plan = input.study.plan(group, input.settings);
+            let training = Arc::clone(&input.training[&shape.T]);
             self.ensembles
-                .push(backend.ensemble(study.plan(group, settings), training, &state)?);
+                .push(input.backend.ensemble(plan, training, &state)?);
         }
         Ok(())
     }
@@ -154,7 +147,6 @@ impl<'a> Trainer<'a> {
     pub fn run(&mut self, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Ending> {
         let settings = self.input.settings;
         self.started = Instant::now();
-        self.last_checkpoint = self.started;
         while self.epochs_done < settings.epochs && self.alive() > 0 && !stop.load(Ordering::Relaxed) {
             self.ensembles
                 .par_iter_mut()
@@ -162,8 +154,9 @@ impl<'a> Trainer<'a> {
             self.epochs_done += 1;
             let evaluate =
                 self.epochs_done.is_multiple_of(settings.eval_every) || self.epochs_done == settings.epochs;
-            let pause =
-                evaluate || stop.load(Ordering::Relaxed) || self.last_checkpoint.elapsed() > CHECKPOINT_EVERY;
+            let pause = evaluate
+                || stop.load(Ordering::Relaxed)
+                || self.last_checkpoint.unwrap_or(self.started).elapsed() > CHECKPOINT_EVERY;
             self.take_results(pause, observer)?;
             if pause || self.alive() == 0 {
                 self.read_states()?;
@@ -171,7 +164,12 @@ impl<'a> Trainer<'a> {
                 if evaluate {
                     self.start_scoring()?;
                 }
-                self.write_checkpoint(evaluate)?;
+                let recent = self
+                    .last_checkpoint
+                    .is_some_and(|last| last.elapsed() < CHECKPOINT_APART);
+                if !evaluate || !recent {
+                    self.write_checkpoint(evaluate)?;
+                }
             }
             observer.epoch(&self.progress());
         }
@@ -295,7 +293,6 @@ impl<'a> Trainer<'a> {
             }
         }
         self.write_best(&improved)?;
-        self.write_members()?;
         observer.evaluation(&Evaluation {
             progress: self.progress(),
             epoch,
@@ -354,7 +351,7 @@ impl<'a> Trainer<'a> {
         };
         let saved = checkpoint.save(&self.input.folder.checkpoint());
         self.members = checkpoint.members;
-        self.last_checkpoint = Instant::now();
+        self.last_checkpoint = Some(Instant::now());
         saved
     }
 
@@ -415,7 +412,7 @@ fn model(input: &TrainerInput<'_>, index: usize, theta: &[f32]) -> Model {
     Model {
         theta: Theta::unpack(candidate.shape.dims, theta),
         P: candidate.member.P,
-        scaling: input.data.scaling.clone(),
+        scaling: input.scaling.clone(),
         dt: input.settings.dt,
     }
 }

@@ -1,0 +1,18 @@
+use std::process::ExitCode;
+
+use crate::cli::args::ReportArgs;
+use crate::cli::output::print;
+use crate::error::Result;
+use crate::report::{ReportOptions, write_report};
+
+/// Writes the report of a run and prints its path.
+pub fn run(args: ReportArgs) -> Result<ExitCode> {
+    let defaults = ReportOptions::default();
+    let options = ReportOptions {
+        steps: args.steps.unwrap_or(defaults.steps),
+        success_factor: args.success_factor.unwrap_or(defaults.success_factor),
+    };
+    let path = write_report(&args.run, &options)?;
+    print(&format!("{}\n", path.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
