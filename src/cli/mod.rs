@@ -83,9 +83,9 @@ fn open_backend(
     backend::open(choice, device)
 }
 
-/// Warnings of this crate and errors of the graphics stack, unless `RUST_LOG` says otherwise.
+/// Warnings of this crate alone (what the graphics stack has to say comes back as errors), unless `RUST_LOG` says otherwise.
 fn start_logging() {
-    let default = env_logger::Env::default().default_filter_or("error,alrnn_gpu=warn");
+    let default = env_logger::Env::default().default_filter_or("alrnn_gpu=warn");
     env_logger::Builder::from_env(default)
         .format(|out, record| {
             use std::io::Write;
