@@ -25,13 +25,15 @@
 @group(0) @binding(8) var<storage, read_write> lambda: array<vec4<f32>>;
 #end
 
-var<workgroup> shared_lambda: array<vec4<f32>, 2 * TEAMS * M * V>;
+// Nested for the reason given in forward.wgsl.
+var<workgroup> shared_lambda: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
 #if !WIDE
-var<workgroup> phi: array<vec4<f32>, 2 * TEAMS * M * V>;
+var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
 #end
 
-fn sum4(a: vec4<f32>) -> f32 {
-    return (a.x + a.y) + (a.z + a.w);
+// sum + a . b as a chain of fused multiply-adds; sums over sequences are kept in one register.
+fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
+    return fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))));
 }
 
 @compute @workgroup_size(THREADS)
@@ -57,11 +59,11 @@ fn main(
     let row_@r = lane + @r * TEAM;
     let i_@r = min(row_@r, M - 1);
     let A_@r = theta[base + i_@r];
-    var dA_@r: vec4<f32>;
-    var dh_@r: vec4<f32>;
+    var dA_@r = 0.0;
+    var dh_@r = 0.0;
     #end
     #if INPUTS
-    var dC: array<array<vec4<f32>, K>, R>;
+    var dC: array<array<f32, K>, R>;
     #end
     #if !WIDE
     var w: array<array<f32, M>, R>;
@@ -102,9 +104,9 @@ fn main(
         let t = params.T - back;
         let forced = t > 0 && phase == 0;
         phase = select(phase, member.tau, phase == 0) - 1;
-        let buffer = ((t & 1) * TEAMS + team) * M * V;
+        let buffer = (t & 1) * TEAMS + team;
 
-        // z holds z_t, then z~_t; `error` e_t and `gate` f_t of the observed rows.
+        // `now` holds z_t, then z~_t; `error` e_t and `gate` f_t of the observed rows.
         var now: array<array<vec4<f32>, V>, R> = next_z;
         var error: array<array<vec4<f32>, V>, RN>;
         var gate: array<array<vec4<f32>, V>, RN>;
@@ -128,12 +130,12 @@ fn main(
             #for r in 0..R
             if row_@r < M {
                 #for v in 0..V
-                shared_lambda[buffer + row_@r * V + @v] = l[@r][@v];
+                shared_lambda[buffer][row_@r][@v] = l[@r][@v];
                 #if WIDE
                 lambda[((quad + @v) * params.T + t) * M + row_@r] = l[@r][@v];
                 z[(quad + @v) * z_step + t * M + row_@r] = now[@r][@v];
                 #else
-                phi[buffer + row_@r * V + @v] =
+                phi[buffer][row_@r][@v] =
                     select(now[@r][@v], max(now[@r][@v], vec4(0.0)), row_@r >= linear_units);
                 #end
                 #end
@@ -159,8 +161,8 @@ fn main(
             }
             #for r in 0..R
             #for v in 0..V
-            dA_@r = fma(l[@r][@v], now[@r][@v], dA_@r);
-            dh_@r += l[@r][@v];
+            dA_@r = add_dot(l[@r][@v], now[@r][@v], dA_@r);
+            dh_@r = add_dot(l[@r][@v], vec4(1.0), dh_@r);
             #end
             #end
             #if INPUTS
@@ -169,7 +171,7 @@ fn main(
             {
                 let input = s[(quad + @v) * s_step + (t + 1) * K + @k];
                 #for r in 0..R
-                dC[@r][@k] = fma(l[@r][@v], input, dC[@r][@k]);
+                dC[@r][@k] = add_dot(l[@r][@v], input, dC[@r][@k]);
                 #end
             }
             #end
@@ -184,7 +186,7 @@ fn main(
                 #end
                 #for v in 0..V
                 {
-                    let lj = shared_lambda[buffer + j * V + @v];
+                    let lj = shared_lambda[buffer][j][@v];
                     #for r in 0..R
                     g[@r][@v] = fma(vec4(w_@r), lj, g[@r][@v]);
                     #end
@@ -195,12 +197,11 @@ fn main(
             #for j in 0..M
             #for v in 0..V
             {
-                let lj = shared_lambda[buffer + @j * V + @v];
-                let pj = phi[buffer + @j * V + @v];
+                let lj = shared_lambda[buffer][@j][@v];
+                let pj = phi[buffer][@j][@v];
                 #for r in 0..R
                 g[@r][@v] = fma(vec4(w[@r][@j]), lj, g[@r][@v]);
-                dW[@r][@j] = fma(l[@r][@v].x, pj.x, fma(l[@r][@v].y, pj.y,
-                    fma(l[@r][@v].z, pj.z, fma(l[@r][@v].w, pj.w, dW[@r][@j]))));
+                dW[@r][@j] = add_dot(l[@r][@v], pj, dW[@r][@j]);
                 #end
             }
             #end
@@ -227,11 +228,11 @@ fn main(
         let other = parts + GW * M * M + (unit % GROUPS) * N_OTHER;
         #for r in 0..R
         if row_@r < M {
-            partial[other + row_@r] = sum4(dA_@r);
-            partial[other + OTHER_H + row_@r] = sum4(dh_@r);
+            partial[other + row_@r] = dA_@r;
+            partial[other + OTHER_H + row_@r] = dh_@r;
             #if INPUTS
             #for k in 0..K
-            partial[other + OTHER_C + row_@r * K + @k] = sum4(dC[@r][@k]);
+            partial[other + OTHER_C + row_@r * K + @k] = dC[@r][@k];
             #end
             #end
             #if !WIDE
@@ -242,14 +243,14 @@ fn main(
         }
         if row_@r >= N && row_@r < M {
             for (var n = 0u; n < N; n++) {
-                var sum: vec4<f32>;
+                var sum = 0.0;
                 #for v in 0..V
                 {
                     let x0 = x[(quad + @v) * x_step + n];
-                    sum = fma(l[@r][@v], select(x0, vec4(0.0), x0 >= vec4(MISSING)), sum);
+                    sum = add_dot(l[@r][@v], select(x0, vec4(0.0), x0 >= vec4(MISSING)), sum);
                 }
                 #end
-                partial[other + OTHER_L + (row_@r - N) * N + n] = sum4(sum);
+                partial[other + OTHER_L + (row_@r - N) * N + n] = sum;
             }
         }
         #end

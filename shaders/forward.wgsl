@@ -25,7 +25,8 @@
 // (bits of the f32 sum of squares, count)
 @group(0) @binding(8) var<storage, read_write> loss: array<vec2<u32>>;
 
-var<workgroup> phi: array<vec4<f32>, 2 * TEAMS * M * V>;
+// Nested, so that all but the first index of a read is a constant: one bounds check a step, not one a read.
+var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
 var<workgroup> sums: array<f32, THREADS>;
 var<workgroup> counts: array<f32, THREADS>;
 
@@ -88,7 +89,7 @@ fn main(
 
     var to_forcing = member.tau;
     for (var t = 0u; t < params.T; t++) {
-        let buffer = ((t & 1) * TEAMS + team) * M * V;
+        let buffer = (t & 1) * TEAMS + team;
         if running {
             #for r in 0..RN
             if row_@r < N {
@@ -104,7 +105,7 @@ fn main(
             #for r in 0..R
             if row_@r < M {
                 #for v in 0..V
-                phi[buffer + row_@r * V + @v] =
+                phi[buffer][row_@r][@v] =
                     select(state[@r][@v], max(state[@r][@v], vec4(0.0)), row_@r >= linear_units);
                 #end
             }
@@ -139,7 +140,7 @@ fn main(
                 #end
                 #for v in 0..V
                 {
-                    let p = phi[buffer + j * V + @v];
+                    let p = phi[buffer][j][@v];
                     #for r in 0..R
                     state[@r][@v] = fma(vec4(w_@r), p, state[@r][@v]);
                     #end
@@ -150,7 +151,7 @@ fn main(
             #for j in 0..M
             #for v in 0..V
             {
-                let p = phi[buffer + @j * V + @v];
+                let p = phi[buffer][@j][@v];
                 #for r in 0..R
                 state[@r][@v] = fma(vec4(w[@r][@j]), p, state[@r][@v]);
                 #end

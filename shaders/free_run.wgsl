@@ -33,7 +33,7 @@ struct FreeParams {
 @group(0) @binding(6) var<storage, read_write> carried: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
 
-var<workgroup> phi: array<vec4<f32>, 2 * TEAMS * M>;
+var<workgroup> phi: array<array<vec4<f32>, M>, 2 * TEAMS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -91,11 +91,11 @@ fn main(
     }
 
     for (var t = 0u; t < params.steps; t++) {
-        let buffer = ((t & 1) * TEAMS + team) * M;
+        let buffer = (t & 1) * TEAMS + team;
         if running {
             #for r in 0..R
             if row_@r < M {
-                phi[buffer + row_@r] = select(state_@r, max(state_@r, vec4(0.0)), row_@r >= linear_units);
+                phi[buffer][row_@r] = select(state_@r, max(state_@r, vec4(0.0)), row_@r >= linear_units);
             }
             #end
         }
@@ -114,7 +114,7 @@ fn main(
             #end
             #if WIDE
             for (var j = 0u; j < M; j++) {
-                let p = phi[buffer + j];
+                let p = phi[buffer][j];
                 #for r in 0..R
                 state_@r = fma(vec4(transposed[(e * M + j) * M + i_@r]), p, state_@r);
                 #end
@@ -122,7 +122,7 @@ fn main(
             #else
             #for j in 0..M
             {
-                let p = phi[buffer + @j];
+                let p = phi[buffer][@j];
                 #for r in 0..R
                 state_@r = fma(vec4(w[@r][@j]), p, state_@r);
                 #end

@@ -53,6 +53,15 @@ fn every_shader_validates_for_every_shape() {
     }
 }
 
+/// Without this line in Cargo.toml `tests/vulkan.rs` compiles, runs none of its tests and reports success.
+#[test]
+fn the_gpu_tests_run_their_own_harness() {
+    let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("Cargo.toml parses");
+    let targets = manifest["test"].as_array().expect("[[test]] is a list");
+    let own = |t: &toml::Value| t["name"].as_str() == Some("vulkan") && t["harness"].as_bool() == Some(false);
+    assert!(targets.iter().any(own), "{targets:?}");
+}
+
 fn noop() -> Gpu {
     let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
     Gpu::with_device(device, queue)

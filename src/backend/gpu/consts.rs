@@ -8,6 +8,8 @@ use crate::model::{Dims, Shape};
 const MAX_SMALL_M: usize = 64;
 /// Threads of a workgroup that are aimed at: a few warps, so that its barrier is cheap.
 const AIM_THREADS: usize = 128;
+/// Registers of a thread that kernels may fill; NVIDIA's have 255.
+const REGISTERS: usize = 230;
 /// Lanes that run together on most devices; a workgroup should fill a multiple of them.
 const WARP: usize = 32;
 
@@ -50,7 +52,7 @@ impl Team {
         // The fullest warps; a further warp must fill noticeably better, because it waits at the barriers too.
         let score = |teams: usize| {
             let used = teams * threads;
-            used as f64 / used.next_multiple_of(WARP) as f64 - 0.02 * used.div_ceil(WARP) as f64
+            used as f64 / used.next_multiple_of(WARP) as f64 - 0.05 * used.div_ceil(WARP) as f64
         };
         let teams = (1..=most)
             .max_by(|&a, &b| score(a).total_cmp(&score(b)))
@@ -106,21 +108,11 @@ impl Layout {
             let team = Team::new(M, 4, V * buffer, capacity);
             (V, team, team)
         } else {
-            // Registers of a thread: R (M + 10) forward, R (2 M + 20) backward, of 255.
-            let forward = if M <= 24 {
-                4
-            } else if M <= 40 {
-                2
-            } else {
-                1
-            };
-            let adjoint = if M <= 12 {
-                4
-            } else if M <= 32 {
-                2
-            } else {
-                1
-            };
+            // Registers that a thread needs, as counted in the shaders: R rows of M weights (and of M gradients,
+            // backward), R vec4 of state in a few versions, and addresses. The more rows, the more multiply-adds
+            // a read of workgroup memory serves; a spilled row costs more than it saves.
+            let rows = |per_row: usize| (1..=4).rev().find(|R| R * per_row + 30 <= REGISTERS).unwrap_or(1);
+            let (forward, adjoint) = (rows(M + 14), rows(2 * M + 20));
             (
                 1,
                 Team::new(M, forward, buffer, capacity),
