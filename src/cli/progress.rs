@@ -60,10 +60,10 @@ impl Watch {
         format!("{:#}", HumanDuration(Duration::from_secs(left.round() as u64)))
     }
 
-    fn line(&self, progress: &Progress) -> String {
+    fn line(&self, loss: f32, progress: &Progress) -> String {
         format!(
             "loss {}  alive {}/{}  {}{} member-steps/s  ETA {}",
-            number(f64::from(progress.loss)),
+            number(f64::from(loss)),
             progress.alive,
             progress.members,
             self.score,
@@ -80,7 +80,7 @@ impl Observer for Watch {
             && (self.last_draw.elapsed() > Duration::from_millis(200) || progress.epoch == progress.epochs)
         {
             bar.set_position(u64::from(progress.epoch));
-            bar.set_message(self.line(progress));
+            bar.set_message(self.line(progress.loss, progress));
             self.last_draw = Instant::now();
         }
     }
@@ -99,7 +99,7 @@ impl Observer for Watch {
             eprintln!(
                 "epoch {}/{epochs}  {}",
                 evaluation.epoch,
-                self.line(&evaluation.progress)
+                self.line(evaluation.loss, &evaluation.progress)
             );
         }
     }

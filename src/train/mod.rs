@@ -51,6 +51,8 @@ pub struct Evaluation {
     pub progress: Progress,
     /// Epochs completed when the scored states were taken.
     pub epoch: u32,
+    /// Median over the members scored of the mean loss in the epoch before.
+    pub loss: f32,
     /// The best member of this evaluation by D_stsp.
     pub best: Option<(String, Scores)>,
     /// Median D_stsp of all members scored.

@@ -270,6 +270,7 @@ impl<'a> Trainer<'a> {
             .collect();
         self.log_bytes = append_log(&self.input.folder.log(), self.log_bytes, &rows)?;
 
+        let mut losses: Vec<f32> = scored.iter().map(|(model, _)| model.loss).collect();
         let mut improved = Vec::new();
         let mut best_now: Option<(usize, Scores)> = None;
         let mut all: Vec<f64> = Vec::with_capacity(scored.len());
@@ -296,6 +297,7 @@ impl<'a> Trainer<'a> {
         observer.evaluation(&Evaluation {
             progress: self.progress(),
             epoch,
+            loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             best: best_now.map(|(i, scores)| (self.input.study.candidates[i].id.clone(), scores)),
             median_dstsp: median(&mut all, f64::total_cmp).unwrap_or(f64::NAN),
         });
