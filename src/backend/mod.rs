@@ -1,6 +1,6 @@
 //! What the trainer knows of a device: train these members, give me a gradient, run freely.
 //!
-//! Three implementations: [`reference`] (f64, plain loops: what the others are held to), [`cpu`] (f32, fast),
+//! Three implementations: [`mod@reference`] (f64, plain loops: what the others are held to), [`cpu`] (f32, fast),
 //! [`gpu`] (WGSL kernels). All draw the same windows and noise (see [`crate::rng`]) and none keeps state that
 //! [`EnsembleState`] does not hold, so a run resumes from its state and step number alone.
 #![allow(non_snake_case, reason = "the paper's symbols")]

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-/// One model to run freely: packed parameters (see [`Theta::pack`]) and `P`.
+/// One model to run freely: packed parameters (see [`Theta::pack`](crate::model::Theta::pack)) and `P`.
 #[derive(Clone, Copy, Debug)]
 pub struct FreeModel<'a> {
     pub theta: &'a [f32],
