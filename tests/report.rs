@@ -38,7 +38,15 @@ fn gallery() -> Vec<Figure> {
     let regions = Regions {
         labels: &labels,
         share: &share,
+        total: 4,
     };
+    let marks = [([0.0, 0.0, 0.0], false), ([1.06, 0.94, 0.4], true), ([-1.06, -0.94, 0.4], true)].map(
+        |(x, real)| Mark {
+            x: x.to_vec(),
+            real,
+            title: "fixed point".into(),
+        },
+    );
     let track = |title, class| Track {
         title,
         class,
@@ -52,6 +60,7 @@ fn gallery() -> Vec<Figure> {
             regions: None,
             columns: &columns,
             most: 8000,
+            marks: &[],
         }),
         state_space(&StateSpace {
             name: "regions",
@@ -62,6 +71,7 @@ fn gallery() -> Vec<Figure> {
             regions: Some(regions),
             columns: &columns,
             most: 8000,
+            marks: &marks,
         }),
         time_series(&Series {
             name: "series",
@@ -92,9 +102,11 @@ fn gallery() -> Vec<Figure> {
             regions: Some(Regions {
                 labels: &labels[..2],
                 share: &[0.7, 0.3],
+                total: 2,
             }),
             columns: &[],
             most: 8000,
+            marks: &[],
         }));
     }
     let bump = |shift: f64| -> Vec<f64> {
@@ -129,8 +141,9 @@ fn gallery() -> Vec<Figure> {
     all.push(coverage(
         "coverage",
         &Coverage {
-            model: vec![0.5, 0.3, 0.15, 0.05],
-            data: Some(vec![0.45, 0.3, 0.15, 0.09, 0.01]),
+            model: vec![0.5, 0.8, 0.95, 1.0],
+            data: Some(vec![0.45, 0.75, 0.9, 0.99, 1.0]),
+            visited: 4,
             possible: 16.0,
         },
     ));
@@ -181,7 +194,7 @@ fn gallery() -> Vec<Figure> {
             error: 0.05,
         })
         .collect();
-    all.push(lyapunov("lyapunov", &bars, "step"));
+    all.push(lyapunov("lyapunov", &bars, 133, "step"));
     let groups = Groups {
         setting: "P".into(),
         names: (0..6).map(|p| p.to_string()).collect(),

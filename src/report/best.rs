@@ -70,6 +70,7 @@ pub fn beside_figures(beside: &Beside, smoothing: f64, options: &ReportOptions) 
         regions: None,
         columns: &beside.columns,
         most: options.steps.min(DRAWN),
+        marks: &[],
     };
     let series = Series {
         name: "series",

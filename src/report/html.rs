@@ -9,6 +9,7 @@ use super::ReportOptions;
 use super::compare::Threshold;
 use super::folder::{MemberRecord, Run};
 use super::plot::Figure;
+use super::reading::Reading;
 use super::stats::{quantile, wilson};
 use super::theme::{Look, page_rules, page_variables};
 use super::ticks::{count, number};
@@ -23,6 +24,8 @@ const SCRIPT: &str = include_str!("templates/report.js");
 pub struct Sections {
     pub best_id: Option<String>,
     pub best: Vec<Figure>,
+    pub analysis: Vec<Figure>,
+    pub reading: Option<Reading>,
     pub training: Vec<Figure>,
     pub study: Vec<Figure>,
     /// Why there are no data to show.
@@ -35,6 +38,7 @@ impl Sections {
     pub fn figures(&self) -> Vec<&Figure> {
         self.best
             .iter()
+            .chain(&self.analysis)
             .chain(&self.training)
             .chain(&self.study)
             .collect()
@@ -119,6 +123,8 @@ pub fn page(run: &Run, sections: &Sections, options: &ReportOptions) -> Result<S
         success => success(run, options),
         best => sections.best_id.clone(),
         best_figures => Serde(shown(&sections.best)),
+        analysis => Serde(shown(&sections.analysis)),
+        reading => Serde(sections.reading.as_ref()),
         training => Serde(shown(&sections.training)),
         study => Serde(shown(&sections.study)),
         problem => sections.problem.clone(),

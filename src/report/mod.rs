@@ -12,6 +12,7 @@ mod observed;
 pub mod pictures;
 pub mod plot;
 mod png;
+mod reading;
 mod stats;
 mod svg;
 mod theme;
@@ -23,11 +24,13 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::analysis::{Analysis, AnalysisInput, AnalysisSettings, Recording, analyze};
 use crate::arrays::{Entry, npz_bytes};
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 use crate::model::Model;
 pub use png::png;
+pub use reading::analysis_figures;
 pub use stats::wilson;
 pub use theme::Look;
 
@@ -74,6 +77,10 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
         sections.escaped = (free.states.nrows() < free.asked).then_some(free.states.nrows());
         write_free_run(&plots.join("free_run.npz"), &beside)?;
         sections.best_id = Some(id.clone());
+        let analysis = read_model(model, &observed)?;
+        sections.analysis = analysis_figures(&analysis, model.scaling.as_ref(), &beside.columns)?;
+        sections.reading = Some(reading::reading(&analysis));
+        analysis.write(&plots)?;
     }
     sections.training = compare::curves_figure(&run)?.into_iter().collect();
     sections.study = compare::study_figures(&run, &observed, options)?;
@@ -85,6 +92,28 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     let path = run.root.join("report.html");
     write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
     Ok(path)
+}
+
+/// Analyses a model with the default settings, the data encoded where there are some.
+fn read_model(model: &Model, observed: &observed::Observed) -> Result<Analysis> {
+    let trials = observed.dataset().map_or(&[][..], |d| &d.trials);
+    let data: Vec<Recording<'_>> = trials
+        .iter()
+        .map(|t| Recording {
+            x: t.x.view(),
+            s: t.s.view(),
+        })
+        .collect();
+    let input = AnalysisInput {
+        scaling: model.scaling.as_ref(),
+        data: &data,
+        ..AnalysisInput::new(&model.theta, model.P)
+    };
+    let settings = AnalysisSettings {
+        dt: model.dt,
+        ..AnalysisSettings::default()
+    };
+    analyze(&input, &settings)
 }
 
 /// Writes a picture as `NAME.svg`, `NAME.png` and its numbers as `NAME.json` into `folder`.

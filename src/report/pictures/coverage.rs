@@ -5,11 +5,13 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, Plot};
 
-/// Shares of the regions visited, largest first.
+/// Cumulative shares of the 1, 2, 3, … most visited regions.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Coverage {
     pub model: Vec<f64>,
     pub data: Option<Vec<f64>>,
+    /// By the free run.
+    pub visited: usize,
     /// 2^P.
     pub possible: f64,
 }
@@ -17,13 +19,8 @@ pub struct Coverage {
 /// Cumulative share of states against the number of regions, most visited first.
 pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
     let curve = |share: &[f64]| -> Vec<(f64, f64)> {
-        let mut sum = 0.0;
-        std::iter::once((0.0, 0.0))
-            .chain(share.iter().enumerate().map(|(k, s)| {
-                sum += s;
-                ((k + 1) as f64, sum.min(1.0))
-            }))
-            .collect()
+        let points = share.iter().enumerate().map(|(k, s)| ((k + 1) as f64, s.min(1.0)));
+        std::iter::once((0.0, 0.0)).chain(points).collect()
     };
     let model = curve(&input.model);
     let data = input.data.as_deref().map(curve);
@@ -32,26 +29,31 @@ pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
     if data.is_some() {
         keys.insert(0, Key::new("data", "data"));
     }
+    let label = "linear regions, most visited first";
+    let (x, first) = if most > 60 {
+        (Axis::log(label, [1.0, most as f64].into_iter()), 1)
+    } else {
+        (Axis::exact(label, (0.0, most as f64)), 0)
+    };
     let mut plot = Plot::new(
         "Regions needed to cover the states",
-        Axis::exact("linear regions, most visited first", (0.0, most as f64)),
+        x,
         Axis::exact("share of states covered", (0.0, 1.04)),
         &keys,
     );
-    if most <= 10 {
-        plot.x.marks = None;
-    }
     if let Some(data) = data {
-        plot.line("data", &data, 1.8, 0.9);
-        plot.scatter("data", &data[1..], 6.0, 1.0);
+        plot.line("data", &data[first..], 1.8, 0.9);
+        if data.len() <= 40 {
+            plot.scatter("data", &data[1..], 6.0, 1.0);
+        }
     }
-    plot.line("c0", &model, 1.8, 1.0);
+    plot.line("c0", &model[first..], 1.8, 1.0);
     if model.len() <= 40 {
         plot.scatter("c0", &model[1..], 5.0, 1.0);
     }
     let caption = format!(
         "{} of {} possible regions are visited by the free run.",
-        input.model.len(),
+        input.visited,
         possible(input.possible)
     );
     Figure::new(name, caption, vec![plot.finish()], input)

@@ -105,8 +105,9 @@ pub struct LyapunovBar {
     pub error: f64,
 }
 
-/// Exponents in falling order with bars of two standard errors; `unit` is what they are counted per.
-pub fn lyapunov(name: &str, bars: &[LyapunovBar], unit: &str) -> Result<Figure> {
+/// Exponents in falling order with bars of two standard errors, the first of `total`; `unit` is what they are
+/// counted per.
+pub fn lyapunov(name: &str, bars: &[LyapunovBar], total: usize, unit: &str) -> Result<Figure> {
     let ends = bars
         .iter()
         .flat_map(|b| [b.exponent - 2.0 * b.error, b.exponent + 2.0 * b.error]);
@@ -141,8 +142,13 @@ pub fn lyapunov(name: &str, bars: &[LyapunovBar], unit: &str) -> Result<Figure> 
             plot.canvas.disc(class, at, 3.6, 1.0, Some(&title));
         }
     }
+    let first = if bars.len() < total {
+        format!("The first {} of {total} Lyapunov exponents", bars.len())
+    } else {
+        "Lyapunov exponents".into()
+    };
     let caption = format!(
-        "Lyapunov exponents in nats per {unit}, bars of two standard errors over blocks of the run; positive beyond their error in orange."
+        "{first} in nats per {unit}, bars of two standard errors over blocks of the run; positive beyond their error in orange."
     );
     Figure::new(name, caption, vec![plot.finish()], &bars)
 }

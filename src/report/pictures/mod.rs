@@ -15,5 +15,5 @@ pub use eigenvalues::{EigenSet, LyapunovBar, eigenvalues, lyapunov};
 pub use graph::{TransitionGraph, transition_graph};
 pub use series::{Series, time_series};
 pub use spectrum::{PowerSpectra, power_spectra};
-pub use state_space::{Regions, StateSpace, Track, state_space};
+pub use state_space::{Mark, Regions, StateSpace, Track, state_space};
 pub use study::{Groups, Success, metric_by_setting, regions_by_setting, success_by_setting};

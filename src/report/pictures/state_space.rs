@@ -24,6 +24,18 @@ const PIECE: usize = 400;
 pub struct Regions<'a> {
     pub labels: &'a [String],
     pub share: &'a [f64],
+    /// All regions, also those not listed.
+    pub total: usize,
+}
+
+/// A point to mark in every panel, for example a fixed point.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// `[N]`.
+    pub x: Vec<f64>,
+    /// Filled; otherwise a ring.
+    pub real: bool,
+    pub title: String,
 }
 
 /// One trajectory to draw.
@@ -49,6 +61,7 @@ pub struct StateSpace<'a> {
     pub columns: &'a [String],
     /// Rows drawn at most.
     pub most: usize,
+    pub marks: &'a [Mark],
 }
 
 /// How it was drawn; the coordinates are those of the caller's arrays.
@@ -110,7 +123,13 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
     } else {
         ""
     };
-    let caption = format!("{what}{color}. {}.", notes.join("; "));
+    let marked = match (input.marks.iter().any(|m| m.real), input.marks.iter().any(|m| !m.real)) {
+        (false, false) => "",
+        (true, false) => " Discs: fixed points.",
+        (false, true) => " Rings: virtual fixed points.",
+        (true, true) => " Discs: fixed points; rings: virtual ones.",
+    };
+    let caption = format!("{what}{color}. {}.{marked}", notes.join("; "));
     Figure::new(input.name, caption, panels, &drawn)
 }
 
@@ -144,11 +163,8 @@ fn keys(input: &StateSpace<'_>) -> Vec<Key> {
         .enumerate()
         .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({:.0} %)", 100.0 * share)))
         .collect();
-    if regions.labels.len() > COLORS {
-        keys.push(Key::new(
-            "other",
-            format!("{} more", regions.labels.len() - COLORS),
-        ));
+    if regions.total > COLORS {
+        keys.push(Key::new("other", format!("{} more", regions.total - COLORS)));
     }
     keys
 }
@@ -235,6 +251,14 @@ fn plane(
     );
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| plot.at(r[0], r[1])).collect();
     draw(&mut plot.canvas, &points, track.class, symbols);
+    for mark in input.marks.iter().rev() {
+        let at = if N == 1 {
+            plot.at(mark.x[0], mark.x[0])
+        } else {
+            plot.at(mark.x[0], mark.x[1])
+        };
+        draw_mark(&mut plot.canvas, mark, at);
+    }
     plot.finish()
 }
 
@@ -301,19 +325,23 @@ fn projected(
     let unit = ((right - left) / (px.1 - px.0)).min((bottom - top) / (py.1 - py.0));
     let middle = (0.5 * (px.0 + px.1), 0.5 * (py.0 + py.1));
     let center = (0.5 * (left + right), 0.5 * (top + bottom));
-    let mut outside = 0;
-    let points: Vec<(f64, f64)> = x
-        .rows()
-        .into_iter()
-        .map(|r| {
-            let (u, v) = projection.flat([r[0], r[1], r[2]]);
-            let at = (center.0 + unit * (u - middle.0), center.1 - unit * (v - middle.1));
-            let inside = (4.0..=PANEL.0 - 4.0).contains(&at.0) && (top - 8.0..=PANEL.1 - 4.0).contains(&at.1);
-            outside += usize::from(!inside);
-            if inside { at } else { (f64::NAN, f64::NAN) }
-        })
-        .collect();
+    let place = |row: [f64; 3]| {
+        let (u, v) = projection.flat(row);
+        let at = (
+            center.0 + unit * (u - middle.0),
+            center.1 - unit * (v - middle.1),
+        );
+        let inside = (4.0..=PANEL.0 - 4.0).contains(&at.0) && (top - 8.0..=PANEL.1 - 4.0).contains(&at.1);
+        if inside { at } else { (f64::NAN, f64::NAN) }
+    };
+    let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| place([r[0], r[1], r[2]])).collect();
+    let observed = x.rows().into_iter().filter(|r| r.iter().all(|v| v.is_finite())).count();
+    let outside = observed - points.iter().filter(|p| p.0.is_finite()).count();
     draw(&mut canvas, &points, track.class, symbols);
+    for mark in input.marks.iter().rev() {
+        let at = place([mark.x[0], mark.x[1], mark.x[2]]);
+        draw_mark(&mut canvas, mark, at);
+    }
     tripod(&mut canvas, projection, input.columns);
     if outside > 0 {
         let text = format!("{outside} points outside");
@@ -323,6 +351,20 @@ fn projected(
         title: track.title.into(),
         size: PANEL,
         body: canvas.body,
+    }
+}
+
+/// A disc (real) or a ring, with a rim that sets it off from the lines.
+fn draw_mark(canvas: &mut Canvas, mark: &Mark, at: (f64, f64)) {
+    if !at.0.is_finite() {
+        return;
+    }
+    if mark.real {
+        canvas.disc("paper", at, 6.0, 0.9, None);
+        canvas.disc("ink", at, 4.6, 1.0, Some(&mark.title));
+    } else {
+        canvas.disc("paper", at, 5.6, 0.75, Some(&mark.title));
+        canvas.ring("ink", at, 4.4, 1.6);
     }
 }
 
