@@ -40,13 +40,16 @@ fn gallery() -> Vec<Figure> {
         share: &share,
         total: 4,
     };
-    let marks = [([0.0, 0.0, 0.0], false), ([1.06, 0.94, 0.4], true), ([-1.06, -0.94, 0.4], true)].map(
-        |(x, real)| Mark {
-            x: x.to_vec(),
-            real,
-            title: "fixed point".into(),
-        },
-    );
+    let marks = [
+        ([0.0, 0.0, 0.0], false),
+        ([1.06, 0.94, 0.4], true),
+        ([-1.06, -0.94, 0.4], true),
+    ]
+    .map(|(x, real)| Mark {
+        x: x.to_vec(),
+        real,
+        title: "fixed point".into(),
+    });
     let track = |title, class| Track {
         title,
         class,

@@ -247,17 +247,43 @@ fn facts(run: &Run) -> Vec<Fact> {
     fact("Hash of the values", format!("{short}{cut}"), &hash);
     fact("Device", run.record_text("device"), "");
     fact("Program", program(run), "");
-    fact("Started", run.record_text("started"), "");
-    let finished = run.record_text("finished");
-    let unfinished = if finished.is_empty() {
+    let (started, finished) = (run.record_text("started"), run.record_text("finished"));
+    fact("Started", moment(&started), &started);
+    let took = duration(&started, &finished);
+    let finished = if finished.is_empty() {
         "not finished".into()
     } else {
-        finished
+        moment(&finished) + &took
     };
-    fact("Finished", unfinished, "");
+    fact("Finished", finished, "");
     fact("Epochs", run.setting("epochs"), "");
     fact("Command", run.record_text("command"), "");
     facts
+}
+
+/// A time stamp to the second; as it is where it is none.
+fn moment(text: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(stamp) => stamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => text.to_string(),
+    }
+}
+
+/// `, after 1 h 2 min 3 s`; nothing where the stamps do not tell.
+fn duration(started: &str, finished: &str) -> String {
+    let (Ok(from), Ok(to)) = (
+        started.parse::<jiff::Timestamp>(),
+        finished.parse::<jiff::Timestamp>(),
+    ) else {
+        return String::new();
+    };
+    let seconds = to.as_second() - from.as_second();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        _ if seconds < 0 => String::new(),
+        (0, 0, s) => format!(", after {s} s"),
+        (0, m, s) => format!(", after {m} min {s} s"),
+        (h, m, _) => format!(", after {h} h {m} min"),
+    }
 }
 
 fn program(run: &Run) -> String {
@@ -390,4 +416,22 @@ fn files(run: &Run) -> Vec<(&'static str, &'static str)> {
     .into_iter()
     .filter(|(name, _)| run.root.join(name).exists())
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_to_the_second() {
+        assert_eq!(
+            moment("2026-01-02T10:00:00.294192012Z"),
+            "2026-01-02 10:00:00 UTC"
+        );
+        assert_eq!(moment("yesterday"), "yesterday");
+        let from = "2026-01-02T10:00:00Z";
+        assert_eq!(duration(from, "2026-01-02T10:04:30Z"), ", after 4 min 30 s");
+        assert_eq!(duration(from, "2026-01-02T12:04:30Z"), ", after 2 h 4 min");
+        assert_eq!(duration(from, ""), "");
+    }
 }

@@ -142,6 +142,16 @@ impl Axis {
         }
     }
 
+    /// Marks at whole numbers only.
+    pub fn whole(mut self) -> Self {
+        let (lo, hi) = self.range;
+        let marks = linear_ticks(lo, hi, 7)
+            .into_iter()
+            .filter(|v| (v - v.round()).abs() < 1e-9);
+        self.marks = Some(marks.map(|v| (v, number(v, 5))).collect());
+        self
+    }
+
     /// An axis of named places 0, 1, 2, …
     pub fn categories(label: impl Into<String>, names: &[String]) -> Self {
         let mut axis = Self::exact(label, (-0.5, names.len() as f64 - 0.5));
@@ -221,6 +231,7 @@ pub fn text_width(text: &str) -> f64 {
         .map(|c| match c {
             'i' | 'j' | 'l' | '.' | ',' | ':' | ' ' | '\'' | '|' | 'I' | '\u{2009}' => 3.6,
             'm' | 'w' | 'M' | 'W' | '≤' | '≥' => 10.0,
+            '−' | '%' => 9.5,
             c if c.is_uppercase() => 8.2,
             _ => 6.6,
         })
@@ -271,7 +282,7 @@ impl Plot {
         let used = legend(&mut canvas, (12.0, 40.0), size.0 - 24.0, keys);
         let labels = y.ticks(5);
         let widest = labels.iter().map(|(_, l)| text_width(l)).fold(0.0, f64::max);
-        let left = 12.0 + if y.label.is_empty() { 0.0 } else { 18.0 } + widest + 8.0;
+        let left = 12.0 + if y.label.is_empty() { 0.0 } else { 20.0 } + widest + 8.0;
         let mut plot = Self {
             title,
             frame: [left, 32.0 + used, size.0 - 16.0, size.1 - 46.0],

@@ -5,8 +5,8 @@ use ndarray::s;
 use serde::Serialize;
 
 use super::pictures::{
-    Coverage, EigenSet, LyapunovBar, Mark, Regions, StateSpace, Track, TransitionGraph, coverage, eigenvalues,
-    lyapunov, state_space, transition_graph,
+    Coverage, EigenSet, LyapunovBar, Mark, Regions, StateSpace, Track, TransitionGraph, coverage,
+    eigenvalues, lyapunov, state_space, transition_graph,
 };
 use super::plot::Figure;
 use super::theme::color_class;
@@ -20,6 +20,8 @@ const ROWS: usize = 16;
 const EXPONENTS: usize = 30;
 const MARKS: usize = 24;
 const DRAWN: usize = 8000;
+/// Regions whose virtual fixed points are shown.
+const VISITED: usize = 4;
 /// Longest code shown whole.
 const CODE: usize = 16;
 
@@ -44,7 +46,7 @@ pub fn analysis_figures(
         };
         figures.push(transition_graph("transitions", &graph)?);
     }
-    let sets: Vec<EigenSet> = analysis.fixed_points.points.iter().filter_map(eigen_set).collect();
+    let sets: Vec<EigenSet> = notable(analysis).filter_map(eigen_set).collect();
     if !sets.is_empty() {
         figures.push(eigenvalues("eigenvalues", &sets)?);
     }
@@ -89,10 +91,7 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
     let sequence: &[u32] = analysis.regions.as_ref().map_or(&[], |r| &r.sequence);
     let labels: Vec<String> = list.iter().map(|r| short(&r.code)).collect();
     let share: Vec<f64> = list.iter().map(|r| r.share).collect();
-    let marks: Vec<Mark> = analysis
-        .fixed_points
-        .points
-        .iter()
+    let marks: Vec<Mark> = notable(analysis)
         .take(MARKS)
         .map(|p| Mark {
             x: p.observed.clone(),
@@ -119,14 +118,32 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
     })
 }
 
+/// Real fixed points, and the virtual ones of the most visited regions.
+fn notable(analysis: &Analysis) -> impl Iterator<Item = &FixedPoint> {
+    let visited = |p: &FixedPoint| p.symbol.is_some_and(|s| (s as usize) < VISITED);
+    analysis
+        .fixed_points
+        .points
+        .iter()
+        .filter(move |p| p.real || visited(p))
+}
+
 fn eigen_set(point: &FixedPoint) -> Option<EigenSet> {
     let values: Vec<(f64, f64)> = point.stability.eigenvalues.iter().map(|e| (e.re, e.im)).collect();
-    let label = format!("{} ({})", short(&point.code), if point.real { "real" } else { "virtual" });
+    let label = format!(
+        "{} ({})",
+        short(&point.code),
+        if point.real { "real" } else { "virtual" }
+    );
     (!values.is_empty()).then_some(EigenSet { label, values })
 }
 
 fn reality(point: &FixedPoint) -> String {
-    if point.real { "real".into() } else { format!("virtual: lies in {}", short(&point.lies_in)) }
+    if point.real {
+        "real".into()
+    } else {
+        format!("virtual: lies in {}", short(&point.lies_in))
+    }
 }
 
 /// A long code's beginning and end (codes are ASCII).
@@ -180,7 +197,11 @@ pub struct Reading {
 pub fn reading(analysis: &Analysis) -> Reading {
     let text = analysis.summary();
     let headline = text.lines().next().unwrap_or_default().to_string();
-    let tables = [region_table(analysis), fixed_point_table(analysis), cycle_table(analysis)];
+    let tables = [
+        region_table(analysis),
+        fixed_point_table(analysis),
+        cycle_table(analysis),
+    ];
     Reading {
         behaviour: headline,
         facts: facts(analysis),
@@ -193,12 +214,28 @@ fn facts(analysis: &Analysis) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let unit = time_unit(analysis);
     if let Some(l) = &analysis.lyapunov {
-        let value = l.per_time.as_ref().unwrap_or(&l.spectrum).first().copied().unwrap_or(f64::NAN);
-        let error = l.per_time_error.as_ref().unwrap_or(&l.error).first().copied().unwrap_or(f64::NAN);
+        let value = l
+            .per_time
+            .as_ref()
+            .unwrap_or(&l.spectrum)
+            .first()
+            .copied()
+            .unwrap_or(f64::NAN);
+        let error = l
+            .per_time_error
+            .as_ref()
+            .unwrap_or(&l.error)
+            .first()
+            .copied()
+            .unwrap_or(f64::NAN);
         let text = format!("{} ± {} nats per {unit}", number(value, 3), number(error, 2));
         facts.push(("Largest Lyapunov exponent".to_string(), text));
         facts.push(("Kaplan–Yorke dimension".to_string(), number(l.kaplan_yorke, 4)));
-        let per = if l.per_time.is_some() { analysis.settings.dt.unwrap_or(1.0) } else { 1.0 };
+        let per = if l.per_time.is_some() {
+            analysis.settings.dt.unwrap_or(1.0)
+        } else {
+            1.0
+        };
         let positive = format!("{} nats per {unit}", number(l.positive_sum / per, 3));
         if let Some(rate) = analysis.symbols.as_ref().and_then(|s| s.rate) {
             let text = format!(
@@ -211,7 +248,11 @@ fn facts(analysis: &Analysis) -> Vec<(String, String)> {
             facts.push(("Sum of positive exponents".to_string(), positive));
         }
     }
-    if let Some(symbols) = analysis.symbols.as_ref().filter(|s| s.alphabet > 1 && s.forbidden_count > 0) {
+    if let Some(symbols) = analysis
+        .symbols
+        .as_ref()
+        .filter(|s| s.alphabet > 1 && s.forbidden_count > 0)
+    {
         facts.push(("Forbidden words".to_string(), count(symbols.forbidden_count)));
     }
     facts
@@ -238,7 +279,11 @@ fn region_table(analysis: &Analysis) -> Option<TableView> {
         number(regions.possible, 2)
     };
     let more = regions.visited.saturating_sub(ROWS);
-    let more = if more > 0 { format!(" The {} rarest are not listed.", count(more)) } else { String::new() };
+    let more = if more > 0 {
+        format!(" The {} rarest are not listed.", count(more))
+    } else {
+        String::new()
+    };
     let data = regions.data.as_ref().map_or(String::new(), |d| {
         format!(
             " Driven through the data, the model passes {} regions; {} of the rows lie in visited ones.",
@@ -255,7 +300,15 @@ fn region_table(analysis: &Analysis) -> Option<TableView> {
             count(regions.steps),
             count(regions.transient)
         ),
-        heads: vec!["symbol", "code", "share", "share of data", "mean stay", "longest", "centre"],
+        heads: vec![
+            "symbol",
+            "code",
+            "share",
+            "share of data",
+            "mean stay",
+            "longest",
+            "centre",
+        ],
         rows: rows.collect(),
     })
 }
@@ -266,7 +319,11 @@ fn fixed_point_table(analysis: &Analysis) -> Option<TableView> {
         return None;
     }
     let rows = found.points.iter().take(ROWS).map(|p| {
-        let largest = p.stability.eigenvalues.first().map_or("–".into(), |e| number(e.modulus(), 5));
+        let largest = p
+            .stability
+            .eigenvalues
+            .first()
+            .map_or("–".into(), |e| number(e.modulus(), 5));
         RowView {
             swatch: p.symbol.map_or(String::new(), |s| color_class(s as usize)),
             faint: !p.real,
@@ -280,7 +337,11 @@ fn fixed_point_table(analysis: &Analysis) -> Option<TableView> {
             ],
         }
     });
-    let whole = if found.complete { "all regions were solved, there are no others" } else { "a search: there may be more" };
+    let whole = if found.complete {
+        "all regions were solved, there are no others"
+    } else {
+        "a search: there may be more"
+    };
     let singular = match found.degenerate.len() {
         0 => String::new(),
         n => format!(" In {n} the equation is singular: no isolated fixed point there."),
@@ -293,7 +354,14 @@ fn fixed_point_table(analysis: &Analysis) -> Option<TableView> {
             count(found.real),
             count(found.solved)
         ),
-        heads: vec!["region", "kind", "location", "stability", "largest |λ|", "residual"],
+        heads: vec![
+            "region",
+            "kind",
+            "location",
+            "stability",
+            "largest |λ|",
+            "residual",
+        ],
         rows: rows.collect(),
     })
 }
@@ -315,7 +383,11 @@ fn cycle_table(analysis: &Analysis) -> Option<TableView> {
                 count(stable),
                 count(visited),
                 count(c.solved),
-                if c.complete { "all words".into() } else { "search".into() },
+                if c.complete {
+                    "all words".into()
+                } else {
+                    "search".into()
+                },
             ],
         }
     });

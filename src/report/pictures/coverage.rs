@@ -19,7 +19,10 @@ pub struct Coverage {
 /// Cumulative share of states against the number of regions, most visited first.
 pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
     let curve = |share: &[f64]| -> Vec<(f64, f64)> {
-        let points = share.iter().enumerate().map(|(k, s)| ((k + 1) as f64, s.min(1.0)));
+        let points = share
+            .iter()
+            .enumerate()
+            .map(|(k, s)| ((k + 1) as f64, s.min(1.0)));
         std::iter::once((0.0, 0.0)).chain(points).collect()
     };
     let model = curve(&input.model);
@@ -33,7 +36,7 @@ pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
     let (x, first) = if most > 60 {
         (Axis::log(label, [1.0, most as f64].into_iter()), 1)
     } else {
-        (Axis::exact(label, (0.0, most as f64)), 0)
+        (Axis::exact(label, (0.0, most as f64)).whole(), 0)
     };
     let mut plot = Plot::new(
         "Regions needed to cover the states",

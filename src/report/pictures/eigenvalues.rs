@@ -1,12 +1,20 @@
-//! Eigenvalues in the complex plane, and Lyapunov exponents.
+//! Eigenvalues in the complex plane.
 
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::report::plot::{Axis, Figure, Key, PANEL, Panel, Plot};
+use crate::report::plot::{Figure, Key, PANEL, Panel, legend};
 use crate::report::svg::{Anchor, Canvas, polyline};
 use crate::report::theme::color_class;
-use crate::report::ticks::number;
+use crate::report::thin::simplify;
+use crate::report::ticks::{linear_ticks, number};
+
+/// Sets with a colour of their own; the rest share one.
+const NAMED: usize = 7;
+/// The close view holds the eigenvalues from this modulus on: those that matter over many steps.
+const SLOW: f64 = 0.85;
+/// It is drawn where they fill no more than this much of the plane to either side.
+const CLOSE: f64 = 0.4;
 
 /// Eigenvalues `(re, im)` that belong together, for example of one fixed point.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -15,11 +23,48 @@ pub struct EigenSet {
     pub values: Vec<(f64, f64)>,
 }
 
-/// Every set in its colour over the unit circle; the seventh and later share one.
+/// A square part of the plane.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    /// Its middle on the real axis.
+    middle: f64,
+    /// Half its side.
+    reach: f64,
+}
+
+/// Every set in its colour over the unit circle; where the slow ones crowd together, a close view of them.
 pub fn eigenvalues(name: &str, sets: &[EigenSet]) -> Result<Figure> {
-    const NAMED: usize = 7;
+    let all: Vec<(f64, f64)> = sets
+        .iter()
+        .flat_map(|s| s.values.iter().copied())
+        .filter(|v| v.0.is_finite() && v.1.is_finite())
+        .collect();
+    let whole = Window {
+        middle: 0.0,
+        reach: all
+            .iter()
+            .fold(1.15, |m, v| m.max(1.08 * v.0.abs()).max(1.08 * v.1.abs())),
+    };
+    let mut panels = vec![panel("Eigenvalues", sets, whole)];
+    let slow: Vec<(f64, f64)> = all.into_iter().filter(|v| v.0.hypot(v.1) >= SLOW).collect();
+    if let Some(window) = around(&slow) {
+        panels.push(panel("The slow ones, close up", sets, window));
+    }
+    let caption = "Eigenvalues in the complex plane with the unit circle: discs outside it are unstable directions, rings inside are stable ones.";
+    Figure::new(name, caption, panels, &sets)
+}
+
+fn around(values: &[(f64, f64)]) -> Option<Window> {
+    let (lo, hi) = crate::report::plot::extent(values.iter().map(|v| v.0))?;
+    let tall = values.iter().fold(0.0f64, |m, v| m.max(v.1.abs()));
+    let reach = (1.15 * (0.5 * (hi - lo)).max(tall)).max(0.02);
+    let middle = 0.5 * (lo + hi);
+    (reach <= CLOSE).then_some(Window { middle, reach })
+}
+
+fn panel(title: &str, sets: &[EigenSet], window: Window) -> Panel {
     let mut canvas = Canvas::default();
-    canvas.text("ink b", (12.0, 20.0), Anchor::Start, "Eigenvalues");
+    canvas.text("ink b", (12.0, 20.0), Anchor::Start, title);
     let mut keys: Vec<Key> = sets
         .iter()
         .take(NAMED)
@@ -29,61 +74,72 @@ pub fn eigenvalues(name: &str, sets: &[EigenSet]) -> Result<Figure> {
     if sets.len() > NAMED {
         keys.push(Key::new("other", format!("{} more", sets.len() - NAMED)));
     }
-    let used = crate::report::plot::legend(&mut canvas, (12.0, 40.0), PANEL.0 - 24.0, &keys);
+    let used = legend(&mut canvas, (12.0, 40.0), PANEL.0 - 24.0, &keys);
     let side = PANEL.1 - 66.0;
-    let size = (PANEL.0, PANEL.1 + used.max(0.0));
+    let size = (PANEL.0, PANEL.1 + used);
     let center = (0.5 * size.0, 34.0 + used + 0.5 * side);
-    let reach = sets
-        .iter()
-        .flat_map(|s| &s.values)
-        .filter(|v| v.0.is_finite() && v.1.is_finite())
-        .map(|v| v.0.abs().max(v.1.abs()))
-        .fold(1.15f64, |m, v| m.max(1.08 * v));
-    let unit = 0.5 * side / reach;
-    let at = |v: (f64, f64)| (center.0 + unit * v.0, center.1 - unit * v.1);
-    frame(&mut canvas, at, reach);
-    let circle: Vec<(f64, f64)> = (0..=120)
-        .map(|i| f64::from(i) * std::f64::consts::TAU / 120.0)
+    let unit = 0.5 * side / window.reach;
+    let at = |v: (f64, f64)| {
+        let inside = (v.0 - window.middle).abs().max(v.1.abs()) <= window.reach;
+        if inside {
+            (center.0 + unit * (v.0 - window.middle), center.1 - unit * v.1)
+        } else {
+            (f64::NAN, f64::NAN)
+        }
+    };
+    frame(&mut canvas, at, window);
+    let circle: Vec<(f64, f64)> = (0..=7200)
+        .map(|i| f64::from(i) * std::f64::consts::TAU / 7200.0)
         .map(|t| at((t.cos(), t.sin())))
         .collect();
-    canvas.path("ink", &polyline(&circle), 1.3, 0.9);
+    canvas.path("ink", &polyline(&simplify(&circle, 0.1)), 1.3, 0.9);
     for (k, set) in sets.iter().enumerate().rev() {
         let class = if k < NAMED { color_class(k) } else { "other".into() };
-        for &value in set.values.iter().filter(|v| v.0.is_finite() && v.1.is_finite()) {
+        for &value in &set.values {
+            let place = at(value);
+            if !(place.0.is_finite() && place.1.is_finite()) {
+                continue;
+            }
             let title = format!("{}: {}", set.label, complex(value));
             // Unstable ones are filled, stable ones are rings.
             if value.0.hypot(value.1) > 1.0 {
-                canvas.disc(&class, at(value), 4.5, 0.9, Some(&title));
+                canvas.disc(&class, place, 4.5, 0.9, Some(&title));
             } else {
-                canvas.disc(&class, at(value), 3.2, 0.15, Some(&title));
-                canvas.ring(&class, at(value), 3.2, 1.4);
+                canvas.disc(&class, place, 3.2, 0.15, Some(&title));
+                canvas.ring(&class, place, 3.2, 1.4);
             }
         }
     }
-    let caption = "Eigenvalues in the complex plane with the unit circle: discs outside it are unstable directions, rings inside are stable ones.";
-    let panel = Panel {
-        title: "Eigenvalues".into(),
+    Panel {
+        title: title.into(),
         size,
         body: canvas.body,
-    };
-    Figure::new(name, caption, vec![panel], &sets)
+    }
 }
 
-/// The real and the imaginary axis with their marks.
-fn frame(canvas: &mut Canvas, at: impl Fn((f64, f64)) -> (f64, f64), reach: f64) {
-    for v in super::super::ticks::linear_ticks(-reach, reach, 4) {
-        canvas.line("grid", at((v, -reach)), at((v, reach)), 1.0);
-        canvas.line("grid", at((-reach, v)), at((reach, v)), 1.0);
-        let v = if v.abs() < 1e-12 { 0.0 } else { v };
-        let (x, y) = (at((v, -reach)), at((-reach, v)));
-        canvas.text("muted t", (x.0, x.1 + 16.0), Anchor::Middle, &number(v, 3));
-        canvas.text("muted t", (y.0 - 6.0, y.1 + 4.0), Anchor::End, &number(v, 3));
+/// Grid, marks, and the axes where they are in view.
+fn frame(canvas: &mut Canvas, at: impl Fn((f64, f64)) -> (f64, f64), window: Window) {
+    let Window { middle, reach } = window;
+    let (left, right) = (middle - 0.999 * reach, middle + 0.999 * reach);
+    let (bottom, top) = (-0.999 * reach, 0.999 * reach);
+    let label = |v: f64| number(if v.abs() < 1e-9 * reach { 0.0 } else { v }, 4);
+    for v in linear_ticks(left, right, 4) {
+        canvas.line("grid", at((v, bottom)), at((v, top)), 1.0);
+        let place = at((v, bottom));
+        canvas.text("muted t", (place.0, place.1 + 16.0), Anchor::Middle, &label(v));
     }
-    canvas.line("muted", at((-reach, 0.0)), at((reach, 0.0)), 1.0);
-    canvas.line("muted", at((0.0, -reach)), at((0.0, reach)), 1.0);
-    let (right, top) = (at((reach, 0.0)), at((0.0, reach)));
-    canvas.text("muted t", (right.0 + 6.0, right.1 + 4.0), Anchor::Start, "Re");
-    canvas.text("muted t", (top.0 + 6.0, top.1 + 10.0), Anchor::Start, "Im");
+    for v in linear_ticks(bottom, top, 4) {
+        canvas.line("grid", at((left, v)), at((right, v)), 1.0);
+        let place = at((left, v));
+        canvas.text("muted t", (place.0 - 6.0, place.1 + 4.0), Anchor::End, &label(v));
+    }
+    canvas.line("muted", at((left, 0.0)), at((right, 0.0)), 1.0);
+    let corner = at((right, 0.0));
+    canvas.text("muted t", (corner.0 + 6.0, corner.1 + 4.0), Anchor::Start, "Re");
+    let axis = if (left..=right).contains(&0.0) { 0.0 } else { left };
+    canvas.line("muted", at((axis, bottom)), at((axis, top)), 1.0);
+    let corner = at((axis, top));
+    canvas.text("muted t", (corner.0 + 6.0, corner.1 + 10.0), Anchor::Start, "Im");
 }
 
 fn complex(v: (f64, f64)) -> String {
@@ -96,59 +152,4 @@ fn complex(v: (f64, f64)) -> String {
             number(im.abs(), 5)
         ),
     }
-}
-
-/// One exponent and the standard error of its mean.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct LyapunovBar {
-    pub exponent: f64,
-    pub error: f64,
-}
-
-/// Exponents in falling order with bars of two standard errors, the first of `total`; `unit` is what they are
-/// counted per.
-pub fn lyapunov(name: &str, bars: &[LyapunovBar], total: usize, unit: &str) -> Result<Figure> {
-    let ends = bars
-        .iter()
-        .flat_map(|b| [b.exponent - 2.0 * b.error, b.exponent + 2.0 * b.error]);
-    let names: Vec<String> = (1..=bars.len()).map(|i| i.to_string()).collect();
-    let mut plot = Plot::new(
-        "Lyapunov spectrum",
-        Axis::categories("index", &names),
-        Axis::linear(format!("nats per {unit}"), ends.chain(std::iter::once(0.0))),
-        &[],
-    );
-    plot.level("ink", 0.0);
-    for (i, bar) in bars.iter().enumerate() {
-        let x = i as f64;
-        let class = if bar.exponent > 2.0 * bar.error {
-            "c1"
-        } else {
-            "c0"
-        };
-        let stem = [
-            (x, bar.exponent - 2.0 * bar.error),
-            (x, bar.exponent + 2.0 * bar.error),
-        ];
-        plot.line(class, &stem, 1.4, 0.8);
-        let at = plot.at(x, bar.exponent);
-        if at.1.is_finite() {
-            let title = format!(
-                "λ{} = {} ± {}",
-                i + 1,
-                number(bar.exponent, 4),
-                number(2.0 * bar.error, 2)
-            );
-            plot.canvas.disc(class, at, 3.6, 1.0, Some(&title));
-        }
-    }
-    let first = if bars.len() < total {
-        format!("The first {} of {total} Lyapunov exponents", bars.len())
-    } else {
-        "Lyapunov exponents".into()
-    };
-    let caption = format!(
-        "{first} in nats per {unit}, bars of two standard errors over blocks of the run; positive beyond their error in orange."
-    );
-    Figure::new(name, caption, vec![plot.finish()], &bars)
 }

@@ -4,6 +4,7 @@ mod coverage;
 mod curves;
 mod eigenvalues;
 mod graph;
+mod lyapunov;
 mod series;
 mod spectrum;
 mod state_space;
@@ -11,8 +12,9 @@ mod study;
 
 pub use coverage::{Coverage, coverage};
 pub use curves::{Curve, Curves, training_curves};
-pub use eigenvalues::{EigenSet, LyapunovBar, eigenvalues, lyapunov};
+pub use eigenvalues::{EigenSet, eigenvalues};
 pub use graph::{TransitionGraph, transition_graph};
+pub use lyapunov::{LyapunovBar, lyapunov};
 pub use series::{Series, time_series};
 pub use spectrum::{PowerSpectra, power_spectra};
 pub use state_space::{Mark, Regions, StateSpace, Track, state_space};

@@ -123,7 +123,10 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
     } else {
         ""
     };
-    let marked = match (input.marks.iter().any(|m| m.real), input.marks.iter().any(|m| !m.real)) {
+    let marked = match (
+        input.marks.iter().any(|m| m.real),
+        input.marks.iter().any(|m| !m.real),
+    ) {
         (false, false) => "",
         (true, false) => " Discs: fixed points.",
         (false, true) => " Rings: virtual fixed points.",
@@ -161,12 +164,21 @@ fn keys(input: &StateSpace<'_>) -> Vec<Key> {
         .zip(regions.share)
         .take(COLORS)
         .enumerate()
-        .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({:.0} %)", 100.0 * share)))
+        .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({})", percent(*share))))
         .collect();
     if regions.total > COLORS {
         keys.push(Key::new("other", format!("{} more", regions.total - COLORS)));
     }
     keys
+}
+
+/// Whole percents, but never 0 for what is there.
+fn percent(share: f64) -> String {
+    if share < 0.005 {
+        "<1 %".into()
+    } else {
+        format!("{:.0} %", 100.0 * share)
+    }
 }
 
 /// Draws a trajectory in pixels: by region or in one colour, as lines or dots.
@@ -327,15 +339,16 @@ fn projected(
     let center = (0.5 * (left + right), 0.5 * (top + bottom));
     let place = |row: [f64; 3]| {
         let (u, v) = projection.flat(row);
-        let at = (
-            center.0 + unit * (u - middle.0),
-            center.1 - unit * (v - middle.1),
-        );
+        let at = (center.0 + unit * (u - middle.0), center.1 - unit * (v - middle.1));
         let inside = (4.0..=PANEL.0 - 4.0).contains(&at.0) && (top - 8.0..=PANEL.1 - 4.0).contains(&at.1);
         if inside { at } else { (f64::NAN, f64::NAN) }
     };
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| place([r[0], r[1], r[2]])).collect();
-    let observed = x.rows().into_iter().filter(|r| r.iter().all(|v| v.is_finite())).count();
+    let observed = x
+        .rows()
+        .into_iter()
+        .filter(|r| r.iter().all(|v| v.is_finite()))
+        .count();
     let outside = observed - points.iter().filter(|p| p.0.is_finite()).count();
     draw(&mut canvas, &points, track.class, symbols);
     for mark in input.marks.iter().rev() {
