@@ -332,7 +332,11 @@ fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
         page.contains("lorenz &lt;b&gt;&amp;&#x27;.npy"),
         "the data's name is shown, escaped"
     );
-    assert!(page.matches("<tr").count() == 61, "a row a member and the head");
+    assert!(
+        page.matches("<th scope=\"row\"").count() == 60,
+        "a row for each member"
+    );
+    assert!(page.contains("What the best model is made of") && page.contains("Fixed points"));
     assert!(page.contains("diverged at epoch 12"));
     assert!(page.contains("Noise floor 0.11"));
     assert!(!shown(&page).contains("NaN"), "no undefined number is shown");
@@ -344,6 +348,8 @@ fn a_study_of_60_members_makes_one_small_file_that_needs_no_network() {
         "D_H-by-P",
         "success-by-P",
         "regions-by-P",
+        "eigenvalues",
+        "lyapunov",
         "training",
     ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id} is missing");
