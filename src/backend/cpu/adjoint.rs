@@ -1,11 +1,13 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use crate::backend::MISSING;
 use crate::backend::cpu::buffers::{CHUNK, Workspace, vectors, vectors_mut};
 use crate::backend::cpu::forward::Forcing;
-use crate::backend::cpu::kernel::{outer, rows};
+use crate::backend::cpu::kernel::{QUAD, outer, rows};
 use crate::backend::cpu::layout::{Layout, NARROW_TILE, WIDE_TILE, Weights};
 use crate::model::Dims;
 
@@ -27,6 +29,7 @@ pub(super) struct Arguments<'a> {
     pub forcing: Forcing,
     pub theta: &'a [f32],
     pub weights: &'a Weights,
+    pub group: usize,
     pub work: &'a mut Workspace,
 }
 
@@ -42,6 +45,7 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
             forcing,
             theta,
             weights,
+            group,
             work,
         } = self.0;
         let (T, stride, N) = (layout.shape.T, layout.stride, layout.shape.dims.N);
@@ -84,7 +88,14 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
                     release(simd, 1.0 - forcing.alpha, x, &mut out[..N]);
                 }
             }
-            collect(simd, layout, forcing, work, low, high - low + 1);
+            collect(
+                simd,
+                layout,
+                forcing,
+                work,
+                low..high + 1,
+                group == 0 && high == T,
+            );
             let next = (low - 1).min(CHUNK) * stride;
             vectors_mut::<S>(work.lambda.padded_mut()).copy_within(0..stride, next);
             high = low - 1;
@@ -122,35 +133,32 @@ fn release<S: Simd>(simd: S, factor: f32, x: &[S::f32s], g: &mut [S::f32s]) {
     }
 }
 
-/// Adds a chunk's outer products: `λ_t` (slots 1…) with `φ(z̃_{t−1})`, `s_t`, 1, for `t = low … low + steps − 1`.
+/// Adds a chunk's outer products: `λ_t` (slots 1…) with `φ(z̃_{t−1})`, `s_t`, 1, for `t` in `times`.
 #[inline(always)]
 fn collect<S: Simd>(
     simd: S,
     layout: &Layout,
     forcing: Forcing,
     work: &mut Workspace,
-    low: usize,
-    steps: usize,
+    times: Range<usize>,
+    fresh: bool,
 ) {
-    let stride = layout.stride;
+    let (low, steps, stride) = (times.start, times.len(), layout.stride);
     let Dims { M, K, .. } = layout.shape.dims;
-    let lambda = &vectors::<S>(work.lambda.padded())[stride..];
+    let lambda = &vectors::<S>(work.lambda.padded())[stride..(steps + 1) * stride];
     let phi = &vectors::<S>(work.phi.padded())[(low - 1) * stride..];
     let (I, J) = layout.tile;
+    let dh = vectors_mut::<S>(work.dh.padded_mut());
     let mut tiles = vectors_mut::<S>(work.dW.padded_mut()).chunks_exact_mut(I * J);
     for i in (0..M).step_by(I) {
         for (j, tile) in (0..M).step_by(J).zip(&mut tiles) {
+            let sums = (j == 0).then_some(&mut dh[i..]);
             if layout.tile == WIDE_TILE {
-                outer::<S, 5, 4>(simd, &lambda[i..], &phi[j..], stride, steps, tile);
+                outer::<S, 5, QUAD>(simd, &lambda[i..], &phi[j..], stride, fresh, tile, sums);
             } else {
                 debug_assert_eq!(layout.tile, NARROW_TILE);
-                outer::<S, 4, 3>(simd, &lambda[i..], &phi[j..], stride, steps, tile);
+                outer::<S, 2, QUAD>(simd, &lambda[i..], &phi[j..], stride, fresh, tile, sums);
             }
-        }
-    }
-    for (i, dh) in vectors_mut::<S>(work.dh.padded_mut())[..M].iter_mut().enumerate() {
-        for t in 0..steps {
-            *dh = simd.add_f32s(*dh, lambda[t * stride + i]);
         }
     }
     let P = forcing.P;

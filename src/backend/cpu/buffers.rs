@@ -7,6 +7,7 @@
 use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use pulp::Simd;
 
+use crate::backend::cpu::kernel::QUAD;
 use crate::backend::cpu::layout::Layout;
 use crate::model::{Dims, Shape};
 
@@ -72,9 +73,9 @@ pub(super) struct Workspace {
     pub neg: Buffer,
     /// `λ_t` of a chunk of steps, `[CHUNK + 1][stride]`.
     pub lambda: Buffer,
-    /// `Σ λ_{t+1} φ(z̃_t)ᵀ` in tiles, as [`Layout::tile`] orders them.
+    /// `Σ λ_{t+1} φ(z̃_t)ᵀ` in tiles of [`Layout::tile`], one after another, each in row order.
     pub dW: Buffer,
-    /// `Σ λ`, `[M]`.
+    /// `Σ λ`, `[stride]` (the first `M` used).
     pub dh: Buffer,
     /// `Σ λ ∘ (z̃ − φ(z̃))` of the ReLU units, `[M]` (the last `P` used).
     pub dA: Buffer,
@@ -107,17 +108,16 @@ impl Workspace {
         lane_weights.as_mut_slice()[..S].fill(1.0);
         let packed = || Buffer::zeros(dims.n_params());
         Self {
-            // One row more: noise comes in pairs of rows.
-            x: vectors((T + 1) * N + 1),
-            s: vectors((T + 1) * K),
+            x: vectors(((T + 1) * N).next_multiple_of(QUAD)),
+            s: vectors(((T + 1) * K).next_multiple_of(QUAD)),
             phi: vectors((T + 1) * layout.stride),
             neg: vectors((T + 1) * max_P),
             lambda: vectors((CHUNK + 1) * layout.stride),
             dW: vectors(layout.tiles()),
-            dh: vectors(M),
-            dA: vectors(M),
-            dL: vectors((M - N) * N),
-            dC: vectors(M * K),
+            dh: vectors(layout.stride),
+            dA: vectors(M.next_multiple_of(QUAD)),
+            dL: vectors(((M - N) * N).next_multiple_of(QUAD)),
+            dC: vectors((M * K).next_multiple_of(QUAD)),
             // A filler repeats a real sequence, so that it stays as finite as that one.
             sequences: (0..n_lanes).map(|lane| (lane % S) as u32).collect(),
             lane_weights,
@@ -127,15 +127,9 @@ impl Workspace {
         }
     }
 
-    /// Sets the partial gradients to 0.
+    /// Sets the partial gradients to 0, except `dW`, whose tiles start afresh.
     pub fn clear_gradients(&mut self) {
-        for buffer in [
-            &mut self.dW,
-            &mut self.dh,
-            &mut self.dA,
-            &mut self.dL,
-            &mut self.dC,
-        ] {
+        for buffer in [&mut self.dh, &mut self.dA, &mut self.dL, &mut self.dC] {
             buffer.padded_mut().fill(0.0);
         }
     }

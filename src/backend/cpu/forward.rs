@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::backend::MISSING;
 use crate::backend::cpu::buffers::{Workspace, vectors, vectors_mut};
-use crate::backend::cpu::kernel::rows;
+use crate::backend::cpu::kernel::{rows, splat};
 use crate::backend::cpu::layout::{Layout, Weights};
 use crate::model::Dims;
 
@@ -90,12 +90,9 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
                 .iter_mut()
                 .enumerate()
             {
-                let mut acc = [simd.splat_f32s(0.0); R];
-                for (acc, &h) in acc.iter_mut().zip(&weights.h.as_slice()[block * R..]) {
-                    *acc = simd.splat_f32s(h);
-                }
                 let B = &weights.forward.as_slice()[block * R * M..(block + 1) * R * M];
-                acc = rows(simd, B, &now[..M], acc);
+                let h = splat(simd, &weights.h.as_slice()[block * R..]);
+                let mut acc = rows::<S, R>(simd, B, &now[..M], h);
                 if K > 0 {
                     let C = &weights.C.as_slice()[block * R * K..(block + 1) * R * K];
                     acc = rows(simd, C, &inputs[(t + 1) * K..(t + 2) * K], acc);

@@ -4,6 +4,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::cpu::buffers::Buffer;
+use crate::backend::cpu::kernel::QUAD;
 use crate::model::{Dims, Shape};
 
 /// Row-block sizes for which the kernels are compiled.
@@ -84,19 +85,11 @@ impl Layout {
         let M = self.shape.dims.M;
         M.next_multiple_of(self.tile.0) * M.next_multiple_of(self.tile.1)
     }
-
-    /// Where entry `(i, j)` of `∂W` lies among the vectors of [`super::buffers::Workspace::dW`].
-    pub fn tile_index(&self, i: usize, j: usize) -> usize {
-        let (rows, columns) = self.tile;
-        let tiles_across = self.shape.dims.M.div_ceil(columns);
-        let tile = i / rows * tiles_across + j / columns;
-        (tile * rows + i % rows) * columns + j % columns
-    }
 }
 
 /// Tiles of `∂W` where there are 32 vector registers, and where there are 16.
-pub(super) const WIDE_TILE: (usize, usize) = (5, 4);
-pub(super) const NARROW_TILE: (usize, usize) = (4, 3);
+pub(super) const WIDE_TILE: (usize, usize) = (5, QUAD);
+pub(super) const NARROW_TILE: (usize, usize) = (2, QUAD);
 
 /// A member's parameters as the kernels read them, refilled before every step.
 pub(super) struct Weights {

@@ -100,11 +100,12 @@ impl<W: Windows> WithSimd for Batch<'_, W> {
                     forcing,
                     theta,
                     weights,
+                    group,
                     work,
                 },
             );
         }
-        update::reduce(simd, layout, errors, member.P, work);
+        update::reduce(simd, layout, errors, work);
         errors.sum / errors.n_targets.max(1.0)
     }
 }
