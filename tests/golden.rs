@@ -23,3 +23,9 @@ fn portable_cpu_plain_matches_every_case() {
     let backend = CpuBackend::portable(Some(1)).expect("one thread");
     common::golden::check(&backend, Form::Plain, TOLERANCE);
 }
+
+#[test]
+fn cpu_blocked_matches_every_case() {
+    let backend = CpuBackend::new(Some(1)).expect("one thread");
+    common::golden::check(&backend, Form::Blocked, TOLERANCE);
+}

@@ -13,6 +13,7 @@ fn cpu(threads: usize) -> CpuBackend {
 #[test]
 fn cpu_matches_the_reference() {
     training::matches_the_reference(&cpu(2), Form::Plain);
+    training::matches_the_reference(&cpu(2), Form::Blocked);
 }
 
 #[test]
@@ -28,16 +29,20 @@ fn portable_cpu_windows_match_the_reference() {
 #[test]
 fn a_crowd_changes_nothing() {
     training::crowd_changes_nothing(&cpu(2), Form::Plain);
+    training::crowd_changes_nothing(&cpu(2), Form::Blocked);
+    training::crowd_changes_nothing(&cpu(2), Form::Auto);
 }
 
 #[test]
 fn resume_changes_nothing() {
     training::resume_changes_nothing(&cpu(2), Form::Plain);
+    training::resume_changes_nothing(&cpu(2), Form::Blocked);
 }
 
 #[test]
 fn divergence_stays_alone() {
     training::divergence_stays_alone(&cpu(2), Form::Plain);
+    training::divergence_stays_alone(&cpu(2), Form::Blocked);
 }
 
 /// The number of threads is no part of a result either.

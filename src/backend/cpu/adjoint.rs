@@ -5,10 +5,10 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::backend::MISSING;
-use crate::backend::cpu::buffers::{CHUNK, Workspace, vectors, vectors_mut};
+use crate::backend::cpu::buffers::{Buffer, CHUNK, Workspace, vectors, vectors_mut};
 use crate::backend::cpu::forward::Forcing;
-use crate::backend::cpu::kernel::{QUAD, outer, rows};
-use crate::backend::cpu::layout::{Layout, NARROW_TILE, WIDE_TILE, Weights};
+use crate::backend::cpu::kernel::{Outer, rows};
+use crate::backend::cpu::layout::{Layout, Weights};
 use crate::model::Dims;
 
 /// Walks one group of sequences back and adds its share to the partial gradients of `work`, lane by lane.
@@ -100,13 +100,15 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
             vectors_mut::<S>(work.lambda.padded_mut()).copy_within(0..stride, next);
             high = low - 1;
         }
-        collect_L(simd, layout.shape.dims, work);
+        // λ_0 is left at slot 0.
+        let lambda = vectors::<S>(work.lambda.padded());
+        collect_L(simd, layout.shape.dims, lambda, &work.x, &mut work.dL);
     }
 }
 
 /// `λ += z[:N] − x` where observed.
 #[inline(always)]
-fn add_residuals<S: Simd>(simd: S, residuals: &[S::f32s], lambda: &mut [S::f32s]) {
+pub(super) fn add_residuals<S: Simd>(simd: S, residuals: &[S::f32s], lambda: &mut [S::f32s]) {
     let missing = simd.splat_f32s(0.5 * MISSING);
     for (&e, lambda) in residuals.iter().zip(lambda) {
         let sum = simd.add_f32s(*lambda, e);
@@ -125,7 +127,7 @@ fn gate<S: Simd>(simd: S, phi: &[S::f32s], A: &[f32], lambda: &[S::f32s], g: &mu
 
 /// `g ← (1 − α) g` on observed rows of a forced step.
 #[inline(always)]
-fn release<S: Simd>(simd: S, factor: f32, x: &[S::f32s], g: &mut [S::f32s]) {
+pub(super) fn release<S: Simd>(simd: S, factor: f32, x: &[S::f32s], g: &mut [S::f32s]) {
     let missing = simd.splat_f32s(0.5 * MISSING);
     for (&x, g) in x.iter().zip(g) {
         let released = simd.mul_f32s(simd.splat_f32s(factor), *g);
@@ -147,20 +149,16 @@ fn collect<S: Simd>(
     let Dims { M, K, .. } = layout.shape.dims;
     let lambda = &vectors::<S>(work.lambda.padded())[stride..(steps + 1) * stride];
     let phi = &vectors::<S>(work.phi.padded())[(low - 1) * stride..];
-    let (I, J) = layout.tile;
-    let dh = vectors_mut::<S>(work.dh.padded_mut());
-    let mut tiles = vectors_mut::<S>(work.dW.padded_mut()).chunks_exact_mut(I * J);
-    for i in (0..M).step_by(I) {
-        for (j, tile) in (0..M).step_by(J).zip(&mut tiles) {
-            let sums = (j == 0).then_some(&mut dh[i..]);
-            if layout.tile == WIDE_TILE {
-                outer::<S, 5, QUAD>(simd, &lambda[i..], &phi[j..], stride, fresh, tile, sums);
-            } else {
-                debug_assert_eq!(layout.tile, NARROW_TILE);
-                outer::<S, 2, QUAD>(simd, &lambda[i..], &phi[j..], stride, fresh, tile, sums);
-            }
-        }
-    }
+    work.dW.add(
+        simd,
+        Outer {
+            left: lambda,
+            right: phi,
+            strides: (stride, stride),
+            steps,
+            fresh,
+        },
+    );
     let P = forcing.P;
     let neg = &vectors::<S>(work.neg.padded())[(low - 1) * P..];
     let dA = &mut vectors_mut::<S>(work.dA.padded_mut())[..M];
@@ -181,14 +179,13 @@ fn collect<S: Simd>(
     }
 }
 
-/// `∂L += λ_0[N:] x_0ᵀ`, with `λ_0` at slot 0.
+/// `∂L += λ_0[N:] x_0ᵀ`.
 #[inline(always)]
-fn collect_L<S: Simd>(simd: S, dims: Dims, work: &mut Workspace) {
+pub(super) fn collect_L<S: Simd>(simd: S, dims: Dims, lambda: &[S::f32s], x: &Buffer, dL: &mut Buffer) {
     let Dims { M, N, .. } = dims;
-    let lambda = &vectors::<S>(work.lambda.padded())[N..M];
-    let x0 = &vectors::<S>(work.x.padded())[..N];
-    let dL = vectors_mut::<S>(work.dL.padded_mut());
-    for (row, &lambda) in dL.chunks_exact_mut(N).zip(lambda) {
+    let x0 = &vectors::<S>(x.padded())[..N];
+    let dL = vectors_mut::<S>(dL.padded_mut());
+    for (row, &lambda) in dL.chunks_exact_mut(N).zip(&lambda[N..M]) {
         for (dL, &x) in row.iter_mut().zip(x0) {
             *dL = simd.mul_add_e_f32s(lambda, x, *dL);
         }

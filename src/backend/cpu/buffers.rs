@@ -7,7 +7,7 @@
 use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use pulp::Simd;
 
-use crate::backend::cpu::kernel::QUAD;
+use crate::backend::cpu::kernel::{QUAD, Tiles};
 use crate::backend::cpu::layout::Layout;
 use crate::model::{Dims, Shape};
 
@@ -73,10 +73,8 @@ pub(super) struct Workspace {
     pub neg: Buffer,
     /// `λ_t` of a chunk of steps, `[CHUNK + 1][stride]`.
     pub lambda: Buffer,
-    /// `Σ λ_{t+1} φ(z̃_t)ᵀ` in tiles of [`Layout::tile`], one after another, each in row order.
-    pub dW: Buffer,
-    /// `Σ λ`, `[stride]` (the first `M` used).
-    pub dh: Buffer,
+    /// `Σ λ_{t+1} φ(z̃_t)ᵀ`, and `Σ λ` as its sums.
+    pub dW: Tiles,
     /// `Σ λ ∘ (z̃ − φ(z̃))` of the ReLU units, `[M]` (the last `P` used).
     pub dA: Buffer,
     /// `[M−N][N]`
@@ -113,8 +111,7 @@ impl Workspace {
             phi: vectors((T + 1) * layout.stride),
             neg: vectors((T + 1) * max_P),
             lambda: vectors((CHUNK + 1) * layout.stride),
-            dW: vectors(layout.tiles()),
-            dh: vectors(layout.stride),
+            dW: Tiles::new(M, M, layout.tile_rows, layout.lanes),
             dA: vectors(M.next_multiple_of(QUAD)),
             dL: vectors(((M - N) * N).next_multiple_of(QUAD)),
             dC: vectors((M * K).next_multiple_of(QUAD)),
@@ -129,7 +126,7 @@ impl Workspace {
 
     /// Sets the partial gradients to 0, except `dW`, whose tiles start afresh.
     pub fn clear_gradients(&mut self) {
-        for buffer in [&mut self.dh, &mut self.dA, &mut self.dL, &mut self.dC] {
+        for buffer in [&mut self.dA, &mut self.dL, &mut self.dC] {
             buffer.padded_mut().fill(0.0);
         }
     }

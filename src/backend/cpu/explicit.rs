@@ -1,13 +1,14 @@
 //! Windows given or asked for explicitly: between `f64` arrays `[S, T+1, N]` and vectors of sequences.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array1, Array3, ArrayView3, s};
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::backend::cpu::blocked::{self, Cut};
 use crate::backend::cpu::buffers::{Buffer, Workspace};
 use crate::backend::cpu::layout::{self, Layout};
 use crate::backend::cpu::sample::Draw;
-use crate::backend::cpu::step::{self, Batch, Scratch, Windows as Source};
+use crate::backend::cpu::step::{self, Batch, Scratch, States, Windows as Source};
 use crate::backend::cpu::update::regularise;
 use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
 use crate::model::{Shape, Theta};
@@ -17,13 +18,17 @@ pub(super) fn gradient(
     arch: Arch,
     shape: Shape,
     member: &Member,
+    cut: Option<&Cut>,
     theta: &Theta,
     windows: &Windows,
 ) -> Gradient {
     let Shape { dims, S, T } = shape;
     let layout = Layout::new(shape, layout::machine(arch));
-    let mut scratch = Scratch::new(&layout, member.P);
+    let cuts: Vec<&Cut> = cut.into_iter().collect();
+    let mut scratch = Scratch::new(&layout, member.P, &cuts);
     let mut source = Explicit {
+        member,
+        theta,
         windows,
         z: Array3::zeros((S, T, dims.M)),
     };
@@ -32,6 +37,7 @@ pub(super) fn gradient(
     let mse = arch.dispatch(Batch {
         layout: &layout,
         member,
+        cut,
         theta: &packed,
         scratch: &mut scratch,
         windows: &mut source,
@@ -48,6 +54,8 @@ pub(super) fn gradient(
 }
 
 struct Explicit<'a> {
+    member: &'a Member,
+    theta: &'a Theta,
     windows: &'a Windows,
     z: Array3<f64>,
 }
@@ -60,8 +68,39 @@ impl Source for Explicit<'_> {
         fill(self.windows.s.view(), sequences, work.s.as_mut_slice());
     }
 
-    fn states(&mut self, layout: &Layout, group: usize, z: &[f32]) {
-        read(z, layout, group, &mut self.z);
+    fn states(&mut self, layout: &Layout, group: usize, states: States<'_>) {
+        match states {
+            States::All(z) => read(z, layout, group, &mut self.z),
+            States::Starts(cut, starts, work) => self.between(layout, group, cut, starts, work),
+        }
+    }
+}
+
+impl Explicit<'_> {
+    /// Fills in the states between the starts of blocks, step by step from each start.
+    fn between(
+        &mut self,
+        layout: &Layout,
+        group: usize,
+        cut: &Cut,
+        starts: &blocked::States,
+        work: &Workspace,
+    ) {
+        let first = group * layout.lanes;
+        let K = layout.shape.dims.K;
+        for (lane, s) in (first..layout.shape.S).take(layout.lanes).enumerate() {
+            for (index, block) in cut.blocks.iter().enumerate() {
+                let mut z: Array1<f64> = starts.start_of(layout, index, lane).mapv(f64::from);
+                for t in block.start..block.start + block.length {
+                    let inputs = &work.s.as_slice()[(t + 1) * K * layout.lanes..];
+                    let inputs: Vec<f64> = (0..K)
+                        .map(|k| f64::from(inputs[k * layout.lanes + lane]))
+                        .collect();
+                    z = self.theta.step(self.member.P, &z, &inputs);
+                    self.z.slice_mut(s![s, t, ..]).assign(&z);
+                }
+            }
+        }
     }
 }
 

@@ -29,6 +29,20 @@ pub(super) struct SquaredErrors {
     pub n_targets: f64,
 }
 
+impl SquaredErrors {
+    /// `2 / n_targets`, by which gradients of half the sum of squares are those of the mean.
+    pub fn gradient_scale(self) -> f32 {
+        (2.0 / self.n_targets.max(1.0)) as f32
+    }
+}
+
+impl std::ops::AddAssign for SquaredErrors {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.n_targets += other.n_targets;
+    }
+}
+
 /// Runs one group of sequences through its windows: fills `phi`, `neg`, and `x` with the residuals; and `z` with
 /// the unforced states `[T][M]`, where asked.
 ///
@@ -116,7 +130,13 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
 
 /// `z_0 = [x_0 ; L x_0]`; missing entries of `x_0` become 0, in `x` too, where the adjoint reads them again.
 #[inline(always)]
-fn initial_state<S: Simd>(simd: S, dims: Dims, theta: &[f32], x: &mut [S::f32s], z: &mut [S::f32s]) {
+pub(super) fn initial_state<S: Simd>(
+    simd: S,
+    dims: Dims,
+    theta: &[f32],
+    x: &mut [S::f32s],
+    z: &mut [S::f32s],
+) {
     let Dims { M, N, .. } = dims;
     let missing = simd.splat_f32s(0.5 * MISSING);
     let zero = simd.splat_f32s(0.0);

@@ -6,6 +6,8 @@
 
 use pulp::Simd;
 
+use crate::backend::cpu::buffers::{Buffer, vectors, vectors_mut};
+
 /// `acc[r] += Σ_j weights[j][r] · columns[j]`: a block of `R` rows of a matrix times a state vector, for all
 /// sequences of a group. The matrix comes as scalars in the order in which they are used.
 #[inline(always)]
@@ -34,18 +36,23 @@ pub(super) fn splat<S: Simd, const R: usize>(simd: S, scalars: &[f32]) -> [S::f3
     vectors
 }
 
-/// `tile[i][j] += Σ_t left[t][i] · right[t][j]` over two arrays with `stride` vectors a step: one `I × J` tile of a
-/// sum of outer products; `fresh` tiles start from 0. Where `sums` are given, also `sums[i] += Σ_t left[t][i]`.
+/// One `I × J` tile of a sum of outer products: `tile[i][j] += Σ_t left[t][i] · right[t][j]` over `steps` steps of
+/// two arrays with `strides` vectors a step; `fresh` tiles start from 0. Where `sums` are given, also
+/// `sums[i] += Σ_t left[t][i]`.
 #[inline(always)]
-pub(super) fn outer<S: Simd, const I: usize, const J: usize>(
+fn outer<S: Simd, const I: usize, const J: usize>(
     simd: S,
-    left: &[S::f32s],
-    right: &[S::f32s],
-    stride: usize,
-    fresh: bool,
+    operands: Outer<'_, S>,
     tile: &mut [S::f32s],
     sums: Option<&mut [S::f32s]>,
 ) {
+    let Outer {
+        left,
+        right,
+        strides,
+        steps,
+        fresh,
+    } = operands;
     let zero = simd.splat_f32s(0.0);
     let tile = tile
         .as_chunks_mut::<J>()
@@ -60,12 +67,11 @@ pub(super) fn outer<S: Simd, const I: usize, const J: usize>(
             }
         }
     }
-    let steps = left.chunks(stride).zip(right.chunks(stride));
     if let Some(sums) = sums {
         let sums = sums.first_chunk_mut::<I>().expect("whole tiles");
         let mut total = [zero; I];
-        for (left, right) in steps {
-            let (left, right) = (&left[..I], &right[..J]);
+        for step in 0..steps {
+            let (left, right) = (&left[step * strides.0..][..I], &right[step * strides.1..][..J]);
             for i in 0..I {
                 total[i] = simd.add_f32s(total[i], left[i]);
                 for j in 0..J {
@@ -74,11 +80,15 @@ pub(super) fn outer<S: Simd, const I: usize, const J: usize>(
             }
         }
         for i in 0..I {
-            sums[i] = simd.add_f32s(sums[i], total[i]);
+            sums[i] = if fresh {
+                total[i]
+            } else {
+                simd.add_f32s(sums[i], total[i])
+            };
         }
     } else {
-        for (left, right) in steps {
-            let (left, right) = (&left[..I], &right[..J]);
+        for step in 0..steps {
+            let (left, right) = (&left[step * strides.0..][..I], &right[step * strides.1..][..J]);
             for i in 0..I {
                 for j in 0..J {
                     acc[i][j] = simd.mul_add_e_f32s(left[i], right[j], acc[i][j]);
@@ -93,9 +103,129 @@ pub(super) fn outer<S: Simd, const I: usize, const J: usize>(
     }
 }
 
+/// Two arrays of vectors whose outer products are summed. A step's units may be followed by anything up to whole
+/// tiles: it ends in entries that nobody reads.
+#[derive(Clone, Copy)]
+pub(super) struct Outer<'a, S: Simd> {
+    pub left: &'a [S::f32s],
+    pub right: &'a [S::f32s],
+    pub strides: (usize, usize),
+    pub steps: usize,
+    pub fresh: bool,
+}
+
+/// Rows and columns of a tile where there are 32 vector registers, and where there are 16.
+const WIDE_TILE: (usize, usize) = (5, QUAD);
+const NARROW_TILE: (usize, usize) = (2, QUAD);
+
+pub(super) fn tile_rows(registers: usize) -> usize {
+    if registers >= 32 {
+        WIDE_TILE.0
+    } else {
+        NARROW_TILE.0
+    }
+}
+
+/// A matrix with one vector an entry, in tiles: what sums of outer products are collected in.
+pub(super) struct Tiles {
+    rows: usize,
+    columns: usize,
+    tile_rows: usize,
+    entries: Buffer,
+    /// `[rows]`, the sums of the left factors.
+    pub sums: Buffer,
+}
+
+impl Tiles {
+    /// Room for a matrix of this size.
+    pub fn new(rows: usize, columns: usize, tile_rows: usize, lanes: usize) -> Self {
+        let whole_rows = rows.next_multiple_of(tile_rows);
+        Self {
+            rows,
+            columns,
+            tile_rows,
+            entries: Buffer::zeros(whole_rows * columns.next_multiple_of(QUAD) * lanes),
+            sums: Buffer::zeros(whole_rows.next_multiple_of(QUAD) * lanes),
+        }
+    }
+
+    /// Makes it a matrix of another size that takes no more room.
+    pub fn resize(&mut self, rows: usize, columns: usize) {
+        (self.rows, self.columns) = (rows, columns);
+    }
+
+    /// Adds outer products, or begins with them where they are `fresh`.
+    #[inline(always)]
+    pub fn add<S: Simd>(&mut self, simd: S, operands: Outer<'_, S>) {
+        let (I, J) = (self.tile_rows, QUAD);
+        let sums = vectors_mut::<S>(self.sums.padded_mut());
+        let mut tiles = vectors_mut::<S>(self.entries.padded_mut()).chunks_exact_mut(I * J);
+        for i in (0..self.rows).step_by(I) {
+            for (j, tile) in (0..self.columns).step_by(J).zip(&mut tiles) {
+                let sums = (j == 0).then_some(&mut sums[i..]);
+                let operands = Outer {
+                    left: &operands.left[i..],
+                    right: &operands.right[j..],
+                    ..operands
+                };
+                if I == WIDE_TILE.0 {
+                    outer::<S, { WIDE_TILE.0 }, QUAD>(simd, operands, tile, sums);
+                } else {
+                    outer::<S, { NARROW_TILE.0 }, QUAD>(simd, operands, tile, sums);
+                }
+            }
+        }
+    }
+
+    /// `out[i][j] = scale · Σ_lanes`, with `pitch` numbers a row of `out`.
+    #[inline(always)]
+    pub fn sum_lanes<S: Simd>(&self, simd: S, scale: f32, out: &mut [f32], pitch: usize) {
+        let (I, J) = (self.tile_rows, QUAD);
+        let mut tiles = vectors::<S>(self.entries.padded()).chunks_exact(I * J);
+        for i in (0..self.rows).step_by(I) {
+            for (j, tile) in (0..self.columns).step_by(J).zip(&mut tiles) {
+                for (i, quad) in (i..self.rows).zip(tile.as_chunks::<QUAD>().0) {
+                    let row = &mut out[i * pitch + j..i * pitch + self.columns];
+                    let width = row.len().min(J);
+                    store_sums(simd, scale, quad, &mut row[..width]);
+                }
+            }
+        }
+    }
+
+    /// `out[i] = scale · Σ_lanes sums[i]`.
+    #[inline(always)]
+    pub fn sum_lanes_of_sums<S: Simd>(&self, simd: S, scale: f32, out: &mut [f32]) {
+        store_all_sums(simd, scale, vectors::<S>(self.sums.padded()), out);
+    }
+}
+
+/// `out[i] = scale · Σ_lanes vectors[i]`; `vectors` are readable up to whole quads.
+#[inline(always)]
+pub(super) fn store_all_sums<S: Simd>(simd: S, scale: f32, vectors: &[S::f32s], out: &mut [f32]) {
+    for (out, quad) in out.chunks_mut(QUAD).zip(vectors.as_chunks::<QUAD>().0) {
+        store_sums(simd, scale, quad, out);
+    }
+}
+
+/// `scale · Σ_lanes` of (at most) four vectors. No closure: those are compiled without the instruction set.
+#[inline(always)]
+fn store_sums<S: Simd>(simd: S, scale: f32, quad: &[S::f32s; QUAD], to: &mut [f32]) {
+    let sums = lane_sums(simd, *quad);
+    if let Some(to) = to.first_chunk_mut::<QUAD>() {
+        for k in 0..QUAD {
+            to[k] = scale * sums[k];
+        }
+    } else {
+        for (to, sum) in to.iter_mut().zip(sums) {
+            *to = scale * sum;
+        }
+    }
+}
+
 /// The sums over lanes of four vectors.
 #[inline(always)]
-pub(super) fn lane_sums<S: Simd>(simd: S, quad: [S::f32s; QUAD]) -> [f32; QUAD] {
+fn lane_sums<S: Simd>(simd: S, quad: [S::f32s; QUAD]) -> [f32; QUAD] {
     if S::F32_LANES < QUAD {
         let [a, b, c, d] = quad;
         return [

@@ -4,7 +4,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::cpu::buffers::Buffer;
-use crate::backend::cpu::kernel::QUAD;
+use crate::backend::cpu::kernel::{QUAD, tile_rows};
 use crate::model::{Dims, Shape};
 
 /// Row-block sizes for which the kernels are compiled.
@@ -46,8 +46,8 @@ pub(super) struct Layout {
     pub rows: usize,
     /// Blocks of `rows` rows that hold all `M`.
     pub blocks: usize,
-    /// Rows and columns of a tile of `∂W`.
-    pub tile: (usize, usize),
+    /// Rows of a tile of `∂W`.
+    pub tile_rows: usize,
     /// Vectors from one time step's units to the next one's.
     pub stride: usize,
 }
@@ -62,34 +62,20 @@ impl Layout {
             .min_by_key(cost)
             .expect("there are row blocks");
         let blocks = M.div_ceil(rows);
-        let tile = if machine.registers >= 32 {
-            WIDE_TILE
-        } else {
-            NARROW_TILE
-        };
+        let tile_rows = tile_rows(machine.registers);
         Self {
             shape,
             lanes: machine.lanes,
             groups: shape.S.div_ceil(machine.lanes),
             rows,
             blocks,
-            tile,
+            tile_rows,
             stride: (blocks * rows)
-                .max(M.next_multiple_of(tile.0))
-                .max(M.next_multiple_of(tile.1)),
+                .max(M.next_multiple_of(tile_rows))
+                .max(M.next_multiple_of(QUAD)),
         }
     }
-
-    /// Number of entries of `∂W` with all tiles whole.
-    pub fn tiles(&self) -> usize {
-        let M = self.shape.dims.M;
-        M.next_multiple_of(self.tile.0) * M.next_multiple_of(self.tile.1)
-    }
 }
-
-/// Tiles of `∂W` where there are 32 vector registers, and where there are 16.
-pub(super) const WIDE_TILE: (usize, usize) = (5, QUAD);
-pub(super) const NARROW_TILE: (usize, usize) = (2, QUAD);
 
 /// A member's parameters as the kernels read them, refilled before every step.
 pub(super) struct Weights {

@@ -6,6 +6,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
+mod blocked;
 mod buffers;
 mod device;
 mod explicit;
@@ -30,6 +31,7 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
+use blocked::Cut;
 use buffers::Buffer;
 use layout::Layout;
 use step::{MemberMemory, Scratch, Steps};
@@ -110,7 +112,7 @@ impl Backend for CpuBackend {
         let layout = Layout::new(plan.shape, layout::machine(self.arch));
         let max_P = plan.members.iter().map(|member| member.P).max().unwrap_or(0);
         let busy = self.threads.count().min(plan.members.len());
-        let memory = |state: &MemberState| MemberMemory {
+        let memory = |(state, member): (&MemberState, &Member)| MemberMemory {
             values: [&state.theta, &state.m, &state.v].map(|values| {
                 let mut buffer = Buffer::zeros(values.len());
                 buffer.as_mut_slice().copy_from_slice(values);
@@ -118,15 +120,20 @@ impl Backend for CpuBackend {
             }),
             stopped_at: state.stopped_at,
             loss: 0.0,
+            cut: blocked::cost::choose(&layout, member.P, member.tau, plan.form),
         };
+        let members: Vec<MemberMemory> = state.members.iter().zip(&plan.members).map(memory).collect();
+        let mut cuts: Vec<&Cut> = members.iter().filter_map(|memory| memory.cut.as_ref()).collect();
+        cuts.dedup();
+        let scratch = (0..busy)
+            .map(|_| Mutex::new(Scratch::new(&layout, max_P, &cuts)))
+            .collect();
         Ok(Box::new(CpuEnsemble {
             arch: self.arch,
             threads: self.threads.clone(),
-            scratch: (0..busy)
-                .map(|_| Mutex::new(Scratch::new(&layout, max_P)))
-                .collect(),
+            scratch,
             coefficients: Vec::with_capacity(plan.batches_per_epoch as usize),
-            members: state.members.iter().map(memory).collect(),
+            members,
             step: state.step,
             finished: Vec::new(),
             plan,
@@ -139,12 +146,21 @@ impl Backend for CpuBackend {
         &self,
         shape: Shape,
         member: &Member,
-        _form: Form,
+        form: Form,
         theta: &Theta,
         windows: &Windows,
     ) -> Result<Gradient> {
         check::windows(shape, member, theta, windows)?;
-        Ok(explicit::gradient(self.arch, shape, member, theta, windows))
+        let layout = Layout::new(shape, layout::machine(self.arch));
+        let cut = blocked::cost::choose(&layout, member.P, member.tau, form);
+        Ok(explicit::gradient(
+            self.arch,
+            shape,
+            member,
+            cut.as_ref(),
+            theta,
+            windows,
+        ))
     }
 
     fn free_run(

@@ -3,6 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use crate::backend::cpu::blocked::{self, Blocked, Cut};
 use crate::backend::cpu::buffers::{Buffer, Workspace};
 use crate::backend::cpu::forward::{Forcing, SquaredErrors};
 use crate::backend::cpu::layout::{Layout, Weights};
@@ -10,17 +11,20 @@ use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::{adjoint, forward, sample, update};
 use crate::backend::{Member, StepCoefficients, TrainingData};
 
-/// A thread's tools: scratch memory and packed weights for one shape.
+/// A thread's tools for one shape: scratch memory, packed weights, and those of the blocked form if any member
+/// uses it.
 pub(super) struct Scratch {
     pub work: Workspace,
     pub weights: Weights,
+    pub blocked: Option<Blocked>,
 }
 
 impl Scratch {
-    pub fn new(layout: &Layout, max_P: usize) -> Self {
+    pub fn new(layout: &Layout, max_P: usize, cuts: &[&Cut]) -> Self {
         Self {
             work: Workspace::new(layout, max_P),
             weights: Weights::new(layout),
+            blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
         }
     }
 }
@@ -30,8 +34,16 @@ pub(super) trait Windows {
     /// Fills `work.x` and `work.s` for one group of sequences.
     fn load<S: Simd>(&self, simd: S, layout: &Layout, group: usize, work: &mut Workspace);
 
-    /// Is shown a group's unforced states, where [`Batch::z`] asks for them.
-    fn states(&mut self, _layout: &Layout, _group: usize, _z: &[f32]) {}
+    /// Is shown what the forward pass of a group left.
+    fn states(&mut self, _layout: &Layout, _group: usize, _states: States<'_>) {}
+}
+
+/// States after a forward pass.
+pub(super) enum States<'a> {
+    /// Unforced `z_1 … z_T`, `[T][M]`, where [`Batch::z`] asked for them.
+    All(&'a [f32]),
+    /// Those at the starts of blocks.
+    Starts(&'a Cut, &'a blocked::States, &'a Workspace),
 }
 
 impl Windows for Draw<'_> {
@@ -45,10 +57,12 @@ impl Windows for Draw<'_> {
 pub(super) struct Batch<'a, W: Windows> {
     pub layout: &'a Layout,
     pub member: &'a Member,
+    /// `None` for the plain form.
+    pub cut: Option<&'a Cut>,
     pub theta: &'a [f32],
     pub scratch: &'a mut Scratch,
     pub windows: &'a mut W,
-    /// Room for one group's `[T][M]` unforced states.
+    /// Room for one group's `[T][M]` unforced states, which the plain form then writes.
     pub z: Option<&'a mut Buffer>,
 }
 
@@ -56,27 +70,37 @@ impl<W: Windows> WithSimd for Batch<'_, W> {
     type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+    fn with_simd<S: Simd>(mut self, simd: S) -> f64 {
+        let forcing = Forcing {
+            P: self.member.P,
+            tau: self.member.tau,
+            alpha: self.member.alpha as f32,
+        };
+        self.scratch.work.clear_gradients();
+        let errors = match self.cut {
+            Some(cut) => self.blocked(simd, forcing, cut),
+            None => self.plain(simd, forcing),
+        };
+        errors.sum / errors.n_targets.max(1.0)
+    }
+}
+
+impl<W: Windows> Batch<'_, W> {
+    #[inline(always)]
+    fn plain<S: Simd>(&mut self, simd: S, forcing: Forcing) -> SquaredErrors {
         let Self {
             layout,
-            member,
             theta,
-            scratch,
             windows,
-            mut z,
+            z,
+            ..
         } = self;
-        let Scratch { work, weights } = scratch;
-        let forcing = Forcing {
-            P: member.P,
-            tau: member.tau,
-            alpha: member.alpha as f32,
-        };
+        let Scratch { work, weights, .. } = &mut *self.scratch;
         weights.fill(layout, theta);
-        work.clear_gradients();
         let mut errors = SquaredErrors::default();
         for group in 0..layout.groups {
             windows.load(simd, layout, group, work);
-            let of_group = forward::forward(
+            errors += forward::forward(
                 simd,
                 forward::Arguments {
                     layout,
@@ -88,10 +112,8 @@ impl<W: Windows> WithSimd for Batch<'_, W> {
                     z: z.as_mut().map(|z| z.padded_mut()),
                 },
             );
-            errors.sum += of_group.sum;
-            errors.n_targets += of_group.n_targets;
-            if let Some(z) = &z {
-                windows.states(layout, group, z.padded());
+            if let Some(z) = z {
+                windows.states(layout, group, States::All(z.padded()));
             }
             adjoint::adjoint(
                 simd,
@@ -105,8 +127,56 @@ impl<W: Windows> WithSimd for Batch<'_, W> {
                 },
             );
         }
-        update::reduce(simd, layout, errors, work);
-        errors.sum / errors.n_targets.max(1.0)
+        update::reduce(simd, layout, errors.gradient_scale(), work);
+        errors
+    }
+
+    #[inline(always)]
+    fn blocked<S: Simd>(&mut self, simd: S, forcing: Forcing, cut: &Cut) -> SquaredErrors {
+        let Self {
+            layout,
+            theta,
+            windows,
+            ..
+        } = self;
+        let Scratch { work, blocked, .. } = &mut *self.scratch;
+        let blocked = blocked.as_mut().expect("a cut comes with memory for it");
+        simd.vectorize(blocked::Prepare {
+            layout,
+            cut,
+            theta,
+            blocked,
+        });
+        let mut errors = SquaredErrors::default();
+        for group in 0..layout.groups {
+            windows.load(simd, layout, group, work);
+            errors += simd.vectorize(blocked::Forward {
+                layout,
+                cut,
+                forcing,
+                theta,
+                blocked,
+                group,
+                work,
+            });
+            windows.states(layout, group, States::Starts(cut, &blocked.states, work));
+            simd.vectorize(blocked::Adjoint {
+                layout,
+                cut,
+                forcing,
+                blocked,
+                group,
+                work,
+            });
+        }
+        simd.vectorize(blocked::PullBack {
+            layout,
+            cut,
+            scale: errors.gradient_scale(),
+            blocked,
+            work,
+        });
+        errors
     }
 }
 
@@ -116,6 +186,8 @@ pub(super) struct MemberMemory {
     pub stopped_at: Option<u32>,
     /// Sum of the losses of the epoch's steps.
     pub loss: f64,
+    /// How its windows are cut in the blocked form, `None` in the plain one.
+    pub cut: Option<Cut>,
 }
 
 /// Consecutive optimiser steps of one member.
@@ -162,6 +234,7 @@ impl WithSimd for Steps<'_> {
             let batch = Batch {
                 layout,
                 member,
+                cut: memory.cut.as_ref(),
                 theta,
                 scratch: &mut *scratch,
                 windows: &mut windows,

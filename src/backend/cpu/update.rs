@@ -3,19 +3,14 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::buffers::{Buffer, Workspace, vectors, vectors_mut};
-use crate::backend::cpu::forward::SquaredErrors;
-use crate::backend::cpu::kernel::{QUAD, lane_sums};
+use crate::backend::cpu::kernel::store_all_sums;
 use crate::backend::cpu::layout::Layout;
 use crate::backend::{BETA1, BETA2, EPSILON, Member, StepCoefficients};
 use crate::model::Dims;
 
-/// Sums the lanes of the partial gradients into `work.gradient`, packed and scaled by `2/n_targets`.
-pub(super) fn reduce<S: Simd>(simd: S, layout: &Layout, errors: SquaredErrors, work: &mut Workspace) {
-    simd.vectorize(Reduce {
-        layout,
-        scale: (2.0 / errors.n_targets.max(1.0)) as f32,
-        work,
-    });
+/// Sums the lanes of the partial gradients into `work.gradient`, packed and scaled.
+pub(super) fn reduce<S: Simd>(simd: S, layout: &Layout, scale: f32, work: &mut Workspace) {
+    simd.vectorize(Reduce { layout, scale, work });
 }
 
 struct Reduce<'a> {
@@ -33,47 +28,19 @@ impl WithSimd for Reduce<'_> {
         let dims = layout.shape.dims;
         let Dims { M, .. } = dims;
         let gradient = work.gradient.as_mut_slice();
-        let (I, J) = layout.tile;
-        let W = &mut gradient[dims.range_W()];
-        let mut tiles = vectors::<S>(work.dW.padded()).chunks_exact(I * J);
-        for i in (0..M).step_by(I) {
-            for (j, tile) in (0..M).step_by(J).zip(&mut tiles) {
-                for (i, quad) in (i..M).zip(tile.as_chunks::<QUAD>().0) {
-                    let row = &mut W[i * M + j..(i + 1) * M];
-                    let width = row.len().min(J);
-                    store_sums(simd, scale, quad, &mut row[..width]);
-                }
-            }
-        }
+        work.dW.sum_lanes(simd, scale, &mut gradient[dims.range_W()], M);
+        work.dW
+            .sum_lanes_of_sums(simd, scale, &mut gradient[dims.range_h()]);
         for (range, partial) in [
             (dims.range_A(), &work.dA),
-            (dims.range_h(), &work.dh),
             (dims.range_L(), &work.dL),
             (dims.range_C(), &work.dC),
         ] {
-            let quads = vectors::<S>(partial.padded()).as_chunks::<QUAD>().0;
-            for (g, quad) in gradient[range].chunks_mut(QUAD).zip(quads) {
-                store_sums(simd, scale, quad, g);
-            }
+            store_all_sums(simd, scale, vectors::<S>(partial.padded()), &mut gradient[range]);
         }
         // B = diag(A) + W acts on φ(z̃) for both; A also on the part that the ReLU cut off, collected in dA.
         for i in 0..M {
             gradient[i] += gradient[dims.range_W().start + i * M + i];
-        }
-    }
-}
-
-/// `scale · Σ_lanes` of (at most) four vectors. No closure: those are compiled without the instruction set.
-#[inline(always)]
-fn store_sums<S: Simd>(simd: S, scale: f32, quad: &[S::f32s; QUAD], to: &mut [f32]) {
-    let sums = lane_sums(simd, *quad);
-    if let Some(to) = to.first_chunk_mut::<QUAD>() {
-        for k in 0..QUAD {
-            to[k] = scale * sums[k];
-        }
-    } else {
-        for (to, sum) in to.iter_mut().zip(sums) {
-            *to = scale * sum;
         }
     }
 }

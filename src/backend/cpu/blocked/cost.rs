@@ -1,0 +1,59 @@
+//! Which form is cheaper for a shape, and how long its blocks should be.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use crate::backend::Form;
+use crate::backend::cpu::blocked::cut::Cut;
+use crate::backend::cpu::layout::Layout;
+use crate::model::Dims;
+
+/// Longest block tried: powers of `B` beyond it would lose digits where the linear part is unstable.
+const LONGEST: usize = 32;
+
+/// How a member is computed: `None` in the plain form, else as this cut says. `tau` is the forcing interval.
+pub(in crate::backend::cpu) fn choose(layout: &Layout, P: usize, tau: usize, form: Form) -> Option<Cut> {
+    if form == Form::Plain {
+        return None;
+    }
+    let (cost, cut) = (1..=LONGEST.min(tau).min(layout.shape.T))
+        .map(|longest| {
+            let cut = Cut::new(layout.shape, P, tau, longest);
+            (blocked(layout, &cut), cut)
+        })
+        .min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (form == Form::Blocked || cost < plain(layout, P)).then_some(cut)
+}
+
+/// Vector multiply-adds of a step in the plain form: forward, adjoint, outer products.
+fn plain(layout: &Layout, P: usize) -> f64 {
+    let Dims { M, K, .. } = layout.shape.dims;
+    let rows = layout.blocks * layout.rows;
+    let a_step = 2 * rows * M + layout.stride * M + 2 * M * K + 4 * P;
+    (layout.groups * layout.shape.T * a_step) as f64
+}
+
+/// The same in the blocked form, and for the powers of `B`.
+fn blocked(layout: &Layout, cut: &Cut) -> f64 {
+    let M = layout.shape.dims.M;
+    let (P, D, Q) = (cut.P, cut.D, cut.Q());
+    let mut all = 0;
+    for block in &cut.blocks {
+        let n = block.looked_at;
+        all += 3 * n * Q * M + n * (n - n.min(1)) / 2 * Q * (2 * D + P) + n * BLOCK_STEP;
+        if block.end.is_some() {
+            all += 3 * M * M + block.length * M * (2 * D + P);
+        }
+    }
+    let width = M.div_ceil(layout.lanes);
+    let looked_at = cut.J * Q * M * width;
+    let ends = cut.products.len() * M * M * width;
+    let drives = cut.longest_end() * (D + 1) * M * width;
+    let sums = (cut.J * Q * (M + D) + cut.ends.len() * M * (M + 1 + cut.longest_end() * D)) * SUM / 4;
+    (layout.groups * all) as f64 + POWERS * (3 * (looked_at + ends + drives)) as f64 + sums as f64
+}
+
+/// Vector operations of a step within a block beside its products: residuals, ReLU units, loop overhead.
+const BLOCK_STEP: usize = 20;
+/// Cost of a multiply-add in the products of powers, whose rows are short, relative to one of the blocks.
+const POWERS: f64 = 1.5;
+/// Vector operations of summing the lanes of four entries and packing them.
+const SUM: usize = 16;

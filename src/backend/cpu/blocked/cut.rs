@@ -1,0 +1,155 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use crate::model::{Dims, Shape};
+
+/// Consecutive steps from `start`, none of them forced but perhaps the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::backend::cpu) struct Block {
+    pub start: usize,
+    pub length: usize,
+    /// Steps whose states are looked at but not needed whole: all of the last block's, all but the end of others'.
+    pub looked_at: usize,
+    /// Which of [`Cut::ends`] its length is; the last block's end state starts nothing.
+    pub end: Option<usize>,
+}
+
+/// How the windows of a member are cut into blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::backend::cpu) struct Cut {
+    pub P: usize,
+    /// Numbers that drive a step: `P` ReLU units and `K` inputs.
+    pub D: usize,
+    /// Units looked at: the observed ones, then the ReLU units that are not among them; the ReLU units come last.
+    pub looked_at: Vec<usize>,
+    pub blocks: Vec<Block>,
+    /// Largest [`Block::looked_at`].
+    pub J: usize,
+    /// Lengths of blocks that are followed by another, each once, ascending.
+    pub ends: Vec<usize>,
+    /// `(e, a, b)` with `e = a + b`: the matrix products that make every `B^ℓ`, in order.
+    pub products: Vec<(usize, usize, usize)>,
+}
+
+impl Cut {
+    /// Blocks of at most `longest` steps within each stretch of `tau` steps between forced ones.
+    pub fn new(shape: Shape, P: usize, tau: usize, longest: usize) -> Self {
+        let Shape {
+            dims: Dims { M, N, K },
+            T,
+            ..
+        } = shape;
+        let mut blocks = Vec::new();
+        let mut start = 0;
+        while start < T {
+            let next_forced = (start / tau + 1).saturating_mul(tau);
+            let length = longest.min(next_forced.min(T) - start);
+            let last = start + length == T;
+            blocks.push(Block {
+                start,
+                length,
+                looked_at: length - usize::from(!last),
+                end: None,
+            });
+            start += length;
+        }
+        let followed = blocks.len() - 1;
+        let mut ends: Vec<usize> = blocks[..followed].iter().map(|block| block.length).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        for block in &mut blocks[..followed] {
+            block.end = ends.binary_search(&block.length).ok();
+        }
+        let mut products = Vec::new();
+        ends.iter().for_each(|&end| chain(end, &mut products));
+        Self {
+            P,
+            D: P + K,
+            looked_at: (0..N).chain(N.max(M - P)..M).collect(),
+            J: blocks.iter().map(|block| block.looked_at).max().unwrap_or(0),
+            blocks,
+            ends,
+            products,
+        }
+    }
+
+    /// Number of units looked at.
+    pub fn Q(&self) -> usize {
+        self.looked_at.len()
+    }
+
+    /// Longest block whose end is needed; 0 where there is one block only.
+    pub fn longest_end(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+}
+
+/// Appends the products that lead to `B^e` by repeated squaring and are not there yet.
+fn chain(e: usize, products: &mut Vec<(usize, usize, usize)>) {
+    if e <= 1 || products.iter().any(|&(done, _, _)| done == e) {
+        return;
+    }
+    let (a, b) = if e.is_multiple_of(2) {
+        (e / 2, e / 2)
+    } else {
+        (e - 1, 1)
+    };
+    chain(a, products);
+    products.push((e, a, b));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(M: usize, N: usize, T: usize) -> Shape {
+        Shape::new(Dims::new(M, N, 0).expect("sizes"), 4, T).expect("sizes")
+    }
+
+    #[test]
+    fn blocks_tile_the_window_and_begin_at_every_forced_step() {
+        for (T, tau, longest) in [
+            (200, 16, 8),
+            (37, 6, 4),
+            (30, 7, 7),
+            (5, 1, 3),
+            (25, 1000, 10),
+            (1, 1, 1),
+        ] {
+            let cut = Cut::new(shape(20, 3, T), 2, tau, longest);
+            let mut next = 0;
+            for (index, block) in cut.blocks.iter().enumerate() {
+                let last = index + 1 == cut.blocks.len();
+                assert_eq!(block.start, next);
+                assert!((1..=longest).contains(&block.length));
+                assert!((block.start + 1..block.start + block.length).all(|t| t % tau != 0));
+                assert_eq!(block.looked_at, block.length - usize::from(!last));
+                assert_eq!(
+                    block.end.map(|end| cut.ends[end]),
+                    (!last).then_some(block.length)
+                );
+                next += block.length;
+            }
+            assert_eq!(next, T);
+        }
+    }
+
+    #[test]
+    fn products_make_every_power_from_earlier_ones() {
+        for longest in 1..40 {
+            let cut = Cut::new(shape(20, 3, 100), 2, longest + longest / 2, longest);
+            let mut known = vec![1];
+            for &(e, a, b) in &cut.products {
+                assert!(e == a + b && known.contains(&a) && known.contains(&b) && !known.contains(&e));
+                known.push(e);
+            }
+            assert!(cut.ends.iter().all(|end| known.contains(end)));
+        }
+    }
+
+    #[test]
+    fn relu_units_are_looked_at_last_even_where_they_are_observed() {
+        assert_eq!(Cut::new(shape(6, 2, 9), 2, 3, 3).looked_at, [0, 1, 4, 5]);
+        assert_eq!(Cut::new(shape(4, 3, 9), 2, 3, 3).looked_at, [0, 1, 2, 3]);
+        assert_eq!(Cut::new(shape(4, 4, 9), 1, 3, 3).looked_at, [0, 1, 2, 3]);
+    }
+}

@@ -1,0 +1,135 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::Array1;
+use pulp::{Simd, WithSimd};
+
+use crate::backend::cpu::blocked::buffers::{Blocked, States};
+use crate::backend::cpu::blocked::cut::Cut;
+use crate::backend::cpu::buffers::{Workspace, vectors, vectors_mut};
+use crate::backend::cpu::forward::{Errors, Forcing, SquaredErrors, initial_state};
+use crate::backend::cpu::layout::Layout;
+use crate::model::Dims;
+
+/// Runs one group of sequences through its windows, block by block: fills `states` and leaves the residuals in `x`.
+pub(in crate::backend::cpu) struct Forward<'a> {
+    pub layout: &'a Layout,
+    pub cut: &'a Cut,
+    pub forcing: Forcing,
+    pub theta: &'a [f32],
+    pub blocked: &'a mut Blocked,
+    pub group: usize,
+    pub work: &'a mut Workspace,
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = SquaredErrors;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> SquaredErrors {
+        let Self {
+            layout,
+            cut,
+            forcing,
+            theta,
+            blocked,
+            group,
+            work,
+        } = self;
+        let Dims { M, N, K } = layout.shape.dims;
+        let (stride, Q, D) = (layout.stride, cut.Q(), cut.D);
+        let Blocked {
+            states,
+            packed,
+            powers,
+            ..
+        } = blocked;
+        let x = vectors_mut::<S>(work.x.padded_mut());
+        let inputs = vectors::<S>(work.s.padded());
+        let weight = vectors::<S>(work.lane_weights.as_slice())[group];
+        let mut errors = Errors::new(simd, weight);
+        initial_state(
+            simd,
+            layout.shape.dims,
+            theta,
+            x,
+            vectors_mut::<S>(states.z.padded_mut()),
+        );
+        for (index, &block) in cut.blocks.iter().enumerate() {
+            let (z, after) = vectors_mut::<S>(states.z.padded_mut())[index * stride..].split_at_mut(stride);
+            let y = vectors_mut::<S>(states.y.padded_mut());
+            let relu = vectors_mut::<S>(states.relu.padded_mut());
+            let drive = vectors_mut::<S>(states.drive.padded_mut());
+            let mut drives = Drives {
+                P: cut.P,
+                K,
+                inputs,
+                relu,
+                drive,
+            };
+            let z = &z[..M];
+            packed
+                .G
+                .assign(simd, block.looked_at * Q, Some(powers.c.padded()), z, y);
+            drives.set(simd, block.start, &z[M - cut.P..]);
+            for j in 1..=block.looked_at {
+                let t = block.start + j;
+                let so_far = &drives.drive[block.start * D..t * D];
+                let y = &mut y[(j - 1) * Q..];
+                packed.K.add(simd, (cut.J - j) * D, so_far, y);
+                errors.add(simd, 0.0, &mut y[..N], &mut x[t * N..(t + 1) * N]);
+                if j < block.length {
+                    drives.set(simd, t, &y[Q - cut.P..Q]);
+                }
+            }
+            if let Some(end) = block.end {
+                let t = block.start + block.length;
+                let skip = (cut.longest_end() - block.length) * D;
+                packed.ends[end]
+                    .0
+                    .assign(simd, M, Some(powers.g[end].padded()), z, after);
+                packed
+                    .R
+                    .add(simd, skip, &drives.drive[block.start * D..t * D], after);
+                let alpha = if forcing.at(t) { forcing.alpha } else { 0.0 };
+                errors.add(simd, alpha, &mut after[..N], &mut x[t * N..(t + 1) * N]);
+            }
+        }
+        errors.finish(simd)
+    }
+}
+
+/// Where the ReLU units and the drives of every step are kept.
+struct Drives<'a, S: Simd> {
+    P: usize,
+    K: usize,
+    inputs: &'a [S::f32s],
+    relu: &'a mut [S::f32s],
+    drive: &'a mut [S::f32s],
+}
+
+impl<S: Simd> Drives<'_, S> {
+    /// `v_t = [max(−z_P, 0) ; s_{t+1}]` of the step from `z_t`, of which `relu` are the ReLU units.
+    #[inline(always)]
+    fn set(&mut self, simd: S, t: usize, relu: &[S::f32s]) {
+        let (P, K) = (self.P, self.K);
+        let zero = simd.splat_f32s(0.0);
+        let drive = &mut self.drive[t * (P + K)..(t + 1) * (P + K)];
+        let kept = &mut self.relu[t * P..(t + 1) * P];
+        for p in 0..P {
+            kept[p] = relu[p];
+            // NaN comes through, as in the plain form.
+            drive[p] = simd.sub_f32s(simd.max_f32s(zero, relu[p]), relu[p]);
+        }
+        drive[P..].copy_from_slice(&self.inputs[(t + 1) * K..(t + 2) * K]);
+    }
+}
+
+impl States {
+    /// State of a lane at the start of a block.
+    pub fn start_of(&self, layout: &Layout, block: usize, lane: usize) -> Array1<f32> {
+        let z = &self.z.as_slice()[block * layout.stride * layout.lanes..];
+        (0..layout.shape.dims.M)
+            .map(|i| z[i * layout.lanes + lane])
+            .collect()
+    }
+}

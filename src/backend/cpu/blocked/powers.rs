@@ -1,0 +1,486 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use pulp::{Simd, WithSimd};
+
+use crate::backend::cpu::blocked::adjoint::convolution_tile;
+use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, Powers};
+use crate::backend::cpu::blocked::cut::Cut;
+use crate::backend::cpu::blocked::matrix::{Left, Matrix, Product};
+use crate::backend::cpu::buffers::{Workspace, vectors};
+use crate::backend::cpu::kernel::store_all_sums;
+use crate::backend::cpu::layout::Layout;
+use crate::model::Dims;
+
+/// `out = left · right`, or `+=`, on whole rows of `right` and `out`, which have the same pitch.
+#[inline(always)]
+fn multiply<S: Simd>(
+    simd: S,
+    left: Left<'_>,
+    (rows, inner): (usize, usize),
+    right: &[f32],
+    (out, pitch): (&mut [f32], usize),
+    add: bool,
+) {
+    simd.vectorize(Product {
+        left,
+        right,
+        out,
+        rows,
+        inner,
+        pitch,
+        add,
+    });
+}
+
+/// Computes the powers of `B` that the blocks apply, and packs them.
+pub(in crate::backend::cpu) struct Prepare<'a> {
+    pub layout: &'a Layout,
+    pub cut: &'a Cut,
+    pub theta: &'a [f32],
+    pub blocked: &'a mut Blocked,
+}
+
+impl WithSimd for Prepare<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            layout,
+            cut,
+            theta,
+            blocked,
+        } = self;
+        let powers = &mut blocked.powers;
+        powers.fill(layout.shape.dims, cut, theta);
+        powers.compute(simd, layout.shape.dims.M, cut);
+        blocked.packed.fill(layout.shape.dims.M, cut, powers);
+    }
+}
+
+impl Powers {
+    /// `B`, `[W̃ | h]` and `G_0` from the parameters.
+    fn fill(&mut self, dims: Dims, cut: &Cut, theta: &[f32]) {
+        let Dims { M, K, .. } = dims;
+        let (A, W) = (&theta[..M], &theta[dims.range_W()]);
+        let (h, C) = (&theta[dims.range_h()], &theta[dims.range_C()]);
+        for i in 0..M {
+            let row = self.B.row_mut(i);
+            row[..M].copy_from_slice(&W[i * M..(i + 1) * M]);
+            row[i] += A[i];
+            let row = self.W.row_mut(i);
+            row[..cut.P].copy_from_slice(&W[(i + 1) * M - cut.P..(i + 1) * M]);
+            row[cut.P..cut.D].copy_from_slice(&C[i * K..(i + 1) * K]);
+            row[cut.D] = h[i];
+        }
+        transpose(&self.B, M, M, &mut self.Bt);
+        transpose(&self.W, M, cut.D + 1, &mut self.Wt);
+        for (q, &unit) in cut.looked_at.iter().enumerate() {
+            let row = self.G.row_mut(q);
+            row.fill(0.0);
+            row[unit] = 1.0;
+        }
+    }
+
+    #[inline(always)]
+    fn compute<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut) {
+        let (Q, Dh) = (cut.Q(), cut.D + 1);
+        let pitch = self.B.pitch;
+        for j in 1..=cut.J {
+            let (done, next) = self.G.from_mut(0).split_at_mut(j * Q * pitch);
+            if j == 1 {
+                for (row, &unit) in next.chunks_exact_mut(pitch).zip(&cut.looked_at) {
+                    row.copy_from_slice(self.B.row(unit));
+                }
+            } else {
+                let left = Left::rows(&done[(j - 1) * Q * pitch..], pitch);
+                multiply(simd, left, (Q, M), self.B.from(0), (next, pitch), false);
+            }
+        }
+        let wide = self.W.pitch;
+        multiply(
+            simd,
+            self.G.left(0),
+            (cut.J * Q, M),
+            self.W.from(0),
+            (self.K.from_mut(0), wide),
+            false,
+        );
+        // c_{j+1} = c_j + G_j h
+        let c = self.c.as_mut_slice();
+        for row in 0..cut.J * Q {
+            let before = if row >= Q { c[row - Q] } else { 0.0 };
+            c[row] = before + self.K.at(row, cut.D);
+        }
+        for &(e, a, b) in &cut.products {
+            let index = product_index(cut, e);
+            let (done, next) = self.products.split_at_mut(index);
+            let power = |e: usize| match e {
+                1 => &self.B,
+                _ => &done[product_index(cut, e)].0,
+            };
+            let (product, transposed) = &mut next[0];
+            multiply(
+                simd,
+                power(a).left(0),
+                (M, M),
+                power(b).from(0),
+                (product.from_mut(0), pitch),
+                false,
+            );
+            transpose(product, M, M, transposed);
+        }
+        if cut.longest_end() > 0 {
+            let first = &mut self.Rt.from_mut(0)[..Dh * pitch];
+            first.copy_from_slice(&self.Wt.from(0)[..Dh * pitch]);
+        }
+        for l in 1..cut.longest_end() {
+            let (done, next) = self.Rt.from_mut(0).split_at_mut(l * Dh * pitch);
+            let left = Left::rows(&done[(l - 1) * Dh * pitch..], pitch);
+            multiply(simd, left, (Dh, M), self.Bt.from(0), (next, pitch), false);
+        }
+        for (g, &length) in self.g.iter_mut().zip(&cut.ends) {
+            let g = &mut g.as_mut_slice()[..M];
+            g.fill(0.0);
+            for l in 0..length {
+                g.iter_mut()
+                    .zip(self.Rt.row(l * Dh + cut.D))
+                    .for_each(|(g, r)| *g += r);
+            }
+        }
+    }
+
+    fn power(&self, cut: &Cut, e: usize) -> &Matrix {
+        if e == 1 {
+            &self.B
+        } else {
+            &self.products[product_index(cut, e)].0
+        }
+    }
+
+    fn power_transposed(&self, cut: &Cut, e: usize) -> &Matrix {
+        if e == 1 {
+            &self.Bt
+        } else {
+            &self.products[product_index(cut, e)].1
+        }
+    }
+}
+
+fn product_index(cut: &Cut, e: usize) -> usize {
+    cut.products
+        .iter()
+        .position(|&(made, _, _)| made == e)
+        .expect("every power used is made")
+}
+
+/// `B^e` among `B` and the products made so far.
+fn power_mut<'a>(
+    B: &'a mut Matrix,
+    products: &'a mut [(Matrix, Matrix)],
+    cut: &Cut,
+    e: usize,
+) -> &'a mut [f32] {
+    if e == 1 {
+        B.from_mut(0)
+    } else {
+        products[product_index(cut, e)].0.from_mut(0)
+    }
+}
+
+fn transpose(from: &Matrix, rows: usize, columns: usize, to: &mut Matrix) {
+    for j in 0..columns {
+        let pitch = from.pitch;
+        let column = from.from(0)[j..].iter().step_by(pitch);
+        to.row_mut(j)[..rows]
+            .iter_mut()
+            .zip(column)
+            .for_each(|(to, &from)| *to = from);
+    }
+}
+
+impl PackedPowers {
+    fn fill(&mut self, M: usize, cut: &Cut, powers: &Powers) {
+        let (P, D, J, Q, Dh) = (cut.P, cut.D, cut.J, cut.Q(), cut.D + 1);
+        let longest = cut.longest_end();
+        let relu = M - P;
+        self.G.fill(J * Q, M, |row, m| powers.G.at(Q + row, m));
+        self.Gt.fill(M, J * Q, |m, column| {
+            powers.G.at((J - column / Q) * Q + column % Q, m)
+        });
+        self.K.fill(Q, J * D, |q, column| {
+            powers.K.at((J - 1 - column / D) * Q + q, column % D)
+        });
+        self.Kt.fill(P, J * Q, |p, column| {
+            powers.K.at((J - 1 - column / Q) * Q + column % Q, p)
+        });
+        self.R.fill(M, longest * D, |m, column| {
+            powers.Rt.at((longest - 1 - column / D) * Dh + column % D, m)
+        });
+        self.Rt
+            .fill(longest * P, M, |row, m| powers.Rt.at(row / P * Dh + row % P, m));
+        debug_assert!(relu + P == M);
+        for ((ends, transposed), &length) in self.ends.iter_mut().zip(&cut.ends) {
+            let power = powers.power(cut, length);
+            ends.fill(M, M, |i, j| power.at(i, j));
+            transposed.fill(M, M, |i, j| power.at(j, i));
+        }
+    }
+}
+
+/// Sums the lanes of the partial gradients, scales them, and pulls them back through the powers of `B` into
+/// `work.gradient`, packed as the parameters.
+pub(in crate::backend::cpu) struct PullBack<'a> {
+    pub layout: &'a Layout,
+    pub cut: &'a Cut,
+    pub scale: f32,
+    pub blocked: &'a mut Blocked,
+    pub work: &'a mut Workspace,
+}
+
+impl WithSimd for PullBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            layout,
+            cut,
+            scale,
+            blocked,
+            work,
+        } = self;
+        let dims = layout.shape.dims;
+        blocked.reduce(simd, layout, cut, scale);
+        let Blocked {
+            powers, gradients, ..
+        } = blocked;
+        gradients.pull_back_ends(simd, dims.M, cut, powers);
+        gradients.pull_back_looked_at(simd, dims.M, cut, powers);
+        let gradient = work.gradient.as_mut_slice();
+        gradients.unpack(dims, cut, gradient);
+        let dL = vectors::<S>(work.dL.padded());
+        store_all_sums(simd, scale, dL, &mut gradient[dims.range_L()]);
+    }
+}
+
+impl Blocked {
+    /// Partial gradients as matrices, of `G_j` and `K_l` in their own order.
+    #[inline(always)]
+    fn reduce<S: Simd>(&mut self, simd: S, layout: &Layout, cut: &Cut, scale: f32) {
+        let Self {
+            partial,
+            gradients,
+            sums,
+            ..
+        } = self;
+        let M = layout.shape.dims.M;
+        let (J, Q, D) = (cut.J, cut.Q(), cut.D);
+        let pitch = gradients.G.pitch;
+        if J > 0 {
+            // Latest step first: brought into order by swapping blocks of rows.
+            partial.G.sum_lanes(simd, scale, gradients.G.from_mut(Q), pitch);
+            partial
+                .G
+                .sum_lanes_of_sums(simd, scale, &mut gradients.c.as_mut_slice()[..J * Q]);
+            reverse_blocks(&mut gradients.G.from_mut(Q)[..J * Q * pitch], Q * pitch);
+            reverse_blocks(&mut gradients.c.as_mut_slice()[..J * Q], Q);
+        }
+        gradients.G.from_mut(0)[..Q * pitch].fill(0.0);
+        let (rows, columns) = convolution_tile(layout.tile_rows, D);
+        let (down, across) = (Q.div_ceil(rows), D.div_ceil(columns));
+        let n_entries = J * down * rows * across * columns;
+        let sums = &mut sums.as_mut_slice()[..n_entries];
+        store_all_sums(simd, scale, vectors::<S>(partial.K.padded()), sums);
+        for l in 0..J {
+            for q in 0..Q {
+                let row = gradients.K.row_mut(l * Q + q);
+                for (d, slot) in row[..D].iter_mut().enumerate() {
+                    let tile = (l * down + q / rows) * across + d / columns;
+                    *slot = sums[(tile * rows + q % rows) * columns + d % columns];
+                }
+            }
+        }
+        for end in 0..cut.ends.len() {
+            let index = cut.ends[end];
+            let target = if index == 1 {
+                &mut gradients.B
+            } else {
+                &mut gradients.products[product_index(cut, index)].0
+            };
+            partial.ends[end].sum_lanes(simd, scale, target.from_mut(0), pitch);
+            partial.ends[end].sum_lanes_of_sums(simd, scale, &mut gradients.g[end].as_mut_slice()[..M]);
+        }
+        self.reduce_drives(simd, M, cut, scale);
+    }
+
+    /// Gradients of the ends' drives into those of `Rt`, of `g` into its last rows.
+    #[inline(always)]
+    fn reduce_drives<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, scale: f32) {
+        let Self {
+            partial,
+            gradients,
+            sums,
+            ..
+        } = self;
+        let (D, Dh, pitch) = (cut.D, cut.D + 1, gradients.Rt.pitch);
+        gradients.Rt.from_mut(0)[..cut.longest_end() * Dh * pitch].fill(0.0);
+        for (end, &length) in cut.ends.iter().enumerate() {
+            let width = length * D;
+            let sums = &mut sums.as_mut_slice()[..M * width];
+            if D > 0 {
+                partial.drives[end].sum_lanes(simd, scale, sums, width);
+            }
+            for l in 0..length {
+                for d in 0..D {
+                    let column = (length - 1 - l) * D + d;
+                    let row = &mut gradients.Rt.row_mut(l * Dh + d)[..M];
+                    row.iter_mut()
+                        .zip(sums[column..].iter().step_by(width))
+                        .for_each(|(to, from)| *to += from);
+                }
+                let row = &mut gradients.Rt.row_mut(l * Dh + D)[..M];
+                row.iter_mut()
+                    .zip(gradients.g[end].as_slice())
+                    .for_each(|(to, from)| *to += from);
+            }
+        }
+    }
+}
+
+/// Reverses the order of blocks of `size` numbers.
+fn reverse_blocks(data: &mut [f32], size: usize) {
+    let blocks = data.len() / size;
+    for block in 0..blocks / 2 {
+        let (front, back) = data.split_at_mut((blocks - 1 - block) * size);
+        front[block * size..(block + 1) * size].swap_with_slice(&mut back[..size]);
+    }
+}
+
+impl Powers {
+    /// From gradients of `B^ℓ`, `R_l` and `g_ℓ` to those of `B`, `Bᵀ` (kept apart until the end) and `[W̃ | h]ᵀ`.
+    #[inline(always)]
+    fn pull_back_ends<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, powers: &Powers) {
+        let (Dh, pitch) = (cut.D + 1, self.B.pitch);
+        if !cut.ends.contains(&1) {
+            self.B.from_mut(0).fill(0.0);
+        }
+        // A product that is no end has no gradient of its own.
+        for (index, (e, _, _)) in cut.products.iter().enumerate() {
+            if !cut.ends.contains(e) {
+                self.products[index].0.from_mut(0).fill(0.0);
+            }
+        }
+        for (index, &(_, a, b)) in cut.products.iter().enumerate().rev() {
+            let (earlier, own) = self.products.split_at_mut(index);
+            let own = &own[0].0;
+            // d(P_a P_b): ∂P_a += ∂P P_bᵀ, ∂P_b += P_aᵀ ∂P.
+            let right = powers.power_transposed(cut, b).from(0);
+            let out = power_mut(&mut self.B, earlier, cut, a);
+            multiply(simd, own.left(0), (M, M), right, (out, pitch), true);
+            let left = powers.power(cut, a).left_transposed(0);
+            let out = power_mut(&mut self.B, earlier, cut, b);
+            multiply(simd, left, (M, M), own.from(0), (out, pitch), true);
+        }
+        self.Bt.from_mut(0).fill(0.0);
+        for l in (1..cut.longest_end()).rev() {
+            let (earlier, own) = self.Rt.from_mut(0).split_at_mut(l * Dh * pitch);
+            let left = Left::rows(own, pitch);
+            let out = &mut earlier[(l - 1) * Dh * pitch..];
+            multiply(simd, left, (Dh, M), powers.B.from(0), (out, pitch), true);
+        }
+        let rows = cut.longest_end().saturating_sub(1) * Dh;
+        if rows > 0 {
+            let left = powers.Rt.left_transposed(0);
+            multiply(
+                simd,
+                left,
+                (M, rows),
+                self.Rt.from(Dh),
+                (self.Bt.from_mut(0), pitch),
+                true,
+            );
+        }
+        let Wt = &mut self.Wt.from_mut(0)[..Dh * pitch];
+        if cut.longest_end() > 0 {
+            Wt.copy_from_slice(&self.Rt.from(0)[..Dh * pitch]);
+        } else {
+            Wt.fill(0.0);
+        }
+    }
+
+    /// From gradients of `K_l`, `c_j` and `G_j` to those of `B` and `[W̃ | h]ᵀ`, added to what the ends left.
+    #[inline(always)]
+    fn pull_back_looked_at<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, powers: &Powers) {
+        let (J, Q, D, Dh, pitch) = (cut.J, cut.Q(), cut.D, cut.D + 1, self.B.pitch);
+        if J == 0 {
+            return;
+        }
+        // G_l h is part of every later c_j.
+        let c = self.c.as_mut_slice();
+        for row in (0..J * Q).rev() {
+            if row + Q < J * Q {
+                c[row] += c[row + Q];
+            }
+            self.K.row_mut(row)[D] = c[row];
+        }
+        let left = self.K.left(0);
+        multiply(
+            simd,
+            left,
+            (J * Q, Dh),
+            powers.Wt.from(0),
+            (self.G.from_mut(0), pitch),
+            true,
+        );
+        let left = self.K.left_transposed(0);
+        multiply(
+            simd,
+            left,
+            (Dh, J * Q),
+            powers.G.from(0),
+            (self.Wt.from_mut(0), pitch),
+            true,
+        );
+        for j in (2..=J).rev() {
+            let (earlier, own) = self.G.from_mut(0).split_at_mut(j * Q * pitch);
+            let left = Left::rows(own, pitch);
+            let out = &mut earlier[(j - 1) * Q * pitch..];
+            multiply(simd, left, (Q, M), powers.Bt.from(0), (out, pitch), true);
+        }
+        let left = powers.G.left_transposed(0);
+        multiply(
+            simd,
+            left,
+            (M, J * Q),
+            self.G.from(Q),
+            (self.B.from_mut(0), pitch),
+            true,
+        );
+    }
+
+    /// Gradients of `A`, `W`, `h`, `C` from those of `B` and `[W̃ | h]ᵀ`.
+    fn unpack(&mut self, dims: Dims, cut: &Cut, gradient: &mut [f32]) {
+        let Dims { M, K, .. } = dims;
+        let (P, D) = (cut.P, cut.D);
+        let W = dims.range_W().start;
+        for i in 0..M {
+            for j in 0..M {
+                let of_B = self.B.at(i, j) + self.Bt.at(j, i);
+                let of_W = if j >= M - P {
+                    self.Wt.at(j - (M - P), i)
+                } else {
+                    0.0
+                };
+                gradient[W + i * M + j] = of_B + of_W;
+                if i == j {
+                    gradient[i] = of_B;
+                }
+            }
+            for k in 0..K {
+                gradient[dims.range_C().start + i * K + k] = self.Wt.at(P + k, i);
+            }
+        }
+        gradient[dims.range_h()].copy_from_slice(&self.Wt.row(D)[..M]);
+    }
+}
