@@ -2,10 +2,10 @@
 
 mod common;
 
-use alrnn_gpu::backend::Form;
 use alrnn_gpu::backend::cpu::CpuBackend;
 use alrnn_gpu::backend::golden::TOLERANCE;
 use alrnn_gpu::backend::reference::ReferenceBackend;
+use alrnn_gpu::backend::{Backend, Form};
 
 #[test]
 fn reference_matches_every_case() {
@@ -14,18 +14,16 @@ fn reference_matches_every_case() {
 
 #[test]
 fn cpu_plain_matches_every_case() {
-    let backend = CpuBackend::new(Some(1)).expect("one thread");
-    common::golden::check(&backend, Form::Plain, TOLERANCE);
-}
-
-#[test]
-fn portable_cpu_plain_matches_every_case() {
-    let backend = CpuBackend::portable(Some(1)).expect("one thread");
-    common::golden::check(&backend, Form::Plain, TOLERANCE);
+    for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
+        println!("{}", backend.device().name);
+        common::golden::check(&backend, Form::Plain, TOLERANCE);
+    }
 }
 
 #[test]
 fn cpu_blocked_matches_every_case() {
-    let backend = CpuBackend::new(Some(1)).expect("one thread");
-    common::golden::check(&backend, Form::Blocked, TOLERANCE);
+    for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
+        println!("{}", backend.device().name);
+        common::golden::check(&backend, Form::Blocked, TOLERANCE);
+    }
 }

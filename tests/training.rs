@@ -18,12 +18,9 @@ fn cpu_matches_the_reference() {
 
 #[test]
 fn cpu_windows_match_the_reference() {
-    training::windows_match_the_reference(&cpu(1));
-}
-
-#[test]
-fn portable_cpu_windows_match_the_reference() {
-    training::windows_match_the_reference(&CpuBackend::portable(Some(1)).expect("one thread"));
+    for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
+        training::windows_match_the_reference(&backend);
+    }
 }
 
 #[test]

@@ -23,7 +23,10 @@ pub const SQRT_HALF_BITS: i32 = 0x3f35_04f3;
 pub const QUARTER_TURN: f32 = std::f32::consts::FRAC_PI_2 / 16_777_216.0;
 
 fn polynomial<const D: usize>(c: [f32; D], x: f32) -> f32 {
-    c.iter().rev().fold(0.0, |acc, &ck| acc.mul_add(x, ck))
+    c[..D - 1]
+        .iter()
+        .rev()
+        .fold(c[D - 1], |acc, &ck| acc.mul_add(x, ck))
 }
 
 /// Two independent standard normals from two random words; |n| ≤ 5.77.

@@ -26,6 +26,19 @@ fn processor() -> String {
     from_linux().unwrap_or_else(|| std::env::consts::ARCH.to_string())
 }
 
+/// What the machine can run, widest first.
+pub(super) fn instruction_sets() -> Vec<Arch> {
+    let mut sets = vec![Arch::new()];
+    #[cfg(target_arch = "x86_64")]
+    if matches!(sets[0], Arch::V4(_)) {
+        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    }
+    if !matches!(sets[0], Arch::Scalar) {
+        sets.push(Arch::Scalar);
+    }
+    sets
+}
+
 fn instruction_set(arch: Arch) -> &'static str {
     match arch {
         #[cfg(target_arch = "x86_64")]
@@ -41,6 +54,12 @@ fn instruction_set(arch: Arch) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_machine_runs_plain_rust() {
+        let sets = instruction_sets();
+        assert!(matches!(sets.last(), Some(Arch::Scalar)));
+    }
 
     #[test]
     fn names_processor_instructions_and_threads() {

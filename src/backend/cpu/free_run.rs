@@ -159,17 +159,18 @@ impl State {
                 }
             }
         }
-        let add = |acc: &mut [S::f32s; ROWS], matrix: &[S::f32s], j: usize, value: f32| {
-            let column = &matrix[j * self.height + first..][..ROWS];
-            for row in 0..ROWS {
-                acc[row] = simd.mul_add_e_f32s(simd.splat_f32s(value), column[row], acc[row]);
-            }
-        };
         for j in whole..self.M {
-            add(&mut acc[j - whole], B, j, phi[j]);
+            let column = &B[j * self.height + first..][..ROWS];
+            for row in 0..ROWS {
+                acc[j - whole][row] =
+                    simd.mul_add_e_f32s(simd.splat_f32s(phi[j]), column[row], acc[j - whole][row]);
+            }
         }
-        for (k, &value) in inputs.iter().enumerate() {
-            add(&mut acc[0], vectors::<S>(self.C.as_slice()), k, value);
+        let C = vectors::<S>(self.C.as_slice());
+        for (&input, column) in inputs.iter().zip(C.chunks_exact(self.height)) {
+            for row in 0..ROWS {
+                acc[0][row] = simd.mul_add_e_f32s(simd.splat_f32s(input), column[first + row], acc[0][row]);
+            }
         }
         let mut width = WAYS / 2;
         while width > 0 {

@@ -17,10 +17,32 @@ pub(super) fn rows<S: Simd, const R: usize>(
     columns: &[S::f32s],
     mut acc: [S::f32s; R],
 ) -> [S::f32s; R] {
-    for (w, &column) in weights.as_chunks::<R>().0.iter().zip(columns) {
+    let weights = weights.as_chunks::<R>().0;
+    if R >= 4 {
+        for (w, &column) in weights.iter().zip(columns) {
+            for r in 0..R {
+                acc[r] = simd.mul_add_e_f32s(simd.splat_f32s(w[r]), column, acc[r]);
+            }
+        }
+        return acc;
+    }
+    // Few sums wait for themselves: even and odd columns apart.
+    let mut odd = [simd.splat_f32s(0.0); R];
+    let (weights, last) = weights[..columns.len().min(weights.len())].as_chunks::<2>();
+    let (pairs, rest) = columns.as_chunks::<2>();
+    for (w, pair) in weights.iter().zip(pairs) {
+        for r in 0..R {
+            acc[r] = simd.mul_add_e_f32s(simd.splat_f32s(w[0][r]), pair[0], acc[r]);
+            odd[r] = simd.mul_add_e_f32s(simd.splat_f32s(w[1][r]), pair[1], odd[r]);
+        }
+    }
+    for (w, &column) in last.iter().zip(rest) {
         for r in 0..R {
             acc[r] = simd.mul_add_e_f32s(simd.splat_f32s(w[r]), column, acc[r]);
         }
+    }
+    for r in 0..R {
+        acc[r] = simd.add_f32s(acc[r], odd[r]);
     }
     acc
 }

@@ -73,9 +73,15 @@ impl CpuBackend {
         Self::with_arch(threads, Arch::new())
     }
 
-    /// As [`CpuBackend::new`] with plain Rust instead of SIMD instructions: what any machine can run.
-    pub fn portable(threads: Option<usize>) -> Result<Self> {
-        Self::with_arch(threads, Arch::Scalar)
+    /// A backend for every instruction set that this machine has, plain Rust included: what tests go through.
+    ///
+    /// # Errors
+    /// As [`CpuBackend::new`].
+    pub fn every_instruction_set(threads: Option<usize>) -> Result<Vec<Self>> {
+        device::instruction_sets()
+            .into_iter()
+            .map(|arch| Self::with_arch(threads, arch))
+            .collect()
     }
 
     fn with_arch(threads: Option<usize>, arch: Arch) -> Result<Self> {

@@ -33,18 +33,18 @@ impl Matrix {
     }
 
     /// Rows from `first` on, as the right factor or the result of a product.
-    pub fn from(&self, first: usize) -> &[f32] {
+    pub fn rows(&self, first: usize) -> &[f32] {
         &self.data.as_slice()[first * self.pitch..]
     }
 
-    pub fn from_mut(&mut self, first: usize) -> &mut [f32] {
+    pub fn rows_mut(&mut self, first: usize) -> &mut [f32] {
         &mut self.data.as_mut_slice()[first * self.pitch..]
     }
 
     /// Rows from `first` on as a left factor.
     pub fn left(&self, first: usize) -> Left<'_> {
         Left {
-            data: self.from(first),
+            data: self.rows(first),
             strides: (self.pitch, 1),
         }
     }
@@ -52,7 +52,7 @@ impl Matrix {
     /// Rows from `first` on, transposed, as a left factor.
     pub fn left_transposed(&self, first: usize) -> Left<'_> {
         Left {
-            data: self.from(first),
+            data: self.rows(first),
             strides: (1, self.pitch),
         }
     }
@@ -188,8 +188,8 @@ mod tests {
                     };
                     Arch::new().dispatch(Product {
                         left,
-                        right: right.from(0),
-                        out: out.from_mut(0),
+                        right: right.rows(0),
+                        out: out.rows_mut(0),
                         rows,
                         inner,
                         pitch,

@@ -87,14 +87,14 @@ impl Powers {
         let (Q, Dh) = (cut.Q(), cut.D + 1);
         let pitch = self.B.pitch;
         for j in 1..=cut.J {
-            let (done, next) = self.G.from_mut(0).split_at_mut(j * Q * pitch);
+            let (done, next) = self.G.rows_mut(0).split_at_mut(j * Q * pitch);
             if j == 1 {
                 for (row, &unit) in next.chunks_exact_mut(pitch).zip(&cut.looked_at) {
                     row.copy_from_slice(self.B.row(unit));
                 }
             } else {
                 let left = Left::rows(&done[(j - 1) * Q * pitch..], pitch);
-                multiply(simd, left, (Q, M), self.B.from(0), (next, pitch), false);
+                multiply(simd, left, (Q, M), self.B.rows(0), (next, pitch), false);
             }
         }
         let wide = self.W.pitch;
@@ -102,8 +102,8 @@ impl Powers {
             simd,
             self.G.left(0),
             (cut.J * Q, M),
-            self.W.from(0),
-            (self.K.from_mut(0), wide),
+            self.W.rows(0),
+            (self.K.rows_mut(0), wide),
             false,
         );
         // c_{j+1} = c_j + G_j h
@@ -124,20 +124,20 @@ impl Powers {
                 simd,
                 power(a).left(0),
                 (M, M),
-                power(b).from(0),
-                (product.from_mut(0), pitch),
+                power(b).rows(0),
+                (product.rows_mut(0), pitch),
                 false,
             );
             transpose(product, M, M, transposed);
         }
         if cut.longest_end() > 0 {
-            let first = &mut self.Rt.from_mut(0)[..Dh * pitch];
-            first.copy_from_slice(&self.Wt.from(0)[..Dh * pitch]);
+            let first = &mut self.Rt.rows_mut(0)[..Dh * pitch];
+            first.copy_from_slice(&self.Wt.rows(0)[..Dh * pitch]);
         }
         for l in 1..cut.longest_end() {
-            let (done, next) = self.Rt.from_mut(0).split_at_mut(l * Dh * pitch);
+            let (done, next) = self.Rt.rows_mut(0).split_at_mut(l * Dh * pitch);
             let left = Left::rows(&done[(l - 1) * Dh * pitch..], pitch);
-            multiply(simd, left, (Dh, M), self.Bt.from(0), (next, pitch), false);
+            multiply(simd, left, (Dh, M), self.Bt.rows(0), (next, pitch), false);
         }
         for (g, &length) in self.g.iter_mut().zip(&cut.ends) {
             let g = &mut g.as_mut_slice()[..M];
@@ -182,16 +182,16 @@ fn power_mut<'a>(
     e: usize,
 ) -> &'a mut [f32] {
     if e == 1 {
-        B.from_mut(0)
+        B.rows_mut(0)
     } else {
-        products[product_index(cut, e)].0.from_mut(0)
+        products[product_index(cut, e)].0.rows_mut(0)
     }
 }
 
 fn transpose(from: &Matrix, rows: usize, columns: usize, to: &mut Matrix) {
     for j in 0..columns {
         let pitch = from.pitch;
-        let column = from.from(0)[j..].iter().step_by(pitch);
+        let column = from.rows(0)[j..].iter().step_by(pitch);
         to.row_mut(j)[..rows]
             .iter_mut()
             .zip(column)
@@ -279,14 +279,14 @@ impl Blocked {
         let pitch = gradients.G.pitch;
         if J > 0 {
             // Latest step first: brought into order by swapping blocks of rows.
-            partial.G.sum_lanes(simd, scale, gradients.G.from_mut(Q), pitch);
+            partial.G.sum_lanes(simd, scale, gradients.G.rows_mut(Q), pitch);
             partial
                 .G
                 .sum_lanes_of_sums(simd, scale, &mut gradients.c.as_mut_slice()[..J * Q]);
-            reverse_blocks(&mut gradients.G.from_mut(Q)[..J * Q * pitch], Q * pitch);
+            reverse_blocks(&mut gradients.G.rows_mut(Q)[..J * Q * pitch], Q * pitch);
             reverse_blocks(&mut gradients.c.as_mut_slice()[..J * Q], Q);
         }
-        gradients.G.from_mut(0)[..Q * pitch].fill(0.0);
+        gradients.G.rows_mut(0)[..Q * pitch].fill(0.0);
         let (rows, columns) = convolution_tile(layout.tile_rows, D);
         let (down, across) = (Q.div_ceil(rows), D.div_ceil(columns));
         let n_entries = J * down * rows * across * columns;
@@ -308,7 +308,7 @@ impl Blocked {
             } else {
                 &mut gradients.products[product_index(cut, index)].0
             };
-            partial.ends[end].sum_lanes(simd, scale, target.from_mut(0), pitch);
+            partial.ends[end].sum_lanes(simd, scale, target.rows_mut(0), pitch);
             partial.ends[end].sum_lanes_of_sums(simd, scale, &mut gradients.g[end].as_mut_slice()[..M]);
         }
         self.reduce_drives(simd, M, cut, scale);
@@ -324,7 +324,7 @@ impl Blocked {
             ..
         } = self;
         let (D, Dh, pitch) = (cut.D, cut.D + 1, gradients.Rt.pitch);
-        gradients.Rt.from_mut(0)[..cut.longest_end() * Dh * pitch].fill(0.0);
+        gradients.Rt.rows_mut(0)[..cut.longest_end() * Dh * pitch].fill(0.0);
         for (end, &length) in cut.ends.iter().enumerate() {
             let width = length * D;
             let sums = &mut sums.as_mut_slice()[..M * width];
@@ -363,31 +363,31 @@ impl Powers {
     fn pull_back_ends<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, powers: &Powers) {
         let (Dh, pitch) = (cut.D + 1, self.B.pitch);
         if !cut.ends.contains(&1) {
-            self.B.from_mut(0).fill(0.0);
+            self.B.rows_mut(0).fill(0.0);
         }
         // A product that is no end has no gradient of its own.
         for (index, (e, _, _)) in cut.products.iter().enumerate() {
             if !cut.ends.contains(e) {
-                self.products[index].0.from_mut(0).fill(0.0);
+                self.products[index].0.rows_mut(0).fill(0.0);
             }
         }
         for (index, &(_, a, b)) in cut.products.iter().enumerate().rev() {
             let (earlier, own) = self.products.split_at_mut(index);
             let own = &own[0].0;
             // d(P_a P_b): ∂P_a += ∂P P_bᵀ, ∂P_b += P_aᵀ ∂P.
-            let right = powers.power_transposed(cut, b).from(0);
+            let right = powers.power_transposed(cut, b).rows(0);
             let out = power_mut(&mut self.B, earlier, cut, a);
             multiply(simd, own.left(0), (M, M), right, (out, pitch), true);
             let left = powers.power(cut, a).left_transposed(0);
             let out = power_mut(&mut self.B, earlier, cut, b);
-            multiply(simd, left, (M, M), own.from(0), (out, pitch), true);
+            multiply(simd, left, (M, M), own.rows(0), (out, pitch), true);
         }
-        self.Bt.from_mut(0).fill(0.0);
+        self.Bt.rows_mut(0).fill(0.0);
         for l in (1..cut.longest_end()).rev() {
-            let (earlier, own) = self.Rt.from_mut(0).split_at_mut(l * Dh * pitch);
+            let (earlier, own) = self.Rt.rows_mut(0).split_at_mut(l * Dh * pitch);
             let left = Left::rows(own, pitch);
             let out = &mut earlier[(l - 1) * Dh * pitch..];
-            multiply(simd, left, (Dh, M), powers.B.from(0), (out, pitch), true);
+            multiply(simd, left, (Dh, M), powers.B.rows(0), (out, pitch), true);
         }
         let rows = cut.longest_end().saturating_sub(1) * Dh;
         if rows > 0 {
@@ -396,14 +396,14 @@ impl Powers {
                 simd,
                 left,
                 (M, rows),
-                self.Rt.from(Dh),
-                (self.Bt.from_mut(0), pitch),
+                self.Rt.rows(Dh),
+                (self.Bt.rows_mut(0), pitch),
                 true,
             );
         }
-        let Wt = &mut self.Wt.from_mut(0)[..Dh * pitch];
+        let Wt = &mut self.Wt.rows_mut(0)[..Dh * pitch];
         if cut.longest_end() > 0 {
-            Wt.copy_from_slice(&self.Rt.from(0)[..Dh * pitch]);
+            Wt.copy_from_slice(&self.Rt.rows(0)[..Dh * pitch]);
         } else {
             Wt.fill(0.0);
         }
@@ -429,8 +429,8 @@ impl Powers {
             simd,
             left,
             (J * Q, Dh),
-            powers.Wt.from(0),
-            (self.G.from_mut(0), pitch),
+            powers.Wt.rows(0),
+            (self.G.rows_mut(0), pitch),
             true,
         );
         let left = self.K.left_transposed(0);
@@ -438,23 +438,23 @@ impl Powers {
             simd,
             left,
             (Dh, J * Q),
-            powers.G.from(0),
-            (self.Wt.from_mut(0), pitch),
+            powers.G.rows(0),
+            (self.Wt.rows_mut(0), pitch),
             true,
         );
         for j in (2..=J).rev() {
-            let (earlier, own) = self.G.from_mut(0).split_at_mut(j * Q * pitch);
+            let (earlier, own) = self.G.rows_mut(0).split_at_mut(j * Q * pitch);
             let left = Left::rows(own, pitch);
             let out = &mut earlier[(j - 1) * Q * pitch..];
-            multiply(simd, left, (Q, M), powers.Bt.from(0), (out, pitch), true);
+            multiply(simd, left, (Q, M), powers.Bt.rows(0), (out, pitch), true);
         }
         let left = powers.G.left_transposed(0);
         multiply(
             simd,
             left,
             (M, J * Q),
-            self.G.from(Q),
-            (self.B.from_mut(0), pitch),
+            self.G.rows(Q),
+            (self.B.rows_mut(0), pitch),
             true,
         );
     }
