@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::cycles::{Cycle, PeriodSearch, describe, period_search};
 use super::encode::{Encoded, encode};
-use super::entropy::{SequenceStatistics, WordSettings, changes, sequence_statistics};
+use super::entropy::{EntropyRate, SequenceStatistics, WordSettings, changes, sequence_statistics};
 use super::fixed_points::{FixedPoints, fixed_points};
 use super::free_run::{FreeRun, free_run, settled_period};
 use super::graph::{TransitionGraph, transition_graph};
@@ -45,6 +45,22 @@ pub enum Attractor {
     Chaotic,
 }
 
+/// Entropy rates of the symbols beside the sum of positive exponents, all in nats a step of the map.
+///
+/// Pesin: the entropy of the dynamics is the sum of positive exponents (for smooth measures). A symbolic code can
+/// only lose entropy, but a finite run overestimates that of its symbols where memory is long, as for finely
+/// sampled flows; dropping how long the run stays in each region loses more and converges sooner.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct EntropyRates {
+    pub positive_exponents: Option<f64>,
+    /// From match lengths of the symbols of every step.
+    pub symbols: Option<EntropyRate>,
+    /// From their words: an upper bound.
+    pub symbol_words: Option<EntropyRate>,
+    /// From match lengths of the sequence of region changes, divided by the mean time between changes.
+    pub changes: Option<EntropyRate>,
+}
+
 /// All that is known of a model.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Analysis {
@@ -66,6 +82,7 @@ pub struct Analysis {
     /// The same for the sequence of region changes (how long the run stays is dropped); rates are per change.
     pub changes: Option<SequenceStatistics>,
     pub lyapunov: Option<Lyapunov>,
+    pub entropy_rates: Option<EntropyRates>,
     pub fixed_points: FixedPoints,
     /// By period, 2, 3, … (empty for P = 0: a linear map has no isolated cycles).
     pub cycles: Vec<PeriodSearch>,
@@ -115,6 +132,9 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
             )
         },
     );
+    let entropy_rates = statistics
+        .as_ref()
+        .map(|(symbols, changes)| rates(symbols, changes, spectrum.as_ref()));
     let (symbols, changes) = statistics.unzip();
     let regions = run.diverged_at.is_none().then(|| {
         regions(
@@ -140,6 +160,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         symbols,
         changes,
         lyapunov: spectrum,
+        entropy_rates,
         fixed_points: found.0,
         cycles: found.1,
         states: run.states,
@@ -239,6 +260,24 @@ fn statistics(run: &FreeRun, settings: &AnalysisSettings) -> (SequenceStatistics
         sequence_statistics(&run.sequence, alphabet, words),
         sequence_statistics(&changes(&run.sequence), alphabet, words),
     )
+}
+
+fn rates(
+    symbols: &SequenceStatistics,
+    changes: &SequenceStatistics,
+    spectrum: Option<&Lyapunov>,
+) -> EntropyRates {
+    let per_step = changes.length as f64 / symbols.length as f64;
+    EntropyRates {
+        positive_exponents: spectrum.map(|l| l.positive_sum),
+        symbols: symbols.rate,
+        symbol_words: symbols.block_rate,
+        changes: changes.rate.map(|rate| EntropyRate {
+            value: rate.value * per_step,
+            error: rate.error * per_step,
+            n: rate.n,
+        }),
+    }
 }
 
 fn attractor(run: &FreeRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {

@@ -1,3 +1,4 @@
+use super::match_lengths::match_length_rate;
 use super::surrogates::{SurrogateBand, surrogate_band};
 use super::words::{ForbiddenWord, Word, WordLevel, forbidden_words, frequent_words};
 
@@ -30,7 +31,7 @@ pub struct EntropyRate {
     pub value: f64,
     /// Standard error, from blocks of the sequence.
     pub error: f64,
-    /// The value is `h_n` at this length: an upper bound that decreases with `n`.
+    /// Length of the words or (mean) of the matches that it was taken from.
     pub n: usize,
 }
 
@@ -41,7 +42,10 @@ pub struct SequenceStatistics {
     pub alphabet: usize,
     /// Up to the longest words that the sequence still samples well.
     pub blocks: Vec<BlockEntropy>,
-    /// Missing where even single symbols are too many for the sequence's length.
+    /// `h_n` of the longest words: an upper bound, far above the rate where memory is longer than words. Missing
+    /// where even single symbols are too many for the sequence's length.
+    pub block_rate: Option<EntropyRate>,
+    /// The entropy rate from match lengths (see [`super::match_length_rate`]); missing for periodic sequences.
     pub rate: Option<EntropyRate>,
     /// Orders 0, 1, 2, as far as words are sampled well.
     pub surrogates: Vec<SurrogateBand>,
@@ -77,7 +81,7 @@ pub fn sequence_statistics(sequence: &[u32], alphabet: usize, settings: WordSett
         }
         levels.push(next);
     }
-    let (blocks, rate) = block_entropies(sequence, alphabet, settings.max_block_length);
+    let (blocks, block_rate) = block_entropies(sequence, alphabet, settings.max_block_length);
     let orders = 0..=MAX_ORDER;
     let surrogates: Vec<SurrogateBand> = orders
         .filter(|order| order + 1 < levels.len() && settings.surrogates > 1)
@@ -93,13 +97,19 @@ pub fn sequence_statistics(sequence: &[u32], alphabet: usize, settings: WordSett
         })
         .collect();
     let mut forbidden = forbidden_words(sequence, &levels);
+    if sequence.windows(2).all(|pair| pair[0] != pair[1]) {
+        // In a sequence of changes no symbol follows itself, by construction.
+        forbidden.retain(|w| w.symbols.windows(2).all(|pair| pair[0] != pair[1]));
+    }
     let forbidden_count = forbidden.len();
     forbidden.truncate(LISTED_FORBIDDEN);
     SequenceStatistics {
         length: sequence.len(),
         alphabet,
         blocks,
-        rate,
+        // Words that do not repeat have no rate either.
+        rate: block_rate.and_then(|_| match_length_rate(sequence)),
+        block_rate,
         markov_order: surrogates
             .iter()
             .find(|band| band.explains())
@@ -161,12 +171,6 @@ fn conditional_error(shorter: &WordLevel, longer: &WordLevel) -> f64 {
         .map(|b| (b * size..(b + 1) * size).map(surprise).sum::<f64>() / size as f64)
         .collect();
     super::lyapunov::standard_error(&means)
-}
-
-/// The entropy rate of any symbol sequence (nats a symbol), `None` where it is too short for its alphabet.
-pub fn entropy_rate(sequence: &[u32], max_block_length: usize) -> Option<EntropyRate> {
-    let alphabet = sequence.iter().max().map_or(0, |&s| s as usize + 1);
-    block_entropies(sequence, alphabet, max_block_length).1
 }
 
 /// The sequence of regions without how long the run stays in each.

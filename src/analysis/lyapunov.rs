@@ -159,7 +159,8 @@ fn finish(mut l: Lyapunov, dt: Option<f64>) -> Lyapunov {
     let T = l.steps as f64;
     // A first exponent of −∞ has no error; max ignores the NaN.
     l.resolution = (3.0 * T.ln() / T).max(3.0 * l.error[0]);
-    l.positive_sum = l.spectrum.iter().filter(|v| **v > l.resolution).sum();
+    let positive = l.spectrum.iter().filter(|v| **v > l.resolution);
+    l.positive_sum = positive.fold(0.0, |sum, v| sum + v);
     l.kaplan_yorke = kaplan_yorke(&l.spectrum, &l.error);
     l
 }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{Analysis, Attractor, Lyapunov, SequenceStatistics, StabilityKind};
+use super::{Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, SequenceStatistics, StabilityKind};
 
 /// Rows of each table.
 const ROWS: usize = 10;
@@ -57,7 +57,7 @@ impl Analysis {
             Attractor::FixedPoint => format!("comes to rest{at}"),
             Attractor::Cycle { period } => format!("settles on a cycle of period {period}{at}"),
             Attractor::Regular => {
-                "moves regularly (a limit cycle or torus): λ₁ is 0 within its error".to_owned()
+                "moves regularly (a limit cycle or torus): λ₁ is 0 as far as can be told".to_owned()
             }
             Attractor::Settling => {
                 "contracts everywhere but has not settled yet: use more --transient".to_owned()
@@ -209,6 +209,21 @@ impl Analysis {
         if self.cycles.is_empty() {
             return String::new();
         }
+        let all = self.cycles.iter().flat_map(|period| &period.cycles);
+        if all.clone().next().is_none() {
+            let whole = self
+                .cycles
+                .iter()
+                .take_while(|c| c.complete)
+                .last()
+                .map_or(1, |c| c.period);
+            let longest = self.cycles.len() + 1;
+            let mut out = format!("Cycles of period 2 to {longest}: none found");
+            if whole > 1 {
+                let _ = write!(out, " (period {whole} and below: all words solved)");
+            }
+            return out + "\n";
+        }
         let mut out = String::from("Cycles\n");
         let columns = [
             "period",
@@ -218,9 +233,8 @@ impl Analysis {
             "virtual",
             "singular",
             "",
-            "shortest residual",
         ];
-        let mut rows = vec![header(&columns[..7], true)];
+        let mut rows = vec![header(&columns, true)];
         for c in &self.cycles {
             let stable = c.cycles.iter().filter(|c| c.stability.is_stable()).count();
             let counts = [c.period, c.found, stable, c.solved, c.virtual_words, c.degenerate];
@@ -229,21 +243,17 @@ impl Analysis {
             rows.push(row);
         }
         table(&mut out, &rows);
-        let all = self.cycles.iter().flat_map(|period| &period.cycles);
         let worst = all.clone().map(|c| c.residual).fold(0.0, f64::max);
-        if all.clone().next().is_some() {
-            let visited = all.clone().filter(|c| c.word_visited).count();
-            let unknown = all.filter(|c| c.stability.kind == StabilityKind::Unknown).count();
-            let doubt = if unknown > 0 {
-                format!(", {unknown} without eigenvalues")
-            } else {
-                String::new()
-            };
-            let text = format!(
-                "  largest residual after one turn {worst:.1e}; {visited} spelt by the free run{doubt}"
-            );
-            line(&mut out, &text);
-        }
+        let visited = all.clone().filter(|c| c.word_visited).count();
+        let unknown = all.filter(|c| c.stability.kind == StabilityKind::Unknown).count();
+        let doubt = if unknown > 0 {
+            format!(", {unknown} without eigenvalues")
+        } else {
+            String::new()
+        };
+        let text =
+            format!("  largest residual after one turn {worst:.1e}; {visited} spelt by the free run{doubt}");
+        line(&mut out, &text);
         out
     }
 
@@ -268,18 +278,54 @@ impl Analysis {
             line(&mut out, &format!("  … {} more", values.len() - EXPONENTS));
         }
         line(&mut out, &format!("Kaplan–Yorke dimension {:.3}", l.kaplan_yorke));
-        let per = self.settings.dt.unwrap_or(1.0);
-        let positive = l.positive_sum / per;
-        let rate = self.symbols.as_ref().and_then(|s| s.rate);
-        let entropy = match rate {
-            Some(r) => format!("{:.4} ± {:.4} (words of {})", r.value / per, r.error / per, r.n),
-            None => "– (too many regions for the run's length)".to_owned(),
-        };
-        let text =
-            format!("Entropy rate of the symbols {entropy}, sum of positive exponents {positive:.4} {unit}");
-        line(&mut out, &text);
+        if let Some(rates) = &self.entropy_rates {
+            out.push('\n');
+            out.push_str(&entropy_table(rates, self.settings.dt.unwrap_or(1.0), unit));
+        }
         out
     }
+}
+
+/// Entropy rates beside the sum of positive exponents, per `dt`.
+fn entropy_table(rates: &EntropyRates, dt: f64, unit: &str) -> String {
+    let mut out = format!("Entropy, nats {unit}\n");
+    let text = |rate: &EntropyRate| format!("{:.4} ± {:.4}", rate.value / dt, rate.error / dt);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |name: &str, value: String, how: String| rows.push(vec![name.to_owned(), value, how]);
+    if let Some(sum) = rates.positive_exponents {
+        let how = "the dynamics' entropy (Pesin)".to_owned();
+        row("sum of positive exponents", format!("{:.4}", sum / dt), how);
+    }
+    if let Some(rate) = &rates.symbols {
+        row(
+            "symbols",
+            text(rate),
+            format!("from matches of {} symbols", rate.n),
+        );
+    }
+    if let Some(rate) = &rates.symbol_words {
+        row(
+            "symbols, upper bound",
+            text(rate),
+            format!("from words of {}", rate.n),
+        );
+    }
+    if let Some(rate) = &rates.changes {
+        row(
+            "region changes alone",
+            text(rate),
+            format!("from matches of {} changes", rate.n),
+        );
+    }
+    if rates.symbol_words.is_none() {
+        row(
+            "symbols",
+            "unknown".to_owned(),
+            "too many regions for the run's length".to_owned(),
+        );
+    }
+    table(&mut out, &rows);
+    out
 }
 
 /// What surrogates say about a sequence.
