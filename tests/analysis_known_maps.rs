@@ -490,6 +490,27 @@ fn a_stable_fixed_point_is_where_the_run_settles() {
     );
 }
 
+/// So slow a contraction that the transient does not suffice is no limit cycle.
+#[test]
+fn a_slow_contraction_has_not_settled() {
+    let theta = theta([1.0 - 1e-4], [[0.0]], [0.0]);
+    let analysis = run(
+        &theta,
+        1,
+        -1.0,
+        &AnalysisSettings {
+            steps: 5000,
+            ..settings()
+        },
+    );
+    assert_eq!(analysis.attractor, Attractor::Settling);
+    assert!(
+        analysis.summary().contains("has not settled yet"),
+        "{}",
+        analysis.summary()
+    );
+}
+
 #[test]
 fn a_linear_model_is_one_region() {
     // A damped rotation.

@@ -281,15 +281,21 @@ fn rates(
 }
 
 fn attractor(run: &FreeRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {
-    let largest = spectrum.map_or((0.0, 0.0), |l| (l.spectrum[0], l.resolution));
-    match (run.diverged_at, settled, largest) {
-        (Some(step), _, _) => Attractor::Diverges { step },
-        (_, Some(1), _) => Attractor::FixedPoint,
-        (_, Some(period), _) => Attractor::Cycle { period },
-        (_, _, (value, resolution)) if value > resolution => Attractor::Chaotic,
-        (_, _, (value, resolution)) if value < -resolution => Attractor::Settling,
-        _ => Attractor::Regular,
-    }
+    let diverged = run.diverged_at.map(|step| Attractor::Diverges { step });
+    let settled = settled.map(|period| match period {
+        1 => Attractor::FixedPoint,
+        period => Attractor::Cycle { period },
+    });
+    let by_exponent = spectrum.map(|l| {
+        // What stays bounded leaves a few nats over the whole run.
+        let shrinking = (3.0 * l.error[0]).max(3.0 / l.steps as f64);
+        match l.spectrum[0] {
+            value if value > l.resolution => Attractor::Chaotic,
+            value if value < -shrinking => Attractor::Settling,
+            _ => Attractor::Regular,
+        }
+    });
+    diverged.or(settled).or(by_exponent).unwrap_or(Attractor::Regular)
 }
 
 /// The exact orbit of the word on which the run has settled.

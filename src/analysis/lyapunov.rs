@@ -36,6 +36,8 @@ pub struct Lyapunov {
     /// it for smooth measures (Pesin).
     pub positive_sum: f64,
     /// Kaplan–Yorke dimension `k + Σ_{i ≤ k} λ_i / |λ_{k+1}|`, `k` the largest for which the sum is not negative.
+    /// Hidden units that forget more slowly than the data's dynamics contract act as filters and raise it above the
+    /// data's dimension (Badii et al. 1988).
     pub kaplan_yorke: f64,
     /// Steps at which the running means were taken, and these, `[points, M]`.
     #[serde(skip)]
