@@ -164,3 +164,18 @@ fn too_much_memory_is_an_error() {
     let result = gpu.scoped(|| gpu.buffer("huge", u64::MAX / 2, wgpu::BufferUsages::STORAGE));
     assert_eq!(result.expect_err("no device has that much").exit_code(), 1);
 }
+
+#[test]
+fn a_member_too_large_for_any_buffer_is_an_error() {
+    let backend = GpuBackend::with_gpu(noop(), &GpuOptions::default());
+    let data = training::lorenz(1000, false, false);
+    let mut plan = training::plan(training::crowd(1), 0, 256, 1000, Form::Plain);
+    plan.shape.dims = Dims::new(256, 3, 0).expect("valid");
+    let start = training::initial_state(&plan);
+    let refused = backend
+        .ensemble(plan, data, &start)
+        .err()
+        .expect("262 MB of states, 128 MiB a buffer");
+    assert_eq!(refused.exit_code(), 1);
+    assert!(refused.hint().is_some(), "{refused}");
+}

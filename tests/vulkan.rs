@@ -305,19 +305,6 @@ fn chunks_change_nothing(gpu: &GpuBackend) {
         );
         assert!(!differ(&a, &b), "windows of member {member} differ");
     }
-    let none = GpuBackend::new(&GpuOptions {
-        memory: Some(1000),
-        ..open()
-    })
-    .expect("opened before");
-    let data = training::lorenz(50, false, true);
-    let plan = training::plan(training::crowd(1), 0, 16, 50, Form::Plain);
-    let start = training::initial_state(&plan);
-    let refused = none
-        .ensemble(plan, data, &start)
-        .err()
-        .expect("a member does not fit 1000 bytes");
-    assert_eq!(refused.exit_code(), 1);
 }
 
 /// Nor does the number of submissions that an epoch is cut into, down to one a kernel.

@@ -88,9 +88,10 @@ impl Footprint {
         all.into_iter().fold(self.loss, u64::max)
     }
 
-    /// How many members a chunk may have: no buffer above `max_buffer`, the scratch of a chunk within `budget`.
+    /// How many members a chunk may have: no buffer above `max_buffer` (0 where one member's is), the scratch of
+    /// a chunk within `budget` where that holds a member at all.
     pub fn members(&self, max_buffer: u64, budget: u64) -> u64 {
-        (max_buffer / self.largest()).min(budget / self.scratch())
+        (max_buffer / self.largest()).min((budget / self.scratch()).max(1))
     }
 }
 

@@ -1,20 +1,21 @@
 //! Training an ensemble: chunks of members, one after another through the same scratch memory.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::Array3;
 
-use crate::backend::gpu::buffers::{Mapping, STAGING, UNIFORM, UNIFORM_STRIDE, map};
-use crate::backend::gpu::chunk::{Chunk, Common, Data, Footprint, Kernels, Scratch, sample_slices};
+use crate::backend::gpu::allocation::{Allocation, Limits};
+use crate::backend::gpu::buffers::UNIFORM_STRIDE;
+use crate::backend::gpu::chunk::{Chunk, Scratch, sample_slices};
 use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::kernel::Name;
 use crate::backend::gpu::params::{Params, Status};
 use crate::backend::gpu::profile::{KernelTime, Timer};
+use crate::backend::gpu::ring::{Ring, stopped_at};
 use crate::backend::{
     Ensemble, EnsembleState, EpochResult, MemberState, Plan, TrainingData, Windows, is_missing, learning_rate,
 };
@@ -23,27 +24,6 @@ use crate::model::Shape;
 
 /// A submission is cut so that it runs about this long; displays and watchdogs want well under two seconds.
 pub const SUBMISSION_SECONDS: f64 = 0.3;
-/// Epochs that may be enqueued before the oldest must be finished.
-const EPOCHS_IN_FLIGHT: usize = 3;
-
-/// Scratch memory of a chunk unless the caller says otherwise, in bytes.
-fn default_budget(gpu: &Gpu) -> u64 {
-    match gpu.info.device_type {
-        wgpu::DeviceType::DiscreteGpu => 4 << 30,
-        wgpu::DeviceType::Cpu => 256 << 20,
-        _ => 1 << 30,
-    }
-}
-
-/// What an ensemble may take; defaults where `None`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
-    /// Bytes of scratch memory of a chunk of members.
-    pub memory: Option<u64>,
-    /// How long a submission should run at most.
-    pub submission_seconds: Option<f64>,
-}
-
 /// See [`crate::backend::Ensemble`].
 pub struct GpuEnsemble {
     gpu: Arc<Gpu>,
@@ -57,17 +37,7 @@ pub struct GpuEnsemble {
     /// Seconds that a step of one chunk takes, once it was measured.
     pace: Option<f64>,
     submission_seconds: f64,
-    in_flight: VecDeque<InFlight>,
-    idle: Vec<wgpu::Buffer>,
-    finished: Vec<EpochResult>,
-}
-
-/// An enqueued epoch whose results are to come.
-struct InFlight {
-    epoch: u32,
-    staging: wgpu::Buffer,
-    mapping: Mapping,
-    submission: wgpu::SubmissionIndex,
+    ring: Ring,
 }
 
 impl GpuEnsemble {
@@ -80,51 +50,11 @@ impl GpuEnsemble {
     ) -> Result<Self> {
         check(&plan, &data, state)?;
         let layout = Layout::new(plan.shape, data.has_missing, gpu.capacity());
-        let one = Footprint::new(&layout, plan.shape.T);
-        let kernels = Kernels::new(&gpu, &layout)?;
-        let device_data = Data::new(&gpu, &data)?;
-        let mut budget = limits.memory.unwrap_or_else(|| default_budget(&gpu));
-        let (scratch, chunks, params) = loop {
-            let most = one
-                .members(gpu.max_buffer(), budget)
-                .min(plan.members.len() as u64);
-            if most == 0 {
-                return Err(too_large(&gpu));
-            }
-            let ranges = split(plan.members.len(), most as usize);
-            let (made, error) = gpu.capture(|| {
-                let scratch = Scratch::new(&gpu, &one, ranges[0].len());
-                let params = gpu.buffer(
-                    "params",
-                    UNIFORM_STRIDE * (u64::from(plan.batches_per_epoch) + 1),
-                    UNIFORM,
-                );
-                let common = Common {
-                    gpu: &gpu,
-                    layout: &layout,
-                    shape: plan.shape,
-                    kernels: &kernels,
-                    data: &device_data,
-                    scratch: &scratch,
-                    params: &params,
-                };
-                let chunk =
-                    |range: &Range<usize>| Chunk::new(common, range.clone(), &plan.members, &state.members);
-                let chunks: Vec<_> = ranges.iter().map(chunk).collect();
-                (scratch, chunks, params)
-            });
-            match error {
-                None => break made,
-                // Smaller chunks may still fit.
-                Some(wgpu::Error::OutOfMemory { .. }) if most > 1 => {
-                    drop(made);
-                    gpu.wait()?;
-                    budget = most * one.scratch() / 2;
-                }
-                Some(error) => return Err(gpu.explain(&error)),
-            }
-        };
-        gpu.check()?;
+        let Allocation {
+            scratch,
+            chunks,
+            params,
+        } = Allocation::new(&gpu, &layout, &plan, &data, state, limits)?;
         log::debug!(
             "{} members in {} chunks on {}, {layout:?}",
             plan.members.len(),
@@ -141,9 +71,7 @@ impl GpuEnsemble {
             step: state.step,
             pace: None,
             submission_seconds: limits.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
-            in_flight: VecDeque::new(),
-            idle: Vec::new(),
-            finished: Vec::new(),
+            ring: Ring::default(),
         })
     }
 
@@ -264,68 +192,6 @@ impl GpuEnsemble {
         }
         Ok(())
     }
-
-    /// Copies the members' status for the host to read when the epoch is done.
-    fn enqueue_results(&mut self, epoch: u32) -> Result<()> {
-        let bytes = (size_of::<Status>() * self.plan.members.len()) as u64;
-        let staging = match self.idle.pop() {
-            Some(staging) => staging,
-            None => self.gpu.scoped(|| self.gpu.buffer("results", bytes, STAGING))?,
-        };
-        let mut encoder = self.encoder();
-        for chunk in &self.chunks {
-            let at = (size_of::<Status>() * chunk.range.start) as u64;
-            let length = (size_of::<Status>() * chunk.range.len()) as u64;
-            encoder.copy_buffer_to_buffer(&chunk.status, 0, &staging, at, length);
-        }
-        let submission = self.gpu.queue.submit([encoder.finish()]);
-        let mapping = map(&staging);
-        self.in_flight.push_back(InFlight {
-            epoch,
-            staging,
-            mapping,
-            submission,
-        });
-        Ok(())
-    }
-
-    /// Takes in the oldest enqueued epoch, which is finished.
-    fn collect_one(&mut self) -> Result<()> {
-        let Some(done) = self.in_flight.pop_front() else {
-            return Ok(());
-        };
-        let all: Vec<Status> = done
-            .mapping
-            .finish(&self.gpu, &done.staging, self.plan.members.len())?;
-        self.idle.push(done.staging);
-        let steps = self.plan.batches_per_epoch as f32;
-        self.finished.push(EpochResult {
-            epoch: done.epoch,
-            loss: all
-                .iter()
-                .map(|s| {
-                    if s.stopped_at == 0 {
-                        s.loss_sum / steps
-                    } else {
-                        f32::NAN
-                    }
-                })
-                .collect(),
-            stopped_at: all.iter().map(stopped_at).collect(),
-        });
-        Ok(())
-    }
-
-    fn collect_ready(&mut self) -> Result<()> {
-        while self
-            .in_flight
-            .front()
-            .is_some_and(|oldest| oldest.mapping.is_ready())
-        {
-            self.collect_one()?;
-        }
-        Ok(())
-    }
 }
 
 pub fn pass<'a>(label: &'static str) -> wgpu::ComputePassDescriptor<'a> {
@@ -333,18 +199,6 @@ pub fn pass<'a>(label: &'static str) -> wgpu::ComputePassDescriptor<'a> {
         label: Some(label),
         timestamp_writes: None,
     }
-}
-
-fn stopped_at(status: &Status) -> Option<u32> {
-    Some(status.stopped_at).filter(|&step| step > 0)
-}
-
-fn too_large(gpu: &Gpu) -> Error {
-    Error::runtime(format!(
-        "{} cannot hold even one member of this shape",
-        gpu.info.name
-    ))
-    .with_hint("use a smaller --batch-size or --T, or --backend cpu")
 }
 
 fn check(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> Result<()> {
@@ -366,31 +220,18 @@ fn check(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> Result<()> 
     Ok(())
 }
 
-/// Ranges of nearly equal length, the longest first, none longer than `most`.
-fn split(members: usize, most: usize) -> Vec<Range<usize>> {
-    let chunks = members.div_ceil(most);
-    let (each, longer) = (members / chunks, members % chunks);
-    let start = |i: usize| i * each + i.min(longer);
-    (0..chunks).map(|i| start(i)..start(i + 1)).collect()
-}
-
 impl Ensemble for GpuEnsemble {
     fn train_epoch(&mut self) -> Result<()> {
         self.gpu.check()?;
-        if self.in_flight.len() >= EPOCHS_IN_FLIGHT {
-            let submission_index = self.in_flight.front().map(|oldest| oldest.submission.clone());
-            self.gpu.poll(wgpu::PollType::Wait {
-                submission_index,
-                timeout: None,
-            })?;
-            self.collect_one()?;
-        }
+        self.ring.make_room(&self.gpu)?;
         let epoch = self.step / self.plan.batches_per_epoch;
         self.upload(epoch);
         for at in 0..self.chunks.len() {
             self.run_chunk(at)?;
         }
-        self.enqueue_results(epoch)?;
+        let sources: Vec<_> = self.chunks.iter().map(|c| (c.range.clone(), &c.status)).collect();
+        self.ring
+            .push(&self.gpu, epoch, self.plan.batches_per_epoch, &sources)?;
         self.step += self.plan.batches_per_epoch;
         self.gpu.check()
     }
@@ -401,8 +242,7 @@ impl Ensemble for GpuEnsemble {
         } else {
             self.gpu.poll(wgpu::PollType::Poll)?;
         }
-        self.collect_ready()?;
-        Ok(std::mem::take(&mut self.finished))
+        self.ring.take(&self.gpu)
     }
 
     fn state(&mut self) -> Result<EnsembleState> {
@@ -460,24 +300,5 @@ impl Ensemble for GpuEnsemble {
             x: read(&self.scratch.x, dims.N)?,
             s: read(&self.scratch.s, dims.K)?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn splits_are_even_and_complete() {
-        for (members, most) in [(1, 1), (64, 64), (64, 63), (10, 3), (7, 100)] {
-            let ranges = split(members, most);
-            assert_eq!(ranges.iter().map(Range::len).sum::<usize>(), members);
-            assert!(
-                ranges
-                    .windows(2)
-                    .all(|r| r[0].end == r[1].start && r[0].len() >= r[1].len())
-            );
-            assert!(ranges.iter().all(|r| (1..=most).contains(&r.len())));
-        }
     }
 }

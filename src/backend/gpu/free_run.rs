@@ -19,9 +19,9 @@ use crate::model::{Dims, Shape};
 
 /// Bytes of rows that one dispatch writes, at most.
 const OUT_BYTES: u64 = 64 << 20;
-/// Steps of the first dispatch, which tells how long a step takes.
+/// Steps of the first dispatch.
 const FIRST_STEPS: usize = 64;
-/// How long a dispatch should run.
+/// How long a dispatch should run, about.
 const DISPATCH_SECONDS: f64 = 0.2;
 
 /// See [`crate::backend::Backend::free_run`].
@@ -106,7 +106,6 @@ struct Pending {
     mapping: Mapping,
     submission: wgpu::SubmissionIndex,
     rows: Range<usize>,
-    start: Instant,
 }
 
 impl Batch<'_> {
@@ -123,33 +122,27 @@ impl Batch<'_> {
         let mut done = 0;
         let mut length = FIRST_STEPS.min(most);
         let mut pending: Option<Pending> = None;
-        let mut first = true;
-        while first || done < steps {
+        let mut last = Instant::now();
+        while done < steps || pending.is_none() {
             let now = length.min(steps - done);
+            let first = pending.is_none();
             let next = gpu.scoped(|| self.dispatch(&buffers, models.len(), runs, done..done + now, first))?;
+            done += now;
             if let Some(earlier) = pending.replace(next) {
                 self.collect(earlier, out.view_mut())?;
+                // Longer dispatches while they are quick; one that runs too long is the watchdog's.
+                match last.elapsed().as_secs_f64() {
+                    t if t < 0.5 * DISPATCH_SECONDS => length = (2 * length).min(most),
+                    t if t > 2.0 * DISPATCH_SECONDS => length = (length / 2).max(1),
+                    _ => {}
+                }
+                last = Instant::now();
             }
-            if first {
-                // Nothing else runs: how long the first dispatch takes bounds the others.
-                let seconds = self.measure(&pending)?;
-                let per_step = seconds / now.max(1) as f64;
-                length = ((DISPATCH_SECONDS / per_step) as usize).clamp(1, most);
-            }
-            first = false;
-            done += now;
         }
         if let Some(last) = pending {
             self.collect(last, out.view_mut())?;
         }
         Ok(out)
-    }
-
-    fn measure(&self, pending: &Option<Pending>) -> Result<f64> {
-        self.gpu.wait()?;
-        Ok(pending
-            .as_ref()
-            .map_or(1e-6, |p| p.start.elapsed().as_secs_f64().max(1e-6)))
     }
 
     fn buffers(&self, models: &[FreeModel<'_>], runs: &[FreeRun], out_bytes: u64, most: usize) -> Buffers {
@@ -221,7 +214,6 @@ impl Batch<'_> {
         }
         let bytes = (4 * models * runs.len() * params.rows as usize * self.D) as u64;
         let staging = gpu.buffer("rows on the host", bytes, STAGING);
-        let start = Instant::now();
         let mut encoder = gpu
             .device
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -241,7 +233,6 @@ impl Batch<'_> {
             mapping,
             submission,
             rows: from..steps.end + 1,
-            start,
         }
     }
 

@@ -10,12 +10,15 @@ pub mod params;
 pub mod reflect;
 pub mod source;
 
+mod adapters;
+mod allocation;
 mod buffers;
 mod chunk;
 mod ensemble;
 mod free_run;
 mod gradient;
 mod profile;
+mod ring;
 
 use std::sync::Arc;
 
@@ -27,9 +30,11 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
+pub use adapters::{AdapterDescription, adapters, hardware_available};
+use allocation::Limits;
 use consts::Layout;
-pub use device::{AdapterDescription, Gpu, adapters, hardware_available};
-use ensemble::{GpuEnsemble, Limits};
+pub use device::Gpu;
+use ensemble::GpuEnsemble;
 pub use profile::KernelTime;
 
 /// Which adapter to open and how to use it.

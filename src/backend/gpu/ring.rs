@@ -1,0 +1,118 @@
+//! Results of epochs on their way to the host: staging buffers that are filled, mapped and used again, so that
+//! reading one epoch does not hold up the next.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use crate::backend::EpochResult;
+use crate::backend::gpu::buffers::{Mapping, STAGING, map};
+use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::params::Status;
+use crate::error::Result;
+
+/// Epochs that may be enqueued before the oldest must be finished.
+const EPOCHS_IN_FLIGHT: usize = 3;
+
+#[derive(Debug, Default)]
+pub struct Ring {
+    in_flight: VecDeque<InFlight>,
+    idle: Vec<wgpu::Buffer>,
+    finished: Vec<EpochResult>,
+}
+
+/// An enqueued epoch.
+#[derive(Debug)]
+struct InFlight {
+    epoch: u32,
+    /// Optimiser steps of the epoch.
+    steps: u32,
+    members: usize,
+    staging: wgpu::Buffer,
+    mapping: Mapping,
+    submission: wgpu::SubmissionIndex,
+}
+
+/// The step that was not finite, if there was one.
+pub fn stopped_at(status: &Status) -> Option<u32> {
+    Some(status.stopped_at).filter(|&step| step > 0)
+}
+
+impl Ring {
+    /// Waits for the oldest epoch where as many as allowed are enqueued.
+    pub fn make_room(&mut self, gpu: &Gpu) -> Result<()> {
+        while self.in_flight.len() >= EPOCHS_IN_FLIGHT {
+            let submission_index = self.in_flight.front().map(|oldest| oldest.submission.clone());
+            gpu.poll(wgpu::PollType::Wait {
+                submission_index,
+                timeout: None,
+            })?;
+            self.collect_one(gpu)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the members' status, given by chunks, for the host to read when the epoch is done.
+    pub fn push(
+        &mut self,
+        gpu: &Gpu,
+        epoch: u32,
+        steps: u32,
+        chunks: &[(Range<usize>, &wgpu::Buffer)],
+    ) -> Result<()> {
+        let one = size_of::<Status>();
+        let members = chunks.iter().map(|(range, _)| range.len()).sum();
+        let staging = match self.idle.pop() {
+            Some(staging) => staging,
+            None => gpu.scoped(|| gpu.buffer("results", (one * members) as u64, STAGING))?,
+        };
+        let mut encoder = gpu
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for (range, status) in chunks {
+            let (at, length) = ((one * range.start) as u64, (one * range.len()) as u64);
+            encoder.copy_buffer_to_buffer(status, 0, &staging, at, length);
+        }
+        let submission = gpu.queue.submit([encoder.finish()]);
+        let mapping = map(&staging);
+        self.in_flight.push_back(InFlight {
+            epoch,
+            steps,
+            members,
+            staging,
+            mapping,
+            submission,
+        });
+        Ok(())
+    }
+
+    /// The finished epochs that were not taken before, oldest first.
+    pub fn take(&mut self, gpu: &Gpu) -> Result<Vec<EpochResult>> {
+        while self
+            .in_flight
+            .front()
+            .is_some_and(|oldest| oldest.mapping.is_ready())
+        {
+            self.collect_one(gpu)?;
+        }
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    /// Takes in the oldest enqueued epoch, which is finished.
+    fn collect_one(&mut self, gpu: &Gpu) -> Result<()> {
+        let Some(done) = self.in_flight.pop_front() else {
+            return Ok(());
+        };
+        let all: Vec<Status> = done.mapping.finish(gpu, &done.staging, done.members)?;
+        self.idle.push(done.staging);
+        let loss = |s: &Status| match stopped_at(s) {
+            None => s.loss_sum / done.steps as f32,
+            Some(_) => f32::NAN,
+        };
+        self.finished.push(EpochResult {
+            epoch: done.epoch,
+            loss: all.iter().map(loss).collect(),
+            stopped_at: all.iter().map(stopped_at).collect(),
+        });
+        Ok(())
+    }
+}
