@@ -19,7 +19,7 @@ use ndarray::{Array2, Array3};
 
 pub use crate::config::{Form, Optimizer};
 pub use crate::dataset::{MISSING, TrainingData, is_missing};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 pub use crate::model::{FreeModel, FreeRun};
 pub use open::{open, refuse_wrong_results};
@@ -128,6 +128,14 @@ pub struct Device {
     pub name: String,
 }
 
+/// Time of a kernel in one optimiser step of a whole ensemble.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KernelTime {
+    /// File name under `shaders/`.
+    pub kernel: &'static str,
+    pub seconds: f64,
+}
+
 /// A device that trains AL-RNNs.
 pub trait Backend: Send + Sync {
     fn device(&self) -> &Device;
@@ -142,6 +150,24 @@ pub trait Backend: Send + Sync {
         data: Arc<TrainingData>,
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>>;
+
+    /// Time of each kernel in a step of this ensemble, averaged over `steps` steps (at most an epoch).
+    ///
+    /// # Errors
+    /// On a backend that has no kernels to time one by one.
+    fn profile(
+        &self,
+        _plan: Plan,
+        _data: Arc<TrainingData>,
+        _state: &EnsembleState,
+        _steps: u32,
+    ) -> Result<Vec<KernelTime>> {
+        Err(Error::input(format!(
+            "{} has no kernels to time one by one",
+            self.device().name
+        ))
+        .with_hint("profile a GPU (--backend gpu); `cargo bench` times the CPU"))
+    }
 
     /// Loss and gradient of one member at `theta` for the given windows (`form` as in [`Plan`]; noise, learning
     /// rates, clipping and seed of the member are not used).

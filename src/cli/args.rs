@@ -185,6 +185,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "RUN", num_args = 0..=1, help_heading = "Run")]
     #[serde(skip)]
     pub resume: Option<Option<PathBuf>>,
+    /// Time the GPU's kernels on this study's first steps, print them and stop
+    #[arg(long, conflicts_with = "resume", help_heading = "Run")]
+    #[serde(skip)]
+    pub profile: bool,
     /// Print the members' results as JSON
     #[arg(long, help_heading = "Run")]
     #[serde(skip)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use toml::Table;
 
-use crate::backend::{self, TrainingData};
+use crate::backend::{self, EnsembleState, MemberState, TrainingData};
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{count, number, print, print_json, table};
 use crate::cli::progress::Watch;
@@ -18,6 +18,7 @@ use crate::config::{Settings, Shard, preset, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, load};
 use crate::error::{Error, Result};
 use crate::metrics::{ScoreSettings, Scorer};
+use crate::model::init;
 use crate::run::{self, Checkpoint, DataRecord, MemberRow, Record, RunFolder};
 use crate::study::Study;
 use crate::train::{Ending, Trainer, TrainerInput};
@@ -40,6 +41,9 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
     let test = load_test(&settings, &data)?;
     let study = Study::new(&settings, data.N, data.K)?;
     let training = training_data(&study, &data)?;
+    if args.profile {
+        return profile(&settings, &study, &training);
+    }
     let fingerprint = fingerprint(&settings, &data, test.as_ref());
     let (folder, checkpoint) = match &resume {
         Some(run) => {
@@ -217,6 +221,54 @@ fn explicit(args: &TrainArgs, flags: Table) -> Result<Table> {
     all.extend(file);
     all.extend(flags);
     Ok(all)
+}
+
+/// Prints the time of every kernel, ensemble by ensemble.
+fn profile(
+    settings: &Settings,
+    study: &Study,
+    training: &BTreeMap<usize, Arc<TrainingData>>,
+) -> Result<ExitCode> {
+    const STEPS: u32 = 20;
+    let backend = open_backend(settings.backend, settings.device.as_deref(), settings.threads)?;
+    for (group, (shape, indices)) in study.groups.iter().enumerate() {
+        let members = indices.iter().map(|&i| &study.candidates[i]);
+        let state = EnsembleState {
+            step: 0,
+            members: members
+                .map(|c| MemberState::new(&init(shape.dims, c.member.seed)))
+                .collect(),
+        };
+        let training = Arc::clone(&training[&shape.T]);
+        let times = backend.profile(study.plan(group, settings), training, &state, STEPS)?;
+        let total: f64 = times.iter().map(|time| time.seconds).sum();
+        let per_member = 1e6 / indices.len() as f64;
+        let mut rows: Vec<Vec<String>> = times
+            .iter()
+            .map(|time| {
+                vec![
+                    time.kernel.to_owned(),
+                    number(time.seconds * per_member),
+                    format!("{:.1} %", 100.0 * time.seconds / total),
+                ]
+            })
+            .collect();
+        rows.push(vec!["all".into(), number(total * per_member), String::new()]);
+        // Multiply-adds of forward, adjoint and outer product in the plain recursion.
+        let work = 6.0 * (shape.S * shape.T) as f64 * (shape.dims.M as f64).powi(2) * indices.len() as f64;
+        print(&format!(
+            "{} members of M {} N {} S {} T {} on {}\n{}{} GFLOP/s (the plain recursion's multiply-adds over all)\n",
+            indices.len(),
+            shape.dims.M,
+            shape.dims.N,
+            shape.S,
+            shape.T,
+            backend.device().name,
+            table(&["kernel", "us a member-step", "share"], &rows),
+            number(work / total / 1e9),
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Settings of a run folder, with flags that do not change what is computed.

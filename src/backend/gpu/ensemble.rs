@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ndarray::Array3;
 
+use crate::backend::KernelTime;
 use crate::backend::gpu::allocation::{Allocation, Limits};
 use crate::backend::gpu::buffers::UNIFORM_STRIDE;
 use crate::backend::gpu::chunk::{Chunk, Scratch, sample_slices};
@@ -14,7 +15,7 @@ use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::kernel::Name;
 use crate::backend::gpu::params::{Params, Status};
-use crate::backend::gpu::profile::{KernelTime, Timer};
+use crate::backend::gpu::profile::Timer;
 use crate::backend::gpu::ring::{Ring, stopped_at};
 use crate::backend::{
     Ensemble, EnsembleState, EpochResult, MemberState, Plan, TrainingData, Windows, is_missing, learning_rate,

@@ -25,8 +25,8 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use crate::backend::{
-    Backend, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, Member, Plan, TrainingData,
-    Windows,
+    Backend, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, KernelTime, Member, Plan,
+    TrainingData, Windows,
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
@@ -35,7 +35,6 @@ use allocation::Limits;
 use consts::Layout;
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
-pub use profile::KernelTime;
 
 /// Which adapter to open and how to use it.
 #[derive(Clone, Debug, Default)]
@@ -80,18 +79,6 @@ impl GpuBackend {
             },
         }
     }
-
-    /// Time of each kernel in a step of this ensemble, averaged over `steps` steps (at most an epoch).
-    pub fn profile(
-        &self,
-        plan: Plan,
-        data: Arc<TrainingData>,
-        state: &EnsembleState,
-        steps: u32,
-    ) -> Result<Vec<KernelTime>> {
-        check_form(plan.form)?;
-        GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?.profile(steps)
-    }
 }
 
 fn check_form(form: Form) -> Result<()> {
@@ -118,6 +105,17 @@ impl Backend for GpuBackend {
         check_form(plan.form)?;
         let ensemble = GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?;
         Ok(Box::new(ensemble))
+    }
+
+    fn profile(
+        &self,
+        plan: Plan,
+        data: Arc<TrainingData>,
+        state: &EnsembleState,
+        steps: u32,
+    ) -> Result<Vec<KernelTime>> {
+        check_form(plan.form)?;
+        GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?.profile(steps)
     }
 
     fn gradient(

@@ -8,14 +8,6 @@ use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::ensemble::pass;
 use crate::error::Result;
 
-/// Time of a kernel in one optimiser step of a whole ensemble.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct KernelTime {
-    /// File name under `shaders/`.
-    pub kernel: &'static str,
-    pub seconds: f64,
-}
-
 /// Times single dispatches.
 #[derive(Debug)]
 pub struct Timer(Option<(wgpu::QuerySet, wgpu::Buffer)>);
