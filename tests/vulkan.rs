@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alrnn_gpu::backend::gpu::source::{Constants, expand};
-use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
+use alrnn_gpu::backend::gpu::{AdapterDescription, Gpu, GpuBackend, GpuOptions, adapters};
 use alrnn_gpu::backend::reference::ReferenceBackend;
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Member, Windows};
 use alrnn_gpu::model::{Dims, Shape, Theta, init};
@@ -26,6 +26,7 @@ const TESTS: &[(&str, Check)] = &[
     }),
     ("odd_shapes_match_the_reference", odd_shapes),
     ("blocked_form_is_refused", blocked_form_is_refused),
+    ("selftest_passes_from_the_command_line", selftest),
     ("windows_match_the_reference", |gpu| {
         training::windows_match_the_reference(gpu)
     }),
@@ -254,6 +255,31 @@ fn blocked_form_is_refused(gpu: &GpuBackend) {
         &windows(shape, false),
     );
     assert_eq!(refused.expect_err("there is no such kernel").exit_code(), 2);
+}
+
+fn selftest(gpu: &GpuBackend) {
+    let adapters = adapters();
+    let used = |a: &&AdapterDescription| gpu.device().name.starts_with(&a.name);
+    let adapter = adapters.iter().find(used).expect("the adapter is listed");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
+        .args([
+            "selftest",
+            "--backend",
+            "gpu",
+            "--device",
+            &adapter.name,
+            "--cases",
+        ])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("all ") && text.contains("wide"), "{text}");
 }
 
 /// Ten steps of models too wide for registers.
