@@ -11,6 +11,7 @@ use crate::config::read_file;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::report::{analysis_figures, write_figure};
 use crate::run::{ModelRef, RunFolder};
 
 /// Reads a model: tables on stdout, everything else in a folder.
@@ -39,12 +40,16 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
         .unwrap_or_else(|| default_folder(&reference, &id, &path));
     std::fs::create_dir_all(&out).map_err(|error| Error::io("make the folder", &out, error))?;
     analysis.write(&out)?;
+    let columns = data.as_ref().and_then(|data| data.columns.clone()).unwrap_or_default();
+    for figure in analysis_figures(&analysis, model.scaling.as_ref(), &columns)? {
+        write_figure(&out, &figure)?;
+    }
     if args.json {
         print(&format!("{}\n", analysis.to_json()?))?;
     } else {
         print(&analysis.summary())?;
     }
-    eprintln!("tables, arrays and graph of {id} are in {}", out.display());
+    eprintln!("tables, arrays and pictures of {id} are in {}", out.display());
     Ok(ExitCode::SUCCESS)
 }
 

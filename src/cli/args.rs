@@ -322,7 +322,7 @@ pub struct AnalyzeArgs {
     /// Take NaN as a missing observation
     #[arg(long)]
     pub allow_missing: bool,
-    /// Folder for analysis.json, analysis.npz and transitions.dot [default: RUN/analysis/ID, or beside the model]
+    /// Folder for analysis.json, analysis.npz, transitions.dot and pictures [default: RUN/analysis/ID, or beside the model]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Steps of the free run

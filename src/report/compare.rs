@@ -13,7 +13,7 @@ use super::pictures::{
 use super::plot::{Figure, Key};
 use super::theme::{COLORS, color_class};
 use super::thin::evenly;
-use super::ticks::number;
+use super::ticks::{count, number};
 use crate::error::Result;
 use crate::model::Model;
 
@@ -215,7 +215,10 @@ fn regions_figure(
         values,
     };
     let mut figure = regions_by_setting(&format!("regions-by-{setting}"), &groups)?;
-    figure.caption += &format!(" Distinct regions along a free run of {} steps.", options.steps);
+    figure.caption += &format!(
+        " Distinct regions along a free run of {} steps.",
+        count(options.steps)
+    );
     if counted.len() < run.members.len() {
         figure.caption += &format!(
             " {} of {} members, evenly chosen.",

@@ -155,7 +155,11 @@ fn short(code: &str) -> String {
 }
 
 fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
+    if share > 0.0 && share < 0.0005 {
+        "<0.1 %".into()
+    } else {
+        format!("{:.1} %", 100.0 * share)
+    }
 }
 
 /// `(1.23, −4.56, …)`, at most four values.
@@ -239,9 +243,10 @@ fn facts(analysis: &Analysis) -> Vec<(String, String)> {
         let positive = format!("{} nats per {unit}", number(l.positive_sum / per, 3));
         if let Some(rate) = analysis.symbols.as_ref().and_then(|s| s.rate) {
             let text = format!(
-                "{} ± {} nats per {unit}; the sum of positive exponents is {positive}",
+                "at most {} ± {} nats per {unit}, from words of {} steps; it falls with longer words. The sum of positive exponents is {positive}",
                 number(rate.value / per, 3),
-                number(rate.error / per, 2)
+                number(rate.error / per, 2),
+                rate.n
             );
             facts.push(("Entropy rate of the symbols".to_string(), text));
         } else {

@@ -355,7 +355,8 @@ fn projected(
         let at = place([mark.x[0], mark.x[1], mark.x[2]]);
         draw_mark(&mut canvas, mark, at);
     }
-    tripod(&mut canvas, projection, input.columns);
+    let corner = empty_corner(&points, top);
+    tripod(&mut canvas, projection, input.columns, corner);
     if outside > 0 {
         let text = format!("{outside} points outside");
         canvas.text("muted n", (PANEL.0 - 14.0, PANEL.1 - 8.0), Anchor::End, &text);
@@ -381,9 +382,25 @@ fn draw_mark(canvas: &mut Canvas, mark: &Mark, at: (f64, f64)) {
     }
 }
 
-/// The directions of the three axes, in the lower left corner.
-fn tripod(canvas: &mut Canvas, projection: &Projection, columns: &[String]) {
-    let origin = (42.0, PANEL.1 - 34.0);
+/// Origin of the tripod in the corner with the fewest points around it.
+fn empty_corner(points: &[(f64, f64)], top: f64) -> (f64, f64) {
+    let (bottom, top) = (PANEL.1 - 34.0, top + 48.0);
+    let corners = [
+        (42.0, bottom),
+        (PANEL.0 - 76.0, bottom),
+        (PANEL.0 - 76.0, top),
+        (42.0, top),
+    ];
+    let crowd = |c: &(f64, f64)| {
+        let near =
+            |p: &&(f64, f64)| (-20.0..65.0).contains(&(p.0 - c.0)) && (-55.0..25.0).contains(&(p.1 - c.1));
+        points.iter().filter(near).count()
+    };
+    corners.into_iter().min_by_key(crowd).unwrap_or(corners[0])
+}
+
+/// The directions of the three axes.
+fn tripod(canvas: &mut Canvas, projection: &Projection, columns: &[String], origin: (f64, f64)) {
     for j in 0..3 {
         let (u, v) = (projection.right[j], projection.up[j]);
         let tip = (origin.0 + 34.0 * u, origin.1 - 34.0 * v);

@@ -50,7 +50,7 @@ pub fn regions_by_setting(name: &str, groups: &Groups) -> Result<Figure> {
     let y = if most > 40.0 {
         Axis::log("regions visited", all.into_iter().chain(std::iter::once(1.0)))
     } else {
-        Axis::exact("regions visited", (0.0, 1.08 * most))
+        Axis::exact("regions visited", (0.0, 1.08 * most)).whole()
     };
     by_setting(name, "Linear regions visited", groups, y, f64::NAN)
 }
@@ -124,7 +124,8 @@ pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
         let (low, high) = wilson(k, n);
         plot.line("c0", &[(x, low), (x, high)], 1.8, 0.9);
         for end in [low, high] {
-            plot.line("c0", &[(x - 0.08, end), (x + 0.08, end)], 1.8, 0.9);
+            let (cx, cy) = plot.at(x, end);
+            plot.canvas.line("c0", (cx - 5.0, cy), (cx + 5.0, cy), 1.8);
         }
         let rate = k as f64 / n.max(1) as f64;
         let at = plot.at(x, rate);
