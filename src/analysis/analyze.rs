@@ -119,16 +119,13 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
     let settled = run
         .diverged_at
         .map_or_else(|| settled_period(&map, &run.last, LONGEST_PERIOD), |_| None);
+    let bounded = run.diverged_at.is_none();
     let (found, (spectrum, statistics)) = rayon::join(
         || orbits(&map, &run, encoded.as_ref(), settings, observed),
         || {
-            let spectrum = run.diverged_at.is_none().then(|| {
-                let align = (settings.lyapunov_steps / 10).min(1000);
-                lyapunov(&map, &run.last, align, settings.lyapunov_steps, settings.dt)
-            });
             (
-                spectrum.flatten(),
-                run.diverged_at.is_none().then(|| statistics(&run, settings)),
+                bounded.then(|| exponents(&map, &run, settings)).flatten(),
+                bounded.then(|| statistics(&run, settings)),
             )
         },
     );
@@ -245,6 +242,11 @@ fn codes_by_count(data: &Encoded) -> Vec<Code> {
     let mut codes: Vec<(Code, usize)> = counts.into_iter().collect();
     codes.sort_by_key(|&(code, count)| (std::cmp::Reverse(count), code));
     codes.into_iter().map(|(code, _)| code).collect()
+}
+
+fn exponents(map: &Map, run: &FreeRun, settings: &AnalysisSettings) -> Option<Lyapunov> {
+    let align = (settings.lyapunov_steps / 10).min(1000);
+    lyapunov(map, &run.last, align, settings.lyapunov_steps, settings.dt)
 }
 
 /// Statistics of the symbols of every step and of the region changes.

@@ -79,62 +79,93 @@ impl Frame<'_> {
     }
 }
 
+impl<'a> Frame<'a> {
+    fn new(map: &'a Map, z: &[f64]) -> Self {
+        let M = map.M;
+        Self {
+            map,
+            z: z.to_vec(),
+            next: vec![0.0; M],
+            Q: DMatrix::identity(M, M),
+            scratch: DMatrix::zeros(M, M),
+            product: DMatrix::zeros(M, M),
+        }
+    }
+
+    /// Turns the frame into place in `steps` steps; how many steps may lie between two orthonormalisations.
+    fn align(&mut self, steps: usize) -> usize {
+        let mut widest = 0.0f64;
+        for t in 0..steps {
+            let logs = self.advance(1);
+            let finite = logs.iter().filter(|v| v.is_finite());
+            let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+                (l.min(*v), h.max(*v))
+            });
+            // The first steps still turn the frame.
+            if t >= steps / 2 {
+                widest = widest.max(high - low);
+            }
+        }
+        ((MAX_SPREAD / widest.max(1e-9)) as usize).clamp(1, MAX_INTERVAL)
+    }
+}
+
+/// Sums of logarithmic growth: of the whole run, of its blocks, and on the way.
+struct Sums {
+    whole: Vec<f64>,
+    blocks: Vec<Vec<f64>>,
+    convergence: Vec<f64>,
+    convergence_steps: Vec<u64>,
+}
+
+/// Lets a frame grow for `rounds · interval` steps.
+fn grow(frame: &mut Frame<'_>, rounds: usize, interval: usize) -> Sums {
+    let M = frame.map.M;
+    let every = (rounds / POINTS).max(1);
+    let mut sums = Sums {
+        whole: vec![0.0; M],
+        blocks: vec![vec![0.0; M]; BLOCKS],
+        convergence: Vec::new(),
+        convergence_steps: Vec::new(),
+    };
+    for round in 0..rounds {
+        let block = &mut sums.blocks[round * BLOCKS / rounds];
+        for (i, log) in frame.advance(interval).into_iter().enumerate() {
+            sums.whole[i] += log;
+            block[i] += log;
+        }
+        if (round + 1) % every == 0 {
+            let steps = (round + 1) * interval;
+            sums.convergence
+                .extend(sums.whole.iter().map(|s| s / steps as f64));
+            sums.convergence_steps.push(steps as u64);
+        }
+    }
+    sums
+}
+
 /// The spectrum by QR decompositions along the run from `z` (Benettin et al. 1980): `align` steps turn the frame
 /// into place and tell how often to orthonormalise, `steps` are averaged (in whole blocks).
 ///
 /// `None` where the run leaves the finite numbers.
 pub fn lyapunov(map: &Map, z: &[f64], align: usize, steps: usize, dt: Option<f64>) -> Option<Lyapunov> {
     let M = map.M;
-    let mut frame = Frame {
-        map,
-        z: z.to_vec(),
-        next: vec![0.0; M],
-        Q: DMatrix::identity(M, M),
-        scratch: DMatrix::zeros(M, M),
-        product: DMatrix::zeros(M, M),
-    };
-    let mut widest = 0.0f64;
-    for t in 0..align {
-        let logs = frame.advance(1);
-        let finite = logs.iter().filter(|v| v.is_finite());
-        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-            (l.min(*v), h.max(*v))
-        });
-        // The first steps still turn the frame.
-        if t >= align / 2 {
-            widest = widest.max(high - low);
-        }
-    }
-    let interval = ((MAX_SPREAD / widest.max(1e-9)) as usize).clamp(1, MAX_INTERVAL);
+    let mut frame = Frame::new(map, z);
+    let interval = frame.align(align);
     let rounds = (steps / (interval * BLOCKS)).max(1) * BLOCKS;
-    let every = (rounds / POINTS).max(1);
-    let mut sums = vec![0.0; M];
-    let mut blocks = vec![vec![0.0; M]; BLOCKS];
-    let (mut convergence, mut convergence_steps) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        let logs = frame.advance(interval);
-        let block = &mut blocks[round * BLOCKS / rounds];
-        for (i, log) in logs.into_iter().enumerate() {
-            sums[i] += log;
-            block[i] += log;
-        }
-        if (round + 1) % every == 0 {
-            let so_far = ((round + 1) * interval) as f64;
-            convergence.extend(sums.iter().map(|s| s / so_far));
-            convergence_steps.push(((round + 1) * interval) as u64);
-        }
-    }
+    let sums = grow(&mut frame, rounds, interval);
     if !frame.z.iter().all(|v| v.is_finite()) {
         return None;
     }
     let steps = rounds * interval;
     let per_block = (steps / BLOCKS) as f64;
-    let error = |i: usize| standard_error(&blocks.iter().map(|b| b[i] / per_block).collect::<Vec<f64>>());
-    let exponents: Vec<f64> = sums.iter().map(|s| s / steps as f64).collect();
+    let error =
+        |i: usize| standard_error(&sums.blocks.iter().map(|b| b[i] / per_block).collect::<Vec<f64>>());
+    let exponents: Vec<f64> = sums.whole.iter().map(|s| s / steps as f64).collect();
     let mut order: Vec<usize> = (0..M).collect();
     order.sort_by(|&a, &b| exponents[b].total_cmp(&exponents[a]));
-    let points = convergence_steps.len();
-    let convergence = Array2::from_shape_vec((points, M), convergence).expect("M values a point");
+    let points = sums.convergence_steps.len();
+    let convergence = Array2::from_shape_vec((points, M), sums.convergence).expect("M values a point");
     Some(finish(
         Lyapunov {
             steps,
@@ -146,7 +177,7 @@ pub fn lyapunov(map: &Map, z: &[f64], align: usize, steps: usize, dt: Option<f64
             resolution: 0.0,
             positive_sum: 0.0,
             kaplan_yorke: 0.0,
-            convergence_steps,
+            convergence_steps: sums.convergence_steps,
             convergence: convergence.select(ndarray::Axis(1), &order),
         },
         dt,
@@ -167,21 +198,16 @@ fn finish(mut l: Lyapunov, dt: Option<f64>) -> Lyapunov {
     l
 }
 
-/// Kaplan–Yorke dimension of a falling spectrum. A sum within three standard errors of 0 counts as 0, so that a
-/// limit cycle has dimension 1 whichever side of 0 its exponent comes to lie.
+/// Kaplan–Yorke dimension of a falling spectrum. First exponents within three standard errors of 0 count as 0, so
+/// that a limit cycle has dimension 1 whichever side of 0 its exponent comes to lie.
 fn kaplan_yorke(spectrum: &[f64], error: &[f64]) -> f64 {
-    let (mut sum, mut variance) = (0.0, 0.0);
-    for (k, (exponent, error)) in spectrum.iter().zip(error).enumerate() {
-        let next = sum + exponent;
-        variance += error * error;
-        // The error of −∞ is no number.
-        if !next.is_finite() || next < -3.0 * f64::sqrt(variance) {
-            let part = if exponent.is_finite() {
-                f64::max(sum, 0.0) / exponent.abs()
-            } else {
-                0.0
-            };
-            return k as f64 + part;
+    let mut sum = 0.0;
+    for (k, (&exponent, error)) in spectrum.iter().zip(error).enumerate() {
+        let zero = sum == 0.0 && exponent.abs() <= 3.0 * error;
+        let next = if zero { 0.0 } else { sum + exponent };
+        if next < 0.0 {
+            // 0 for an exponent of −∞.
+            return k as f64 + sum / exponent.abs();
         }
         sum = next;
     }
@@ -208,6 +234,8 @@ mod tests {
         assert_eq!(exact(&[0.5, f64::NEG_INFINITY]), 1.0);
         assert_eq!(exact(&[0.5, 0.1]), 2.0);
         assert_eq!(kaplan_yorke(&[0.5, f64::NEG_INFINITY], &[0.1, f64::NAN]), 1.0);
+        let close_to_three = kaplan_yorke(&[1.0, 0.0, -1.1], &[0.1, 0.1, 0.1]);
+        assert_eq!(close_to_three, 2.0 + 1.0 / 1.1);
         assert_eq!(kaplan_yorke(&[-1e-5, -0.2], &[1e-5, 1e-3]), 1.0);
     }
 

@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::io::{self, BufWriter, Cursor, Write};
+use std::io::{self, Cursor, Write};
 use std::path::Path;
 
 use ndarray::{Array1, Array2, Array3};
@@ -52,28 +52,35 @@ impl Analysis {
     /// `fixed_point_eigenvalues[k, M, 2]`, `cycles_p[cycles, p, M]` and `cycle_eigenvalues_p[cycles, M, 2]` for each
     /// period `p` found.
     fn npz_bytes(&self) -> io::Result<Vec<u8>> {
-        let mut npz = NpzWriter::new_compressed(BufWriter::new(Cursor::new(Vec::new())));
+        let mut npz = NpzWriter::new_compressed(Cursor::new(Vec::new()));
+        self.add_run(&mut npz)?;
+        self.add_orbits(&mut npz)?;
+        npz.finish().map(Cursor::into_inner).map_err(io::Error::other)
+    }
+
+    /// What follows from the free run.
+    fn add_run<W: Write + io::Seek>(&self, npz: &mut NpzWriter<W>) -> io::Result<()> {
         if let Some(regions) = &self.regions {
             let codes = &regions.codes[..regions.codes.len().min(WRITTEN_CODES)];
             let bits = Array2::from_shape_fn((codes.len(), self.P), |(r, p)| u8::from(codes[r].bit(p)));
-            add(&mut npz, "symbols", Array1::from_vec(regions.sequence.clone()))?;
-            add(&mut npz, "codes", bits)?;
+            add(npz, "symbols", Array1::from_vec(regions.sequence.clone()))?;
+            add(npz, "codes", bits)?;
             add(
-                &mut npz,
+                npz,
                 "shares",
                 regions.list.iter().map(|r| r.share).collect::<Array1<f64>>(),
             )?;
-            add(&mut npz, "z", self.states.mapv(|v| v as f32))?;
+            add(npz, "z", self.states.mapv(|v| v as f32))?;
         }
         if let Some(graph) = &self.transitions {
             let n = graph.nodes.len();
             add(
-                &mut npz,
+                npz,
                 "transitions",
                 Array2::from_shape_fn((n, n), |(i, j)| graph.probability[i][j]),
             )?;
             add(
-                &mut npz,
+                npz,
                 "transition_counts",
                 Array2::from_shape_fn((n, n), |(i, j)| graph.counts[i][j]),
             )?;
@@ -91,7 +98,7 @@ impl Analysis {
                     ]
                 };
                 add(
-                    &mut npz,
+                    npz,
                     name,
                     Array2::from_shape_fn((s.blocks.len(), 3), |(i, j)| row(i)[j]),
                 )?;
@@ -100,45 +107,45 @@ impl Analysis {
         if let Some(l) = &self.lyapunov {
             let both = [&l.spectrum, &l.error];
             add(
-                &mut npz,
+                npz,
                 "lyapunov",
                 Array2::from_shape_fn((self.M, 2), |(i, j)| both[j][i]),
             )?;
             add(
-                &mut npz,
+                npz,
                 "lyapunov_steps",
                 Array1::from_vec(l.convergence_steps.clone()),
             )?;
-            add(&mut npz, "lyapunov_convergence", l.convergence.clone())?;
+            add(npz, "lyapunov_convergence", l.convergence.clone())?;
         }
+        Ok(())
+    }
+
+    /// Fixed points and cycles.
+    fn add_orbits<W: Write + io::Seek>(&self, npz: &mut NpzWriter<W>) -> io::Result<()> {
         let points = &self.fixed_points.points;
         let eigenvalues: Vec<&[Eigenvalue]> = points.iter().map(|p| &p.stability.eigenvalues[..]).collect();
         add(
-            &mut npz,
+            npz,
             "fixed_points",
             Array2::from_shape_fn((points.len(), self.M), |(k, i)| points[k].z[i]),
         )?;
         add(
-            &mut npz,
+            npz,
             "fixed_points_real",
             points.iter().map(|p| u8::from(p.real)).collect::<Array1<u8>>(),
         )?;
-        add(&mut npz, "fixed_point_eigenvalues", self.spectra(&eigenvalues))?;
+        add(npz, "fixed_point_eigenvalues", self.spectra(&eigenvalues))?;
         for period in self.cycles.iter().filter(|period| !period.cycles.is_empty()) {
             let (cycles, p): (&[Cycle], _) = (&period.cycles, period.period);
             let shape = (cycles.len(), p, self.M);
             let states = Array3::from_shape_fn(shape, |(c, t, i)| cycles[c].states[t][i]);
             let eigenvalues: Vec<&[Eigenvalue]> =
                 cycles.iter().map(|c| &c.stability.eigenvalues[..]).collect();
-            add(&mut npz, &format!("cycles_{p}"), states)?;
-            add(
-                &mut npz,
-                &format!("cycle_eigenvalues_{p}"),
-                self.spectra(&eigenvalues),
-            )?;
+            add(npz, &format!("cycles_{p}"), states)?;
+            add(npz, &format!("cycle_eigenvalues_{p}"), self.spectra(&eigenvalues))?;
         }
-        let buffer = npz.finish().map_err(io::Error::other)?;
-        Ok(buffer.into_inner().map_err(|e| e.into_error())?.into_inner())
+        Ok(())
     }
 
     /// `[k, M, 2]`, NaN where eigenvalues could not be computed.
