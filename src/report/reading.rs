@@ -241,16 +241,16 @@ fn facts(analysis: &Analysis) -> Vec<(String, String)> {
             1.0
         };
         let positive = format!("{} nats per {unit}", number(l.positive_sum / per, 3));
-        if let Some(rate) = analysis.symbols.as_ref().and_then(|s| s.rate) {
-            let text = format!(
-                "at most {} ± {} nats per {unit}, from words of {} steps; it falls with longer words. The sum of positive exponents is {positive}",
-                number(rate.value / per, 3),
-                number(rate.error / per, 2),
-                rate.n
-            );
-            facts.push(("Entropy rate of the symbols".to_string(), text));
-        } else {
-            facts.push(("Sum of positive exponents".to_string(), positive));
+        facts.push(("Sum of positive exponents".to_string(), positive));
+        let rates = analysis.entropy_rates.as_ref();
+        for (name, rate) in [
+            ("Entropy rate of the symbols", rates.and_then(|r| r.symbols)),
+            ("Entropy rate of region changes", rates.and_then(|r| r.changes)),
+        ] {
+            if let Some(rate) = rate {
+                let (value, error) = (number(rate.value / per, 3), number(rate.error / per, 2));
+                facts.push((name.to_string(), format!("{value} ± {error} nats per {unit}")));
+            }
         }
     }
     if let Some(symbols) = analysis
