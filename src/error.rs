@@ -16,6 +16,7 @@ pub enum Error {
         action: &'static str,
         path: PathBuf,
         source: std::io::Error,
+        hint: Option<String>,
     },
     /// The run could not go on (device lost, every member diverged, …).
     #[error("{message}")]
@@ -42,24 +43,21 @@ impl Error {
             action,
             path: path.as_ref().to_path_buf(),
             source,
+            hint: None,
         }
     }
 
-    /// Attaches what the user can do about it (no effect on an `Io` error).
+    /// Attaches what the user can do about it.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
-        match &mut self {
-            Self::Input { hint, .. } | Self::Runtime { hint, .. } => *hint = Some(text.into()),
-            Self::Io { .. } => {}
-        }
+        let (Self::Input { hint, .. } | Self::Io { hint, .. } | Self::Runtime { hint, .. }) = &mut self;
+        *hint = Some(text.into());
         self
     }
 
     pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Input { hint, .. } | Self::Runtime { hint, .. } => hint.as_deref(),
-            Self::Io { .. } => None,
-        }
+        let (Self::Input { hint, .. } | Self::Io { hint, .. } | Self::Runtime { hint, .. }) = self;
+        hint.as_deref()
     }
 
     /// Process exit status: 2 for what the user can mend in the command or its data, 1 otherwise.

@@ -2,7 +2,7 @@
 
 mod cli_common;
 
-use cli_common::{Workplace, stderr, stdout};
+use cli_common::{Workplace, assert_same_results, results, stderr, stdout, wait_for};
 
 /// A study small enough for a test: two shapes, two seeds.
 const SMALL: [&str; 16] = [
@@ -29,33 +29,6 @@ fn train(w: &Workplace, out: &str, more: &[&str]) -> std::process::Output {
     args.extend(SMALL);
     args.extend(more);
     w.run(&args)
-}
-
-/// Everything of a run that must not depend on how it came about.
-fn results(w: &Workplace, run: &str) -> Vec<(String, Vec<u8>)> {
-    let mut files = vec!["members.csv".to_owned(), "log.csv".to_owned()];
-    for folder in ["best", "last"] {
-        let entries = std::fs::read_dir(w.path(run).join(folder)).expect("folder");
-        files
-            .extend(entries.map(|e| format!("{folder}/{}", e.expect("entry").file_name().to_string_lossy())));
-    }
-    files.sort();
-    files
-        .into_iter()
-        .map(|name| {
-            let bytes = w.read(format!("{run}/{name}"));
-            (name, bytes)
-        })
-        .collect()
-}
-
-fn assert_same_results(w: &Workplace, a: &str, b: &str) {
-    let (a, b) = (results(w, a), results(w, b));
-    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&a), names(&b));
-    for ((name, x), (_, y)) in a.iter().zip(&b) {
-        assert!(x == y, "{name} differs");
-    }
 }
 
 #[test]
@@ -282,15 +255,6 @@ fn held_out_data_are_scored_in_place_of_the_training_data() {
     assert!(output.status.success(), "{}", stderr(&output));
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     assert_eq!(json["members"][0]["points_D_H"].as_u64(), Some(300));
-}
-
-/// Waits until training has written this file.
-fn wait_for(w: &Workplace, file: &str, child: &mut std::process::Child) {
-    while !w.path(file).exists() {
-        let ended = child.try_wait().expect("status");
-        assert!(ended.is_none(), "ended before it wrote {file}: {ended:?}");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
 }
 
 /// `SMALL` with some of its flags replaced.

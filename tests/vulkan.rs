@@ -49,6 +49,7 @@ const TESTS: &[(&str, Check)] = &[
     ("results_come_without_waiting", results_come_without_waiting),
     ("free_runs_match_the_reference", free_runs),
     ("unknown_adapter_is_one_sentence", unknown_adapter),
+    ("a_lost_device_is_one_sentence", lost_device),
 ];
 
 fn open() -> GpuOptions {
@@ -443,6 +444,39 @@ fn unknown_adapter(_: &GpuBackend) {
     .expect_err("there is none of that name");
     assert_eq!(error.exit_code(), 2);
     assert!(error.hint().is_some_and(|h| h.contains("0: ")), "{error}");
+}
+
+/// A device that is lost between two epochs is an error of the next calls, and of no other device.
+fn lost_device(gpu: &GpuBackend) {
+    let opened = Gpu::open(&open()).expect("opened before");
+    let device = opened.device.clone();
+    let lost = GpuBackend::with_gpu(opened, &open());
+    let data = training::lorenz(50, false, false);
+    let plan = training::plan(training::crowd(3), 0, 16, 50, Form::Plain);
+    let start = training::initial_state(&plan);
+    let mut ensemble = lost
+        .ensemble(plan.clone(), data.clone(), &start)
+        .expect("it is built");
+    ensemble.train_epoch().expect("an epoch runs");
+    ensemble.results(true).expect("results are read");
+    device.destroy();
+    let failed = [
+        ensemble
+            .train_epoch()
+            .and_then(|()| ensemble.results(true))
+            .map(drop),
+        ensemble.state().map(drop),
+        lost.ensemble(plan.clone(), data.clone(), &start).map(drop),
+    ];
+    for error in failed.map(|result| result.expect_err("the device is gone")) {
+        println!("{error}");
+        assert_eq!(error.exit_code(), 1);
+        assert!(
+            error.hint().is_some() && error.to_string().lines().count() == 1,
+            "{error}"
+        );
+    }
+    training::train(gpu, &plan, &data, &start, 1);
 }
 
 fn main() -> ExitCode {

@@ -13,10 +13,16 @@ pub fn run(args: MergeArgs) -> Result<ExitCode> {
             "warning: {run} has not finished; its members are left out (continue it: alrnn-gpu train --resume {run})"
         );
     }
+    for run in &merged.absent {
+        eprintln!(
+            "warning: {} is not a run folder (it has no config.toml)",
+            run.display()
+        );
+    }
     for part in &merged.missing {
         eprintln!("warning: part {part} is not among the runs");
     }
     eprintln!("{} members in {}", merged.members, args.out.display());
-    let whole = merged.unfinished.is_empty() && merged.missing.is_empty();
+    let whole = merged.unfinished.is_empty() && merged.absent.is_empty() && merged.missing.is_empty();
     Ok(ExitCode::from(u8::from(!whole)))
 }

@@ -74,13 +74,18 @@ fn open_backend(
     device: Option<&str>,
     threads: Option<usize>,
 ) -> Result<Arc<dyn Backend>> {
+    start_threads(threads)?;
+    backend::open(choice, device)
+}
+
+fn start_threads(threads: Option<usize>) -> Result<()> {
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global()
             .map_err(|error| Error::runtime(format!("cannot start {threads} threads: {error}")))?;
     }
-    backend::open(choice, device)
+    Ok(())
 }
 
 /// Warnings of this crate alone (what the graphics stack has to say comes back as errors), unless `RUST_LOG` says otherwise.

@@ -13,7 +13,7 @@ use crate::backend::{self, EnsembleState, MemberState, TrainingData};
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{count, number, print, print_json, table};
 use crate::cli::progress::Watch;
-use crate::cli::{INTERRUPTED, evaluate, open_backend};
+use crate::cli::{INTERRUPTED, evaluate, start_threads};
 use crate::config::{Settings, Shard, preset, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, load};
 use crate::error::{Error, Result};
@@ -58,10 +58,8 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
             (RunFolder::create(&out)?, None)
         }
     };
-    let backend = open_backend(settings.backend, settings.device.as_deref(), settings.threads)?;
-    if backend.device().backend == "gpu" {
-        backend::refuse_wrong_results(backend.as_ref())?;
-    }
+    start_threads(settings.threads)?;
+    let backend = backend::open_checked(settings.backend, settings.device.as_deref())?;
     let scored_on = test.as_ref().unwrap_or(&data);
     let scorer = Arc::new(Scorer::new(scored_on, score_settings(&settings))?);
     let floor = scorer.noise_floor()?;
@@ -111,7 +109,19 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
     let mut watch = Watch::new(settings.epochs, trainer.epochs_done());
     let ending = trainer.run(&stop, &mut watch);
     watch.finish();
-    finish(ending?, &trainer, &mut record, &folder, &settings, args.json)
+    let ending = ending.map_err(|error| with_way_on(error, &folder))?;
+    finish(ending, &trainer, &mut record, &folder, &settings, args.json)
+}
+
+/// Training failed (full disk, lost device, …): says how to go on once that is mended.
+fn with_way_on(error: Error, folder: &RunFolder) -> Error {
+    if error.hint().is_some() || !folder.checkpoint().is_file() {
+        return error;
+    }
+    error.with_hint(format!(
+        "the last checkpoint is whole; once this is mended, continue with: alrnn-gpu train --resume {}",
+        folder.root().display()
+    ))
 }
 
 /// Reports how training ended.
@@ -130,6 +140,9 @@ fn finish(
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Ending::AllDiverged => {
+            // The run is over all the same: no continuation could change its members.
+            record.finished = Some(jiff::Timestamp::now().to_string());
+            record.save(&folder.config(), &with_absolute_paths(settings))?;
             return Err(Error::runtime("every member diverged; nothing is left to train")
                 .with_hint("use a smaller --start-lr or a --clip such as 10, or check the scale of the data (--standardize)"));
         }
@@ -169,7 +182,8 @@ fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
 }
 
 fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
-    let mut flags = Table::try_from(args).expect("flags are a TOML table");
+    let mut flags =
+        Table::try_from(args).map_err(|error| Error::input(format!("a number is too large: {error}")))?;
     let shard = Shard::from_slurm(|name| std::env::var(name).ok()).filter(|_| args.shard.is_none());
     if let Some(shard) = shard {
         eprintln!("part {shard} of the study, from the job array's variables (--shard 1/1 for all of it)");

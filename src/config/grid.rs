@@ -1,5 +1,6 @@
 //! Values of a hyperparameter: one number, a list, or a range.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,20 +16,9 @@ const MAX_VALUES: usize = 100_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid<V>(Vec<V>);
 
-impl<V: PartialEq> Grid<V> {
+impl<V> Grid<V> {
     pub fn one(value: V) -> Self {
         Self(vec![value])
-    }
-
-    /// Drops repeats; `None` where nothing is left.
-    pub fn new(values: impl IntoIterator<Item = V>) -> Option<Self> {
-        let mut unique: Vec<V> = Vec::new();
-        for value in values {
-            if !unique.contains(&value) {
-                unique.push(value);
-            }
-        }
-        (!unique.is_empty()).then_some(Self(unique))
     }
 
     pub fn values(&self) -> &[V] {
@@ -36,33 +26,52 @@ impl<V: PartialEq> Grid<V> {
     }
 }
 
+/// Drops repeats; `None` where nothing is left.
+fn distinct<V: Axis>(values: impl IntoIterator<Item = V>) -> Option<Grid<V>> {
+    let mut seen = HashSet::new();
+    let unique: Vec<V> = values.into_iter().filter(|v| seen.insert(v.key())).collect();
+    (!unique.is_empty()).then_some(Grid(unique))
+}
+
 /// A number that a range can step through.
 trait Axis: Copy + PartialEq {
     fn parse(text: &str) -> Option<Self>;
     fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String>;
+    /// Equal for equal numbers.
+    fn key(self) -> u64;
 }
 
-/// A step that a range may take, in messages and tests alike.
-fn count_steps(first: f64, last: f64, step: f64) -> Result<usize, String> {
-    if !(step > 0.0 && first <= last) {
-        return Err("needs FIRST ≤ LAST and a step above 0".into());
+const BACKWARDS: &str = "needs FIRST ≤ LAST and a step above 0";
+
+fn too_many<V>() -> Result<V, String> {
+    Err(format!("stands for more than {MAX_VALUES} values"))
+}
+
+/// `first, first + step, …` up to `last`, in whole numbers.
+fn whole_steps(first: u64, last: u64, step: u64) -> Result<impl Iterator<Item = u64>, String> {
+    if step == 0 || first > last {
+        return Err(BACKWARDS.into());
     }
-    let count = ((last - first) / step + 1e-9).floor() + 1.0;
-    if count > MAX_VALUES as f64 {
-        return Err(format!("stands for more than {MAX_VALUES} values"));
+    let steps = (last - first) / step;
+    if steps >= MAX_VALUES as u64 {
+        return too_many();
     }
-    Ok(count as usize)
+    Ok((0..=steps).map(move |i| first + i * step))
 }
 
 impl Axis for usize {
+    /// No larger than a TOML file can hold.
     fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
+        text.parse().ok().filter(|&v: &Self| i64::try_from(v).is_ok())
     }
 
     fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String> {
-        let step = step.unwrap_or(1);
-        let count = count_steps(first as f64, last as f64, step as f64)?;
-        Ok((0..count).map(|i| first + i * step).collect())
+        let values = whole_steps(first as u64, last as u64, step.unwrap_or(1) as u64)?;
+        Ok(values.map(|v| v as Self).collect())
+    }
+
+    fn key(self) -> u64 {
+        self as u64
     }
 }
 
@@ -72,9 +81,12 @@ impl Axis for u32 {
     }
 
     fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String> {
-        let step = step.unwrap_or(1);
-        let count = count_steps(f64::from(first), f64::from(last), f64::from(step))?;
-        Ok((0..count as u32).map(|i| first + i * step).collect())
+        let values = whole_steps(first.into(), last.into(), step.unwrap_or(1).into())?;
+        Ok(values.map(|v| v as Self).collect())
+    }
+
+    fn key(self) -> u64 {
+        self.into()
     }
 }
 
@@ -85,8 +97,21 @@ impl Axis for f64 {
 
     fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String> {
         let step = step.ok_or("of fractions needs a step: FIRST..LAST:STEP")?;
-        let count = count_steps(first, last, step)?;
-        Ok((0..count).map(|i| first + i as f64 * step).collect())
+        if !(step > 0.0 && first <= last) {
+            return Err(BACKWARDS.into());
+        }
+        // A last value that rounding puts just outside belongs to the range.
+        let steps = ((last - first) / step + 1e-9).floor();
+        if steps >= MAX_VALUES as f64 {
+            return too_many();
+        }
+        Ok((0..=steps as usize)
+            .map(|i| (first + i as f64 * step).min(last))
+            .collect())
+    }
+
+    fn key(self) -> u64 {
+        if self == 0.0 { 0 } else { self.to_bits() }
     }
 }
 
@@ -110,9 +135,9 @@ fn parse_list<V: Axis>(text: &str) -> Result<Vec<V>, String> {
     let mut values = Vec::new();
     for item in text.split(',') {
         values.extend(parse_item::<V>(item)?);
-    }
-    if values.len() > MAX_VALUES {
-        return Err(format!("'{text}' stands for more than {MAX_VALUES} values"));
+        if values.len() > MAX_VALUES {
+            return Err(format!("the list stands for more than {MAX_VALUES} values"));
+        }
     }
     Ok(values)
 }
@@ -121,7 +146,7 @@ impl<V: Axis> FromStr for Grid<V> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::new(parse_list(text)?).ok_or_else(|| "at least one value is needed".into())
+        distinct(parse_list(text)?).ok_or_else(|| "at least one value is needed".into())
     }
 }
 
@@ -155,7 +180,7 @@ impl<'de, V: Axis + DeserializeOwned> Deserialize<'de> for Grid<V> {
             Written::Many(values) => values,
             Written::Text(text) => parse_list(&text).map_err(D::Error::custom)?,
         };
-        Self::new(values).ok_or_else(|| D::Error::custom("the list is empty"))
+        distinct(values).ok_or_else(|| D::Error::custom("the list is empty"))
     }
 }
 
@@ -175,7 +200,7 @@ pub struct Seeds(Grid<u32>);
 impl Seeds {
     /// Seeds `0 … count − 1`; `None` for 0.
     pub fn count(count: u32) -> Option<Self> {
-        Grid::new(0..count.min(MAX_VALUES as u32)).map(Self)
+        distinct(0..count.min(MAX_VALUES as u32)).map(Self)
     }
 
     pub fn values(&self) -> &[u32] {
@@ -203,7 +228,7 @@ impl<'de> Deserialize<'de> for Seeds {
             .map_err(|_| D::Error::custom("expected a count, a list of seeds, or text like \"0..9\""))?
         {
             Written::One(count) => count.to_string().parse().map_err(D::Error::custom),
-            Written::Many(list) => Grid::new(list)
+            Written::Many(list) => distinct(list)
                 .map(Self)
                 .ok_or_else(|| D::Error::custom("the list of seeds is empty")),
             Written::Text(text) => text.parse().map_err(D::Error::custom),

@@ -27,6 +27,11 @@ pub fn read_file(path: &Path) -> Result<Table> {
         std::io::ErrorKind::InvalidData => Error::input(format!("{} is not a text file", path.display())),
         _ => Error::io("read", path, source),
     })?;
+    parse_file(&text, path)
+}
+
+/// What [`read_file`] does once the file's text is read.
+pub fn parse_file(text: &str, path: &Path) -> Result<Table> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(0, |span| {
             text[..span.start.min(text.len())].lines().count().max(1)

@@ -48,12 +48,15 @@ pub struct Checkpoint {
 impl Checkpoint {
     pub fn save(&self, path: &Path) -> Result<()> {
         let payload = postcard::to_stdvec(self).expect("plain data always serialises");
-        let hash = blake3::hash(&payload);
         write_atomically(path, |file| {
-            file.write_all(MAGIC)?;
-            file.write_all(hash.as_bytes())?;
+            file.write_all(&Self::head(&payload))?;
             file.write_all(&payload)
         })
+    }
+
+    /// The bytes that stand before a payload in a checkpoint file.
+    pub fn head(payload: &[u8]) -> Vec<u8> {
+        [MAGIC.as_slice(), blake3::hash(payload).as_bytes()].concat()
     }
 
     /// Reads a checkpoint back; `None` where there is no such file.

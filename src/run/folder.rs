@@ -5,6 +5,10 @@ use crate::error::{Error, Result};
 use crate::fs::is_temporary;
 use crate::run::tables::{MemberRow, read_members};
 
+/// The file that is locked while a process trains.
+const LOCK: &str = ".lock";
+const SUBFOLDERS: [&str; 2] = ["best", "last"];
+
 /// A run folder. While training writes to it, a lock that dies with the process keeps others out.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -13,36 +17,18 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes a new folder for a run.
+    /// Makes a new folder for a run. One that holds no more than the beginnings of a killed process will do.
     ///
     /// # Errors
     /// When something is there already, or it cannot be made.
     pub fn create(root: &Path) -> Result<Self> {
-        match std::fs::read_dir(root) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    return Err(
-                        Error::input(format!("the folder {} is not empty", root.display())).with_hint(
-                            format!(
-                                "use another --out, or continue what is there: --resume {}",
-                                root.display()
-                            ),
-                        ),
-                    );
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-                return Err(
-                    Error::input(format!("{} is a file, not a folder", root.display()))
-                        .with_hint("use another --out"),
-                );
-            }
-            Err(error) => return Err(Error::io("open", root, error)),
-        }
+        refuse_occupied(root)?;
         std::fs::create_dir_all(root).map_err(|error| Error::io("make the folder", root, error))?;
         let folder = Self::locked(root)?;
+        // Another process may have trained here between the look and the lock.
+        refuse_occupied(root)?;
         folder.make_subfolders()?;
+        folder.remove_torn_files();
         Ok(folder)
     }
 
@@ -84,7 +70,7 @@ impl RunFolder {
     }
 
     fn locked(root: &Path) -> Result<Self> {
-        let path = root.join(".lock");
+        let path = root.join(LOCK);
         let file = File::create(&path).map_err(|error| Error::io("write", &path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self {
@@ -111,7 +97,7 @@ impl RunFolder {
     }
 
     fn make_subfolders(&self) -> Result<()> {
-        for name in ["best", "last"] {
+        for name in SUBFOLDERS {
             let path = self.root.join(name);
             std::fs::create_dir_all(&path).map_err(|error| Error::io("make the folder", &path, error))?;
         }
@@ -145,6 +131,42 @@ impl RunFolder {
     pub fn last(&self, id: &str) -> PathBuf {
         self.root.join("last").join(format!("{id}.npz"))
     }
+}
+
+/// Refuses a folder that holds anything but what a run makes before its `config.toml`.
+fn refuse_occupied(root: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(
+                Error::input(format!("{} is a file, not a folder", root.display()))
+                    .with_hint("use another --out"),
+            );
+        }
+        Err(error) => return Err(Error::io("open", root, error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| Error::io("read", root, error))?.path();
+        let name = path.file_name().unwrap_or_default();
+        let is_empty = |folder: &Path| {
+            std::fs::read_dir(folder)
+                .is_ok_and(|entries| entries.flatten().all(|entry| is_temporary(&entry.path())))
+        };
+        if name == LOCK || is_temporary(&path) || (SUBFOLDERS.iter().any(|s| name == *s) && is_empty(&path)) {
+            continue;
+        }
+        let error = Error::input(format!("the folder {} is not empty", root.display()));
+        return Err(if RunFolder::open(root).is_ok() {
+            error.with_hint(format!(
+                "use another --out, or continue what is there: --resume {}",
+                root.display()
+            ))
+        } else {
+            error.with_hint("use another --out")
+        });
+    }
+    Ok(())
 }
 
 /// What a command's `MODEL` argument names: a file, a run's best member, or one member of a run (`RUN:ID`).

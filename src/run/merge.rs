@@ -5,7 +5,8 @@ use toml::Table;
 use crate::config::{Settings, read_file, resolve};
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
-use crate::run::tables::{append_log, read_log, read_members, write_members};
+use crate::model::Model;
+use crate::run::tables::{MemberRow, append_log, read_log, read_members, write_members};
 use crate::run::{Record, RunFolder};
 
 /// Settings in which the parts of one study may differ.
@@ -27,6 +28,8 @@ pub struct Merged {
     pub members: usize,
     /// Folders of parts that have not finished; their members are left out.
     pub unfinished: Vec<PathBuf>,
+    /// Folders that hold no run, because it never began or by a mistake in the name.
+    pub absent: Vec<PathBuf>,
     /// Parts (`i/n`) that no folder holds.
     pub missing: Vec<String>,
 }
@@ -37,13 +40,37 @@ struct Part {
     record: Record,
 }
 
+impl Part {
+    /// The rows of `members.csv`, all of them.
+    fn members(&self) -> Result<Vec<MemberRow>> {
+        let path = self.folder.members();
+        let rows = read_members(&path)?;
+        if rows.len() != self.record.members {
+            return Err(Error::input(format!(
+                "{} has {} rows where the run has {} members",
+                path.display(),
+                rows.len(),
+                self.record.members
+            ))
+            .with_hint("train --resume RUN writes it again"));
+        }
+        Ok(rows)
+    }
+}
+
 /// Joins the run folders of a study's parts (`train --shard`) into one, as if one machine had trained it.
 ///
 /// # Errors
 /// When the folders are not parts of one study, a part is given twice, none has finished, or `out` is not empty.
 pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
-    let parts = runs
-        .iter()
+    let (begun, absent): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        runs.iter().partition(|run| RunFolder::open(run).is_ok());
+    if begun.is_empty() {
+        // Says of the first what it lacks.
+        runs.first().map(|run| RunFolder::open(run)).transpose()?;
+    }
+    let parts = begun
+        .into_iter()
         .map(|run| read_part(run))
         .collect::<Result<Vec<Part>>>()?;
     let missing = check_parts(&parts)?;
@@ -56,10 +83,12 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
     let target = RunFolder::create(out)?;
     let (mut rows, mut log) = (Vec::new(), Vec::new());
     for part in &finished {
-        let members = read_members(&part.folder.members())?;
+        let members = part.members()?;
         for row in &members {
-            copy_if_there(&part.folder.best(&row.id), &target.best(&row.id))?;
-            copy_if_there(&part.folder.last(&row.id), &target.last(&row.id))?;
+            if row.best_epoch.is_some() {
+                copy_model(&part.folder.best(&row.id), &target.best(&row.id))?;
+            }
+            copy_model(&part.folder.last(&row.id), &target.last(&row.id))?;
         }
         rows.extend(members);
         log.extend(read_log(&part.folder.log())?);
@@ -78,7 +107,7 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
         .max();
     let record = Record {
         members: rows.len(),
-        finished: latest.filter(|_| unfinished.is_empty() && missing.is_empty()),
+        finished: latest.filter(|_| missing.is_empty() && unfinished.is_empty()),
         ..first.record.clone()
     };
     record.save(&target.config(), &settings)?;
@@ -88,6 +117,7 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
             .iter()
             .map(|part| part.folder.root().to_path_buf())
             .collect(),
+        absent: absent.into_iter().cloned().collect(),
         missing,
     })
 }
@@ -158,11 +188,9 @@ fn difference(a: &Part, b: &Part) -> Option<String> {
         .map(|(key, _)| key.clone())
 }
 
-/// Copies a model; a member that diverged early has none.
-fn copy_if_there(from: &Path, to: &Path) -> Result<()> {
-    match std::fs::read(from) {
-        Ok(bytes) => write_atomically(to, |file| std::io::Write::write_all(file, &bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io("read", from, error)),
-    }
+/// Copies a model, once it is seen to be whole.
+fn copy_model(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).map_err(|error| Error::io("read", from, error))?;
+    Model::from_bytes(&bytes, &from.to_string_lossy())?;
+    write_atomically(to, |file| std::io::Write::write_all(file, &bytes))
 }

@@ -10,4 +10,6 @@ pub use checkpoint::{Best, Checkpoint, MemberRecord};
 pub use folder::{ModelRef, RunFolder};
 pub use merge::{Merged, merge};
 pub use record::{DataRecord, NoiseFloor, Record};
-pub use tables::{LogRow, MemberRow, append_log, read_log, read_members, write_members};
+pub use tables::{
+    LogRow, MemberRow, append_log, cut_log, parse_log, parse_members, read_log, read_members, write_members,
+};

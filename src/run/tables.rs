@@ -61,19 +61,48 @@ pub fn write_members(path: &Path, rows: &[MemberRow]) -> Result<()> {
     write_atomically(path, |file| file.write_all(&text))
 }
 
-/// Cuts `log.csv` to its first `keep` bytes, appends the rows, and returns the new length once it is on disk.
+/// Cuts `log.csv` to its first `keep` bytes, those that the last checkpoint vouches for, so that a torn or repeated
+/// row never stays; returns what is left.
 ///
-/// `keep` is the length that the last checkpoint vouches for, so a torn or repeated row never stays.
+/// Where it is shorter than that, rows are lost for good: whole rows stay, and a warning says so.
+pub fn cut_log(path: &Path, keep: u64) -> Result<u64> {
+    let failed = |source| Error::io("write", path, source);
+    let file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if keep > 0 {
+                log::warn!("{} is gone, and its rows with it; it begins anew", path.display());
+            }
+            return Ok(0);
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let found = file.metadata().map_err(failed)?.len();
+    let mut length = keep;
+    if found < keep {
+        let whole = read(path)?.iter().rposition(|&byte| byte == b'\n');
+        length = whole.map_or(0, |end| end as u64 + 1);
+        log::warn!(
+            "{} is shorter than the checkpoint says: rows at its end are lost",
+            path.display()
+        );
+    }
+    if found != length {
+        file.set_len(length).map_err(failed)?;
+    }
+    Ok(length)
+}
+
+/// Cuts `log.csv` to its first `keep` bytes (as [`cut_log`] does), appends the rows, and returns the new length once
+/// it is on disk.
 pub fn append_log(path: &Path, keep: u64, rows: &[LogRow]) -> Result<u64> {
     let failed = |source| Error::io("write", path, source);
+    let keep = cut_log(path, keep)?;
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
         .open(path)
         .map_err(failed)?;
-    if file.metadata().map_err(failed)?.len() != keep {
-        file.set_len(keep).map_err(failed)?;
-    }
     let mut text = Vec::new();
     if keep == 0 {
         text.extend_from_slice(LOG_HEADER.as_bytes());
@@ -86,11 +115,25 @@ pub fn append_log(path: &Path, keep: u64, rows: &[LogRow]) -> Result<u64> {
 }
 
 pub fn read_members(path: &Path) -> Result<Vec<MemberRow>> {
-    read_csv(path)
+    parse_members(&read(path)?, path)
+}
+
+/// What [`read_members`] does once the file is read.
+pub fn parse_members(bytes: &[u8], path: &Path) -> Result<Vec<MemberRow>> {
+    from_csv(bytes, path)
 }
 
 pub fn read_log(path: &Path) -> Result<Vec<LogRow>> {
-    read_csv(path)
+    parse_log(&read(path)?, path)
+}
+
+/// What [`read_log`] does once the file is read.
+pub fn parse_log(bytes: &[u8], path: &Path) -> Result<Vec<LogRow>> {
+    from_csv(bytes, path)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error::io("read", path, source))
 }
 
 fn to_csv<Row: Serialize>(rows: &[Row], header: bool) -> Vec<u8> {
@@ -103,14 +146,9 @@ fn to_csv<Row: Serialize>(rows: &[Row], header: bool) -> Vec<u8> {
     writer.into_inner().expect("writing to memory cannot fail")
 }
 
-fn read_csv<Row: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<Row>> {
-    let mut reader = csv::Reader::from_path(path).map_err(|error| unreadable(path, &error))?;
-    reader
+fn from_csv<Row: for<'de> Deserialize<'de>>(bytes: &[u8], path: &Path) -> Result<Vec<Row>> {
+    csv::Reader::from_reader(bytes)
         .deserialize()
         .collect::<std::result::Result<_, _>>()
-        .map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &Path, error: &csv::Error) -> Error {
-    Error::input(format!("cannot read {}: {error}", path.display()))
+        .map_err(|error| Error::input(format!("cannot read {}: {error}", path.display())))
 }

@@ -12,7 +12,9 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::metrics::{Scorer, Scores};
 use crate::model::{Model, Scaling, Theta, init};
-use crate::run::{Best, Checkpoint, LogRow, MemberRecord, MemberRow, RunFolder, append_log, write_members};
+use crate::run::{
+    Best, Checkpoint, LogRow, MemberRecord, MemberRow, RunFolder, append_log, cut_log, write_members,
+};
 use crate::study::Study;
 use crate::train::scoring::{Scorable, Scoring};
 use crate::train::{Ending, Evaluation, Observer, Progress};
@@ -119,7 +121,7 @@ impl<'a> Trainer<'a> {
         }
         self.members = checkpoint.members;
         self.epochs_done = checkpoint.epochs_done;
-        self.log_bytes = checkpoint.log_bytes;
+        self.log_bytes = cut_log(&self.input.folder.log(), checkpoint.log_bytes)?;
         // The best models on disk may be of a later moment than the checkpoint, or lost.
         self.write_best(&(0..self.members.len()).collect::<Vec<_>>())?;
         if checkpoint.unscored {

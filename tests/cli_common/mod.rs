@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test target uses some of it")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 pub fn alrnn(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
@@ -91,4 +91,52 @@ impl Workplace {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.npy(name, "<f4", &format!("({rows}, {columns})"), &bytes);
     }
+}
+
+/// Everything of a run that must not depend on how it came about: name and content of each file.
+pub fn results(w: &Workplace, run: &str) -> Vec<(String, Vec<u8>)> {
+    let mut files = vec!["members.csv".to_owned(), "log.csv".to_owned()];
+    for folder in ["best", "last"] {
+        let entries = std::fs::read_dir(w.path(run).join(folder)).expect("folder");
+        files
+            .extend(entries.map(|e| format!("{folder}/{}", e.expect("entry").file_name().to_string_lossy())));
+    }
+    files.sort();
+    files
+        .into_iter()
+        .map(|name| {
+            let bytes = w.read(format!("{run}/{name}"));
+            (name, bytes)
+        })
+        .collect()
+}
+
+pub fn assert_same_results(w: &Workplace, a: &str, b: &str) {
+    let (a, b) = (results(w, a), results(w, b));
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&a), names(&b));
+    for ((name, x), (_, y)) in a.iter().zip(&b) {
+        assert!(x == y, "{name} differs");
+    }
+}
+
+/// Waits until training has written this file.
+pub fn wait_for(w: &Workplace, file: &str, child: &mut Child) {
+    while !w.path(file).exists() {
+        let ended = child.try_wait().expect("status");
+        assert!(ended.is_none(), "ended before it wrote {file}: {ended:?}");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// Asserts that a command failed with this exit status and said one sentence that holds `part`.
+pub fn assert_one_sentence(output: &Output, code: i32, part: &str) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(
+        errors.len() == 1 && errors[0].contains(part),
+        "not one sentence with '{part}': {text}"
+    );
+    assert!(!text.contains("panicked"), "{text}");
 }

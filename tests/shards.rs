@@ -1,0 +1,189 @@
+//! A study trained in parts (`--shard`) and joined (`merge`) is the study that one machine trains.
+
+mod cli_common;
+
+use std::process::Output;
+
+use cli_common::{Workplace, assert_one_sentence, assert_same_results, stderr};
+
+/// Eight members; those of parts 3 and 4 diverge.
+const STUDY: [&str; 24] = [
+    "train",
+    "--data",
+    "data.npy",
+    "--backend",
+    "cpu",
+    "--M",
+    "5,8",
+    "--T",
+    "10",
+    "--tau",
+    "5",
+    "--bins",
+    "5",
+    "--start-lr",
+    "0.001,1e30",
+    "--seeds",
+    "2",
+    "--epochs",
+    "6",
+    "--batches-per-epoch",
+    "5",
+    "--eval-every",
+    "2",
+    "--resume",
+];
+const PARTS: [&str; 4] = ["part-1", "part-2", "part-3", "part-4"];
+
+fn train(w: &Workplace, out: &str, more: &[&str]) -> Output {
+    w.run(&[&STUDY, more, &["--out", out]].concat())
+}
+
+/// Trains the parts; a part whose members all diverge says so with exit status 1 and is finished all the same.
+fn train_parts(w: &Workplace) {
+    for (i, part) in PARTS.iter().enumerate() {
+        let output = train(w, part, &["--shard", &format!("{}/4", i + 1)]);
+        assert_eq!(
+            output.status.code(),
+            Some(i32::from(i >= 2)),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+fn merge(w: &Workplace, parts: &[&str], out: &str) -> Output {
+    w.run(&[&["merge"], parts, &["--out", out]].concat())
+}
+
+/// The part of `config.toml` that says what was asked for.
+fn settings(w: &Workplace, run: &str) -> String {
+    let text = String::from_utf8(w.read(format!("{run}/config.toml"))).expect("text");
+    text.split("[run]").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn four_parts_are_the_whole_study() {
+    let w = Workplace::with_data(300);
+    assert!(train(&w, "whole", &[]).status.success());
+    train_parts(&w);
+    let output = merge(&w, &PARTS, "merged");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_same_results(&w, "whole", "merged");
+    assert_eq!(settings(&w, "whole"), settings(&w, "merged"));
+    // In any order, and from one part that holds all.
+    let output = merge(&w, &["part-3", "part-1", "part-4", "part-2"], "mixed");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_same_results(&w, "whole", "mixed");
+    // What is merged can be used as any run.
+    w.succeed(&["evaluate", "merged", "--data", "data.npy", "--backend", "cpu"]);
+}
+
+#[test]
+fn a_part_that_is_missing_is_named_and_the_rest_is_usable() {
+    let w = Workplace::with_data(300);
+    train_parts(&w);
+    std::fs::remove_dir_all(w.path("part-3")).expect("removed");
+    // Part 2 began and never finished: its config has no `finished`.
+    let config = String::from_utf8(w.read("part-2/config.toml")).expect("text");
+    let unfinished: Vec<&str> = config
+        .lines()
+        .filter(|line| !line.starts_with("finished"))
+        .collect();
+    w.write("part-2/config.toml", unfinished.join("\n").as_bytes());
+
+    let output = merge(&w, &PARTS, "merged");
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for expected in [
+        "part-2 has not finished",
+        "train --resume part-2",
+        "part-3 is not a run folder",
+        "part 3/4 is not among the runs",
+        "4 members in merged",
+    ] {
+        assert!(text.contains(expected), "no '{expected}' in {text}");
+    }
+    let members = String::from_utf8(w.read("merged/members.csv")).expect("text");
+    let ids: Vec<&str> = members.lines().skip(1).map(|line| &line[..4]).collect();
+    assert_eq!(ids, ["m000", "m003", "m004", "m007"]);
+    w.succeed(&["evaluate", "merged", "--data", "data.npy", "--backend", "cpu"]);
+
+    // Once they are there, the whole can be had.
+    assert!(train(&w, "part-2", &["--shard", "2/4"]).status.success());
+    train(&w, "part-3", &["--shard", "3/4"]);
+    assert!(train(&w, "whole", &[]).status.success());
+    assert!(merge(&w, &PARTS, "complete").status.success());
+    assert_same_results(&w, "whole", "complete");
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let w = Workplace::with_data(300);
+    for part in ["1/2", "2/2", "1/3"] {
+        let output = train(
+            &w,
+            &part.replace('/', "-of-"),
+            &["--shard", part, "--start-lr", "0.001"],
+        );
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    assert!(
+        train(&w, "copy", &["--shard", "1/2", "--start-lr", "0.001"])
+            .status
+            .success()
+    );
+    assert!(
+        train(&w, "other", &["--shard", "2/2", "--start-lr", "0.002"])
+            .status
+            .success()
+    );
+    assert!(train(&w, "whole", &["--start-lr", "0.001"]).status.success());
+    for (parts, expected) in [
+        (["1-of-2", "copy"], "both hold part 1/2"),
+        (["1-of-2", "other"], "they differ in start-lr"),
+        (["1-of-2", "1-of-3"], "they differ in the number of parts"),
+        (["1-of-2", "whole"], "whole is a whole study, not a part of one"),
+        (["nothing", "neither"], "nothing is not a run folder"),
+    ] {
+        assert_one_sentence(&merge(&w, &parts, "merged"), 2, expected);
+        assert!(!w.path("merged").exists(), "{parts:?}");
+    }
+    assert!(merge(&w, &["1-of-2", "2-of-2"], "merged").status.success());
+    assert_one_sentence(&merge(&w, &["1-of-2", "2-of-2"], "merged"), 2, "not empty");
+    // A part is continued as the part that it is.
+    assert_one_sentence(
+        &train(&w, "1-of-2", &["--shard", "2/2", "--start-lr", "0.001"]),
+        2,
+        "--shard",
+    );
+    assert_one_sentence(
+        &train(&w, "new", &["--shard", "9/9", "--start-lr", "0.001"]),
+        2,
+        "--shard",
+    );
+}
+
+#[test]
+fn a_slurm_array_task_is_its_part() {
+    let w = Workplace::with_data(300);
+    let mut command = w.command(&[&STUDY[..], &["--out", "task"]].concat());
+    for (name, value) in [
+        ("ID", "6"),
+        ("MIN", "5"),
+        ("MAX", "8"),
+        ("COUNT", "4"),
+        ("STEP", "1"),
+    ] {
+        command.env(format!("SLURM_ARRAY_TASK_{name}"), value);
+    }
+    let output = command.output().expect("started");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("part 2/4 of the study"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(train(&w, "part-2", &["--shard", "2/4"]).status.success());
+    assert_same_results(&w, "task", "part-2");
+}
