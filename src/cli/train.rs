@@ -288,6 +288,8 @@ fn profile(
 /// Settings of a run folder, with flags that do not change what is computed.
 fn settings_to_resume(run: &Path, flags: Table) -> Result<Settings> {
     let config = RunFolder::open(run)?.config();
+    // Its last table: where it is whole, so is the file, and no default stands in for a setting that was cut off.
+    Record::load(&config)?;
     let file = read_file(&config)?;
     let before = resolve(Some((&config, file.clone())), Table::new())?;
     let after = resolve(Some((&config, file)), flags)?;

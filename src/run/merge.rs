@@ -125,8 +125,9 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
 fn read_part(run: &Path) -> Result<Part> {
     let folder = RunFolder::open(run)?;
     let path = folder.config();
-    let settings = resolve(Some((&path, read_file(&path)?)), Table::new())?;
+    // First: its table is the last of the file, so nothing of a file that was cut off is taken for the whole.
     let record = Record::load(&path)?;
+    let settings = resolve(Some((&path, read_file(&path)?)), Table::new())?;
     if settings.shard.is_none() {
         return Err(
             Error::input(format!("{} is a whole study, not a part of one", run.display()))

@@ -140,9 +140,10 @@ fn expected(file: &str) -> &str {
 /// Rows that are lost are lost; the run goes on, and nothing but the log is other than it would be.
 fn shorter_log() {
     let w = trained();
-    let log = w.read("run/log.csv");
+    let (log, checkpoint) = (w.read("run/log.csv"), w.read("run/checkpoint.bin"));
     w.succeed(&["merge", RUN, "--out", "before"]);
     for left in [0, 10, log.len() - 7] {
+        w.write("run/checkpoint.bin", &checkpoint);
         w.write("run/log.csv", &log[..left]);
         let output = w.succeed(&["train", "--resume", RUN]);
         assert!(
@@ -157,6 +158,7 @@ fn shorter_log() {
         );
         assert!(w.read("run/members.csv") == w.read("before/members.csv"));
     }
+    w.write("run/checkpoint.bin", &checkpoint);
     std::fs::remove_file(w.path("run/log.csv")).expect("removed");
     let output = w.succeed(&["train", "--resume", RUN]);
     assert!(

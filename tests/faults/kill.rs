@@ -88,33 +88,32 @@ fn fraction(stream: u32, i: usize) -> f64 {
 fn a_hundred_kills() {
     let w = Workplace::with_data(300);
     let duration = unharmed(&w);
-    let expected = results(&w, "whole");
-    let next = AtomicUsize::new(0);
+    let (expected, names) = (results(&w, "whole"), listing(&w, "whole"));
+    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // How far killed processes had come: nothing known of the run, no checkpoint, a checkpoint; and too late to kill.
     let counts: [AtomicUsize; 4] = Default::default();
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                loop {
+                while killed.load(Ordering::Relaxed) < KILLS {
                     let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= KILLS {
-                        break;
-                    }
+                    assert!(i < 4 * KILLS, "most processes end before they are killed");
                     let out = format!("run-{i}");
-                    let (ended, _) = train(&w, &out, Some(duration.mul_f64(1.05 * fraction(0, i))));
+                    let (ended, _) = train(&w, &out, Some(duration.mul_f64(1.02 * fraction(0, i))));
                     let reached = match ended {
                         true => 3,
                         false if w.path(format!("{out}/checkpoint.bin")).exists() => 2,
                         false if w.path(format!("{out}/config.toml")).exists() => 1,
                         false => 0,
                     };
+                    killed.fetch_add(usize::from(!ended), Ordering::Relaxed);
                     counts[reached].fetch_add(1, Ordering::Relaxed);
                     assert!(train(&w, &out, None).0, "{out}");
                     assert!(
                         results(&w, &out) == expected,
                         "{out} differs from the run that was never killed"
                     );
-                    assert_eq!(listing(&w, &out), listing(&w, "whole"), "{out}");
+                    assert_eq!(listing(&w, &out), names, "{out}");
                     std::fs::remove_dir_all(w.path(&out)).expect("removed");
                 }
             });
@@ -122,13 +121,13 @@ fn a_hundred_kills() {
     });
     let [early, begun, trained, late] = counts.map(AtomicUsize::into_inner);
     println!(
-        "{KILLS} kills within {:.0} ms, all resumed to the same bits: {early} before config.toml, {begun} before the \
-         first checkpoint, {trained} later, {late} after the end",
-        1050.0 * duration.as_secs_f64()
+        "{} kills in runs of {:.0} ms, all resumed to the same bits: {early} before config.toml, {begun} before the \
+         first checkpoint, {trained} later ({late} more ended before their kill)",
+        early + begun + trained,
+        1e3 * duration.as_secs_f64()
     );
-    assert_eq!(early + begun + trained + late, KILLS);
     assert!(
-        trained >= 20 && late <= KILLS / 2,
+        early + begun + trained >= KILLS && trained >= KILLS / 5,
         "the kills do not cover the run"
     );
 }
