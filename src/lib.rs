@@ -1,7 +1,8 @@
 //! Train and read Almost-Linear RNNs (Brenner et al., NeurIPS 2024):
 //! data → dataset → \[sample → forward → adjoint → update\] × 50 → free run → metrics → run folder → report.
 
-#![forbid(unsafe_code)]
+// Not `forbid`, which the slices of ndarray (its macro `s!`) would break.
+#![deny(unsafe_code)]
 
 pub mod analysis;
 pub mod arrays;

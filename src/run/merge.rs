@@ -90,8 +90,11 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
             }
             copy_model(&part.folder.last(&row.id), &target.last(&row.id))?;
         }
+        // There is no log where every member diverged before the first evaluation.
+        if members.iter().any(|row| row.best_epoch.is_some()) {
+            log.extend(read_log(&part.folder.log())?);
+        }
         rows.extend(members);
-        log.extend(read_log(&part.folder.log())?);
     }
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     log.sort_by(|a, b| (a.epoch, &a.member).cmp(&(b.epoch, &b.member)));
