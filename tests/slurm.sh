@@ -63,11 +63,11 @@ NodeName=$host NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
 PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
 export SLURM_CONF=$work/slurm.conf
-# Waits up to a minute for a command to succeed.
+# Waits some minutes for a command to succeed: where much else runs, training takes most of them.
 await() {
-  for ((i = 0; i < 300; i++)); do
+  for ((i = 0; i < 3000; i++)); do
     "$@" >/dev/null 2>&1 && return
-    sleep 0.2
+    sleep 0.1
   done
   echo "never came true: $*" >&2
   return 1
@@ -83,7 +83,7 @@ echo "slurm $(sinfo --version | cut -d' ' -f2): one node, idle"
 
 # README's script with a study that takes seconds.
 study="--data $work/data.npy --backend cpu --threads 1 --M 6 --T 50 --tau 5 --P 0..3 --seeds 2 --bins 5 \
---epochs 300 --batches-per-epoch 20 --eval-every 5"
+--epochs 200 --batches-per-epoch 20 --eval-every 5"
 sed -n '/^#!\/bin\/sh$/,/^```$/p' "$readme" | sed -e '/^```$/d' -e "s|--data .* --out|$study --out|" >job.sh
 grep -q -- "--eval-every 5 --out study/part-" job.sh || { echo "README has no job array script" >&2; exit 1; }
 alrnn-gpu simulate lorenz63 --steps 1000 --out data.npy
@@ -106,7 +106,7 @@ done
 echo "job $job: task 2 requeued while it trained, task 3 killed and requeued"
 
 nothing_queued() { [[ -z $(squeue -h) ]]; }
-await nothing_queued || await nothing_queued
+await nothing_queued
 for part in 1 2 3 4; do
   grep -q "^finished" study/part-$part/config.toml || { echo "part $part did not finish" >&2; exit 1; }
 done

@@ -13,7 +13,7 @@ use crate::backend::{self, EnsembleState, MemberState, TrainingData};
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{count, number, print, print_json, table};
 use crate::cli::progress::Watch;
-use crate::cli::{INTERRUPTED, evaluate, start_threads};
+use crate::cli::{INTERRUPTED, evaluate, open_backend, start_threads};
 use crate::config::{Settings, Shard, preset, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, load};
 use crate::error::{Error, Result};

@@ -8,8 +8,10 @@ use alrnn_gpu::config::{Grid, Seeds, Shard, parse_file, resolve};
 use alrnn_gpu::model::Model;
 use alrnn_gpu::run::{Checkpoint, parse_log, parse_members};
 
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also its corpus folder's.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("npy", npy),
     ("model", model),
     ("csv", csv),
