@@ -48,6 +48,7 @@ const TESTS: &[(&str, Check)] = &[
     }),
     ("results_come_without_waiting", results_come_without_waiting),
     ("free_runs_match_the_reference", free_runs),
+    ("threads_share_the_device", threads_share_the_device),
     ("unknown_adapter_is_one_sentence", unknown_adapter),
     ("a_lost_device_is_one_sentence", lost_device),
 ];
@@ -434,6 +435,43 @@ fn free_runs(gpu: &GpuBackend) {
             }
         }
     }
+}
+
+/// Scoring runs models freely in one thread while another trains; neither may take the other's answers.
+fn threads_share_the_device(gpu: &GpuBackend) {
+    let data = training::lorenz(20, false, false);
+    let plan = training::plan(training::crowd(3), 0, 4, 20, Form::Plain);
+    let start = training::initial_state(&plan);
+    let (alone, _) = training::train(gpu, &plan, &data, &start, 2);
+    let packed = theta(plan.shape.dims, 1).pack();
+    let score = || {
+        let model = FreeModel { theta: &packed, P: 2 };
+        let run = FreeRun {
+            x0: vec![0.1, 0.2, 0.3],
+            s: Array2::zeros((0, 0)),
+            steps: 300,
+        };
+        gpu.free_run(plan.shape.dims, &[model], &[run], false)
+            .expect("the model runs")
+    };
+    let expected = score();
+    std::thread::scope(|scope| {
+        let trainer =
+            scope.spawn(|| (0..10).all(|_| training::train(gpu, &plan, &data, &start, 2).0 == alone));
+        let scorers: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| (0..20).all(|_| score() == expected)))
+            .collect();
+        assert!(
+            trainer.join().expect("the trainer runs"),
+            "training differs beside free runs"
+        );
+        for scorer in scorers {
+            assert!(
+                scorer.join().expect("the scorer runs"),
+                "a free run differs beside training"
+            );
+        }
+    });
 }
 
 fn unknown_adapter(_: &GpuBackend) {

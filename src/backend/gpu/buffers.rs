@@ -1,6 +1,7 @@
 //! Buffers: making, filling and reading them.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use bytemuck::{NoUninit, Pod};
 
@@ -98,6 +99,9 @@ fn grid(workgroups: usize, most: u32) -> [u32; 2] {
     [workgroups.div_ceil(rows) as u32, rows as u32]
 }
 
+/// How long a mapping may take once the device is done.
+const DELIVERY: Duration = Duration::from_secs(30);
+
 /// A mapping that was asked for.
 #[derive(Debug)]
 pub struct Mapping(Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>);
@@ -118,13 +122,19 @@ impl Mapping {
         self.0.get().is_some()
     }
 
-    /// The first `count` values, once [`Mapping::is_ready`]; unmaps the buffer.
+    /// The first `count` values, after waiting for the device; unmaps the buffer.
     pub fn finish<T: Pod>(&self, gpu: &Gpu, staging: &wgpu::Buffer, count: usize) -> Result<Vec<T>> {
         gpu.check()?;
         let failed = |why: String| {
             Error::runtime(format!("cannot read from {}: {why}", gpu.info.name))
                 .with_hint("try --backend cpu")
         };
+        // Another thread's poll may have taken the answer along and be about to deliver it.
+        let start = Instant::now();
+        while !self.is_ready() && start.elapsed() < DELIVERY {
+            gpu.poll(wgpu::PollType::Poll)?;
+            std::thread::sleep(Duration::from_micros(50));
+        }
         match self.0.get() {
             Some(Ok(())) => {}
             Some(Err(e)) => return Err(failed(e.to_string())),

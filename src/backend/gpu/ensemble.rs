@@ -243,7 +243,7 @@ impl Ensemble for GpuEnsemble {
         } else {
             self.gpu.poll(wgpu::PollType::Poll)?;
         }
-        self.ring.take(&self.gpu)
+        self.ring.take(&self.gpu, wait)
     }
 
     fn state(&mut self) -> Result<EnsembleState> {

@@ -85,12 +85,13 @@ impl Ring {
         Ok(())
     }
 
-    /// The finished epochs that were not taken before, oldest first.
-    pub fn take(&mut self, gpu: &Gpu) -> Result<Vec<EpochResult>> {
+    /// The finished epochs that were not taken before, oldest first; with `all`, the device was waited for and
+    /// every epoch is finished.
+    pub fn take(&mut self, gpu: &Gpu, all: bool) -> Result<Vec<EpochResult>> {
         while self
             .in_flight
             .front()
-            .is_some_and(|oldest| oldest.mapping.is_ready())
+            .is_some_and(|oldest| all || oldest.mapping.is_ready())
         {
             self.collect_one(gpu)?;
         }
