@@ -40,7 +40,10 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
         .unwrap_or_else(|| default_folder(&reference, &id, &path));
     std::fs::create_dir_all(&out).map_err(|error| Error::io("make the folder", &out, error))?;
     analysis.write(&out)?;
-    let columns = data.as_ref().and_then(|data| data.columns.clone()).unwrap_or_default();
+    let columns = data
+        .as_ref()
+        .and_then(|data| data.columns.clone())
+        .unwrap_or_default();
     for figure in analysis_figures(&analysis, model.scaling.as_ref(), &columns)? {
         write_figure(&out, &figure)?;
     }

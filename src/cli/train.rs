@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use toml::Table;
 
-use crate::backend::{self, EnsembleState, MemberState, TrainingData};
+use crate::backend::{self, Device, EnsembleState, MemberState, TrainingData};
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{count, number, print, print_json, table};
 use crate::cli::progress::Watch;
-use crate::cli::{INTERRUPTED, evaluate, open_backend, start_threads};
+use crate::cli::{INTERRUPTED, evaluate, start_threads};
 use crate::config::{Settings, Shard, preset, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, load};
 use crate::error::{Error, Result};
-use crate::metrics::{ScoreSettings, Scorer};
+use crate::metrics::{NoiseFloor, ScoreSettings, Scorer};
 use crate::model::init;
 use crate::run::{self, Checkpoint, DataRecord, MemberRow, Record, RunFolder};
 use crate::study::Study;
@@ -37,6 +37,10 @@ const FREE_ON_RESUME: [&str; 7] = [
 pub fn run(args: TrainArgs) -> Result<ExitCode> {
     let resume = run_to_resume(&args)?;
     let settings = settings(&args, resume.as_deref())?;
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&settings));
+    if resume.is_none() && !args.profile {
+        run::refuse_occupied(&out)?;
+    }
     let data = load_training(&settings)?;
     let test = load_test(&settings, &data)?;
     let study = Study::new(&settings, data.N, data.K)?;
@@ -45,6 +49,10 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
         return profile(&settings, &study, &training);
     }
     let fingerprint = fingerprint(&settings, &data, test.as_ref());
+    start_threads(settings.threads)?;
+    let backend = backend::open_checked(settings.backend, settings.device.as_deref())?;
+    let scored_on = test.as_ref().unwrap_or(&data);
+    let scorer = Arc::new(Scorer::new(scored_on, score_settings(&settings))?);
     let (folder, checkpoint) = match &resume {
         Some(run) => {
             let recorded = Record::load(&RunFolder::open(run)?.config())?;
@@ -53,35 +61,9 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
             let checkpoint = Checkpoint::load(&folder.checkpoint())?;
             (folder, checkpoint)
         }
-        None => {
-            let out = args.out.clone().unwrap_or_else(|| default_folder(&settings));
-            (RunFolder::create(&out)?, None)
-        }
+        None => (RunFolder::create(&out)?, None),
     };
-    start_threads(settings.threads)?;
-    let backend = backend::open_checked(settings.backend, settings.device.as_deref())?;
-    let scored_on = test.as_ref().unwrap_or(&data);
-    let scorer = Arc::new(Scorer::new(scored_on, score_settings(&settings))?);
-    let floor = scorer.noise_floor()?;
-    let mut record = Record {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        backend: backend.device().backend.to_owned(),
-        device: backend.device().name.clone(),
-        started: jiff::Timestamp::now().to_string(),
-        finished: None,
-        members: study.candidates.len(),
-        data: DataRecord {
-            hash: data.hash.clone(),
-            rows: data.trials.iter().map(|trial| trial.x.nrows()).sum(),
-            trials: data.trials.len(),
-            N: data.N,
-            K: data.K,
-        },
-        noise_floor: run::NoiseFloor {
-            D_stsp: floor.dstsp,
-            D_H: floor.dh,
-        },
-    };
+    let mut record = new_record(&study, &data, backend.device(), &scorer.noise_floor()?);
     if resume.is_none() {
         record.save(&folder.config(), &with_absolute_paths(&settings))?;
     }
@@ -122,6 +104,29 @@ fn with_way_on(error: Error, folder: &RunFolder) -> Error {
         "the last checkpoint is whole; once this is mended, continue with: alrnn-gpu train --resume {}",
         folder.root().display()
     ))
+}
+
+/// What `config.toml` records of a run that begins now.
+fn new_record(study: &Study, data: &Dataset, device: &Device, floor: &NoiseFloor) -> Record {
+    Record {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        backend: device.backend.to_owned(),
+        device: device.name.clone(),
+        started: jiff::Timestamp::now().to_string(),
+        finished: None,
+        members: study.candidates.len(),
+        data: DataRecord {
+            hash: data.hash.clone(),
+            rows: data.trials.iter().map(|trial| trial.x.nrows()).sum(),
+            trials: data.trials.len(),
+            N: data.N,
+            K: data.K,
+        },
+        noise_floor: run::NoiseFloor {
+            D_stsp: floor.dstsp,
+            D_H: floor.dh,
+        },
+    }
 }
 
 /// Reports how training ended.
@@ -244,7 +249,7 @@ fn profile(
     training: &BTreeMap<usize, Arc<TrainingData>>,
 ) -> Result<ExitCode> {
     const STEPS: u32 = 20;
-    let backend = open_backend(settings.backend, settings.device.as_deref(), settings.threads)?;
+    let backend = backend::open(settings.backend, settings.device.as_deref())?;
     for (group, (shape, indices)) in study.groups.iter().enumerate() {
         let members = indices.iter().map(|&i| &study.candidates[i]);
         let state = EnsembleState {

@@ -134,7 +134,7 @@ impl RunFolder {
 }
 
 /// Refuses a folder that holds anything but what a run makes before its `config.toml`.
-fn refuse_occupied(root: &Path) -> Result<()> {
+pub fn refuse_occupied(root: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

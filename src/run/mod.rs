@@ -7,7 +7,7 @@ mod record;
 mod tables;
 
 pub use checkpoint::{Best, Checkpoint, MemberRecord};
-pub use folder::{ModelRef, RunFolder};
+pub use folder::{ModelRef, RunFolder, refuse_occupied};
 pub use merge::{Merged, merge};
 pub use record::{DataRecord, NoiseFloor, Record};
 pub use tables::{

@@ -48,6 +48,8 @@ impl Workplace {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"));
         command.args(args).current_dir(self.0.path());
+        // Without a desktop session, Mesa's device selection writes complaints of its own to stderr.
+        command.env("NODEVICE_SELECT", "1");
         command
     }
 

@@ -8,6 +8,7 @@ use alrnn_gpu::config::{Grid, Seeds, Shard, parse_file, resolve};
 use alrnn_gpu::model::Model;
 use alrnn_gpu::run::{Checkpoint, parse_log, parse_members};
 
+/// What is done with a case's bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also its corpus folder's.
