@@ -121,7 +121,21 @@ pub fn adapters() -> Vec<AdapterDescription> {
 
 /// Whether there is a GPU that `auto` may take (a software rasteriser is none).
 pub fn hardware_available() -> bool {
-    preferred(&enumerate(&instance()), false).is_some()
+    device_files() && preferred(&enumerate(&instance()), false).is_some()
+}
+
+/// Whether Linux shows a file of any GPU's kernel driver. Where it shows none there is nothing to find, and loading
+/// the Vulkan drivers to learn that takes time and lets them write complaints to stderr.
+fn device_files() -> bool {
+    let files = [
+        "/dev/dri",
+        "/dev/nvidiactl",
+        "/dev/kfd",
+        "/dev/dxg",
+        "/dev/mali0",
+        "/dev/nvmap",
+    ];
+    !cfg!(target_os = "linux") || files.iter().any(|file| std::path::Path::new(file).exists())
 }
 
 fn kind(device_type: wgpu::DeviceType) -> &'static str {
