@@ -7,6 +7,7 @@
 
 pub(crate) mod check;
 pub mod cpu;
+mod cut;
 pub mod golden;
 pub mod gpu;
 mod open;

@@ -6,20 +6,12 @@ use crate::backend::cpu::blocked::cut::Cut;
 use crate::backend::cpu::layout::Layout;
 use crate::model::Dims;
 
-/// Longest block tried: powers of `B` beyond it would lose digits where the linear part is unstable.
-const LONGEST: usize = 32;
-
 /// How a member is computed: `None` in the plain form, else as this cut says. `tau` is the forcing interval.
 pub(in crate::backend::cpu) fn choose(layout: &Layout, P: usize, tau: usize, form: Form) -> Option<Cut> {
     if form == Form::Plain {
         return None;
     }
-    let (cost, cut) = (1..=LONGEST.min(tau).min(layout.shape.T))
-        .map(|longest| {
-            let cut = Cut::new(layout.shape, P, tau, longest);
-            (blocked(layout, &cut), cut)
-        })
-        .min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    let (cost, cut) = Cut::cheapest(layout.shape, P, tau, |cut| blocked(layout, cut))?;
     (form == Form::Blocked || cost < plain(layout, P)).then_some(cut)
 }
 
@@ -62,6 +54,7 @@ const SUM: usize = 16;
 mod tests {
     use super::*;
     use crate::backend::cpu::layout::Machine;
+    use crate::backend::cut::LONGEST;
     use crate::model::Shape;
 
     /// The published settings at 16 sequences a batch, each measured in both forms with AVX-512.

@@ -17,12 +17,12 @@
 mod adjoint;
 mod buffers;
 pub(super) mod cost;
-mod cut;
 mod forward;
 mod matrix;
 mod packed;
 mod powers;
 
+use crate::backend::cut;
 pub(super) use adjoint::Adjoint;
 pub(super) use buffers::{Blocked, States};
 pub(super) use cut::Cut;

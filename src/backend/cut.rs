@@ -1,10 +1,14 @@
+//! The almost-linear form's cut of windows into blocks of unforced steps, the same for every backend.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::model::{Dims, Shape};
 
+/// Longest block tried: powers of `B` beyond it would lose digits where the linear part is unstable.
+pub(in crate::backend) const LONGEST: usize = 32;
+
 /// Consecutive steps from `start`, none of them forced but perhaps the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::backend::cpu) struct Block {
+pub(in crate::backend) struct Block {
     pub start: usize,
     pub length: usize,
     /// Steps whose states are looked at but not needed whole: all of the last block's, all but the end of others'.
@@ -15,7 +19,7 @@ pub(in crate::backend::cpu) struct Block {
 
 /// How the windows of a member are cut into blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::backend::cpu) struct Cut {
+pub(in crate::backend) struct Cut {
     pub P: usize,
     /// Numbers that drive a step: `P` ReLU units and `K` inputs.
     pub D: usize,
@@ -70,6 +74,14 @@ impl Cut {
             ends,
             products,
         }
+    }
+
+    /// The cut that costs least among all block lengths that make sense, with its cost; the shortest of equals.
+    pub fn cheapest(shape: Shape, P: usize, tau: usize, cost: impl Fn(&Self) -> f64) -> Option<(f64, Self)> {
+        (1..=LONGEST.min(tau).min(shape.T))
+            .map(|longest| Self::new(shape, P, tau, longest))
+            .map(|cut| (cost(&cut), cut))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 
     /// Number of units looked at.
