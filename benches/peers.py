@@ -2,7 +2,8 @@
 
     python benches/peers.py [--backend cpu|gpu] [--threads N] [--shapes lorenz63,ecg,lorenz96] [--members 1,8]
 
-Needs the release binary (cargo build --release) and numpy; jax + optax and torch are timed where they are installed.
+Needs the release binary (cargo build --release) and numpy. jax with optax and torch are timed where they are installed;
+where one is not, its row says so. Both train several models as one batch (vmap, batched matrix products).
 Every number is the time of one optimiser step with sampling, noise, forward, backward and update included. For this
 tool it is the difference of two whole `train` runs of different length, so start-up and scoring cancel; medians of
 --repeats. "share of peak" counts the multiply-adds of the plain recursion, 3 S T M^2 a step, against the machine's own
@@ -11,6 +12,7 @@ the blocked form needs fewer multiply-adds than are counted, so it can pass 100 
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
@@ -21,7 +23,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = ROOT / "target" / "release" / "alrnn-gpu"
+BINARY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "alrnn-gpu"
 SHAPES = {  # the published settings: system to simulate (or make up), N, M, P, T, tau, noise
     "lorenz63": dict(system="lorenz63", N=3, M=20, P=2, T=200, tau=16, noise=0.05),
     "ecg": dict(system=None, N=5, M=100, P=2, T=50, tau=10, noise=0.01),
@@ -32,11 +34,11 @@ BATCHES = 50  # optimiser steps an epoch
 
 
 def write_data(shape, path):
-    import numpy as np
-
     if shape["system"]:
         subprocess.run([BINARY, "simulate", shape["system"], "--steps", "20000", "--out", path], check=True, stderr=subprocess.DEVNULL)
     else:  # speed does not depend on the values: sums of sines
+        import numpy as np
+
         t = np.arange(20000)[:, None] * np.linspace(0.01, 0.05, shape["N"])
         np.save(path, np.sin(t).astype("float32"))
 
@@ -127,29 +129,31 @@ def peer_torch(shape, members, steps, data):
     import numpy as np
     import torch
 
-    if members != 1:
-        return None  # a loop over models: the time of one, times the number of models
     torch.set_num_threads(int(os.environ["PEER_THREADS"]))
-    device = "cuda" if torch.cuda.is_available() and os.environ["PEER_BACKEND"] == "gpu" else "cpu"
+    on_gpu = torch.cuda.is_available() and os.environ["PEER_BACKEND"] == "gpu"
+    device = "cuda" if on_gpu else "cpu"
     x_all = torch.tensor(np.load(data), dtype=torch.float32, device=device)
     N, M, P, T, tau = (shape[key] for key in ("N", "M", "P", "T", "tau"))
-    make = lambda *size: torch.nn.Parameter(0.01 * torch.randn(*size, device=device))
-    A, W, h, L = make(M), make(M, M), make(M), make(M - N, N)
+    E = members
+    make = lambda *size: torch.nn.Parameter(0.01 * torch.randn(E, *size, device=device))
+    A, W, h, L = make(1, M), make(M, M), make(1, M), make(M - N, N)
     optimizer = torch.optim.RAdam([A, W, h, L], lr=1e-3)
+    window = torch.arange(T + 1, device=device)
 
     def step():
-        rows = torch.randint(0, x_all.shape[0] - T, (S,), device=device)
-        x = x_all[rows[:, None] + torch.arange(T + 1, device=device)]
+        rows = torch.randint(0, x_all.shape[0] - T, (E, S), device=device)
+        x = x_all[rows[..., None] + window].movedim(2, 0)  # [T+1, E, S, N]
         x = x + shape["noise"] * torch.randn_like(x)
-        z = torch.cat([x[:, 0], x[:, 0] @ L.T], 1)
+        WT = W.mT
+        z = torch.cat([x[0], x[0] @ L.mT], -1)
         outputs = []
         for t in range(T):
             if t > 0 and t % tau == 0:
-                z = torch.cat([x[:, t], z[:, N:]], 1)
-            phi = torch.cat([z[:, : M - P], torch.relu(z[:, M - P :])], 1)
-            z = A * z + phi @ W.T + h
-            outputs.append(z[:, :N])
-        loss = ((torch.stack(outputs, 1) - x[:, 1:]) ** 2).mean()
+                z = torch.cat([x[t], z[..., N:]], -1)
+            phi = torch.cat([z[..., : M - P], torch.relu(z[..., M - P :])], -1)
+            z = A * z + torch.baddbmm(h, phi, WT)
+            outputs.append(z[..., :N])
+        loss = ((torch.stack(outputs) - x[1:]) ** 2).mean((0, 2, 3)).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -165,7 +169,7 @@ def peer_torch(shape, members, steps, data):
 
 
 def run_peer(name, shape, members, args, data):
-    """Runs a peer in a process of its own, with the same number of threads."""
+    """Runs a peer in a process of its own, with the same number of threads: seconds a step and its name, or why not."""
     env = dict(os.environ, PEER_THREADS=str(args.threads), PEER_BACKEND=args.backend, OMP_NUM_THREADS=str(args.threads))
     if args.backend == "cpu":
         env["JAX_PLATFORMS"] = "cpu"
@@ -175,8 +179,7 @@ def run_peer(name, shape, members, args, data):
     done = subprocess.run([sys.executable, __file__, "--peer", job], env=env, capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"{name} not timed: {reason}", file=sys.stderr)
-        return None
+        return None, f"{name}: not timed ({reason})"
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -210,6 +213,8 @@ def main():
         return
     if not BINARY.exists():
         sys.exit(f"{BINARY} is missing: cargo build --release")
+    if not importlib.util.find_spec("numpy"):
+        sys.exit(f"{sys.executable} has no numpy: pip install numpy jax optax torch")
 
     forms = ["plain", "blocked"] if args.backend == "cpu" else ["auto"]
     peaks = {n: peak_flops(n) for n in {1, args.threads}} if args.backend == "cpu" else {}
@@ -227,12 +232,14 @@ def main():
                 rows = [(f"alrnn-gpu, {args.backend}, {form}", tool(shape, members, form, args, data)) for form in forms]
                 best = min(seconds for _, seconds in rows)
                 for peer in ("jax", "torch"):
-                    timed = run_peer(peer, shape, members, args, data)
-                    if timed:
-                        rows.append((timed[1], timed[0]))
+                    seconds, what = run_peer(peer, shape, members, args, data)
+                    rows.append((what, seconds))
                 peak = peaks.get(min(members, args.threads), peaks.get(args.threads))
                 work = 2 * 3 * S * shape["T"] * shape["M"] ** 2 * members
                 for what, seconds in rows:
+                    if seconds is None:
+                        print(f"| {name} | {members} | {what} | - | - | - |", flush=True)
+                        continue
                     share = f"{100 * work / seconds / peak:.1f} %" if peak else "-"
                     print(f"| {name} | {members} | {what} | {1e6 * seconds / members:.1f} | {share} | {seconds / best:.1f} |", flush=True)
 
