@@ -4,6 +4,17 @@ use std::path::{Path, PathBuf};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The candidate closest to `name`, for a hint "did you mean": by edits (a swap of neighbours is one), where at most two
+/// letters of five differ, so that it can be a slip of the pen. The first among equals.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= 0.6)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map(|(_, candidate)| candidate)
+}
+
 /// What went wrong. A diverged ensemble member is data, not an `Error`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -65,6 +76,29 @@ impl Error {
         match self {
             Self::Input { .. } => 2,
             Self::Io { .. } | Self::Runtime { .. } => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_slip_of_the_pen_has_a_nearest_name() {
+        let names = ["lorenz63", "lorenz96", "rossler", "ecg"];
+        for (name, meant) in [
+            ("lorentz63", Some("lorenz63")),
+            ("lorenz69", Some("lorenz63")),
+            ("lorenz9", Some("lorenz96")),
+            ("lorenz", Some("lorenz63")),
+            ("rössler", Some("rossler")),
+            ("egc", Some("ecg")),
+            ("eeg", Some("ecg")),
+            ("fmri", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, names), meant, "{name}");
         }
     }
 }

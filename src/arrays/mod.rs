@@ -14,7 +14,7 @@ use std::path::Path;
 
 use ndarray::ArrayD;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 pub use csv::{Table, read_csv};
 pub use npy::read_npy;
@@ -148,14 +148,13 @@ fn nearest_file(path: &Path) -> Option<String> {
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    fs::read_dir(folder)
+    let names: Vec<String> = fs::read_dir(folder)
         .ok()?
         .take(10_000)
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-        .map(|name| (strsim::normalized_damerau_levenshtein(&wanted, &name), name))
-        .filter(|(similarity, _)| *similarity >= 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| path.with_file_name(name).display().to_string())
+        .collect();
+    let name = nearest(&wanted, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(name).display().to_string())
 }
 
 /// Largest number of bytes that `packed` compressed ones may unpack to: 100 ×, or 256 MiB for small files.

@@ -10,6 +10,6 @@ mod shard;
 pub use choices::{BackendChoice, Form, Optimizer};
 pub use grid::{Grid, Seeds};
 pub use presets::{PRESETS, preset};
-pub use resolve::{nearest, parse_file, read_file, resolve};
+pub use resolve::{parse_file, read_file, resolve};
 pub use settings::Settings;
 pub use shard::Shard;

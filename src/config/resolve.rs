@@ -5,20 +5,10 @@ use std::path::Path;
 use toml::Table;
 
 use crate::config::{PRESETS, Settings, preset};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 /// Table of a run folder's `config.toml` that records what happened; ignored when the file is read back.
 const RECORD: &str = "run";
-
-/// The candidate closest to `name`, if it is close enough to be a slip of the pen.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
 
 /// Reads a config file, without its record of a run.
 pub fn read_file(path: &Path) -> Result<Table> {

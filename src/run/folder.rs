@@ -1,7 +1,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::fs::is_temporary;
 use crate::run::tables::{MemberRow, read_members};
 
@@ -212,11 +212,11 @@ impl ModelRef {
                 let rows = read_members(&folder.members())?;
                 if !rows.iter().any(|row| row.id == *id) {
                     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-                    let near = crate::config::nearest(id, ids.iter().copied()).unwrap_or_default();
+                    let near = nearest(id, ids.iter().copied())
+                        .map_or_else(String::new, |near| format!("did you mean '{near}'? "));
                     return Err(
-                        Error::input(format!("the run {} has no member '{id}'", run.display())).with_hint(
-                            format!("did you mean '{near}'? members.csv lists all {}", ids.len()),
-                        ),
+                        Error::input(format!("the run {} has no member '{id}'", run.display()))
+                            .with_hint(format!("{near}members.csv lists all {}", ids.len())),
                     );
                 }
                 Ok(vec![(id.clone(), existing(&folder, id)?)])

@@ -10,7 +10,7 @@ mod simulate;
 mod thomas;
 mod van_der_pol;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 pub use integrate::{Rk4, largest_lyapunov};
 pub use simulate::{SimulateRequest, Simulation, cut_gaps, simulate};
@@ -68,16 +68,11 @@ pub fn find(name: &str) -> Result<&'static SystemInfo> {
     if let Some(system) = SYSTEMS.iter().find(|s| s.name == wanted) {
         return Ok(system);
     }
-    let nearest = SYSTEMS
-        .iter()
-        .map(|s| (strsim::jaro_winkler(&wanted, s.name), s.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(similarity, _)| *similarity >= 0.7);
     let names: Vec<_> = SYSTEMS.iter().map(|s| s.name).collect();
-    Err(
-        Error::input(format!("there is no system '{name}'")).with_hint(match nearest {
-            Some((_, nearest)) => format!("did you mean {nearest}? Known are {}", names.join(", ")),
+    Err(Error::input(format!("there is no system '{name}'")).with_hint(
+        match nearest(&wanted, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}? Known are {}", names.join(", ")),
             None => format!("known are {}", names.join(", ")),
-        }),
-    )
+        },
+    ))
 }
