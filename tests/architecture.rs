@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("model", &["arrays", "error", "fs", "rng"]),
     ("systems", &["config", "dataset", "error", "rng"]),
     ("dataset", &["arrays", "error", "model"]),
-    ("metrics", &["dataset", "error", "model", "rng"]),
+    ("metrics", &["config", "dataset", "error", "model", "rng"]),
     ("backend", &["config", "dataset", "error", "model", "rng"]),
     ("analysis", &["arrays", "dataset", "error", "fs", "model", "rng"]),
     ("study", &["backend", "config", "error", "model"]),

@@ -9,11 +9,10 @@ use toml::Table;
 use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
 use crate::cli::output::{number, print, print_json, table};
-use crate::cli::train::score_settings;
 use crate::config::{Settings, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, load};
 use crate::error::{Error, Result};
-use crate::metrics::{NoiseFloor, Scorer, Scores};
+use crate::metrics::{NoiseFloor, ScoreSettings, Scorer, Scores};
 use crate::model::Model;
 use crate::run::{ModelRef, RunFolder};
 
@@ -38,7 +37,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     let (_, first) = models.first().expect("a reference names at least one model");
     let data = load_for(first, &args.data, &args.inputs, args.allow_missing)?;
     let backend = args.device.open()?;
-    let scorer = Scorer::new(&data, score_settings(&settings))?;
+    let scorer = Scorer::new(&data, ScoreSettings::from(&settings))?;
     let rows = models
         .iter()
         .map(|(id, model)| {

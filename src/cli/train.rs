@@ -52,7 +52,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
     start_threads(settings.threads)?;
     let backend = backend::open_checked(settings.backend, settings.device.as_deref())?;
     let scored_on = test.as_ref().unwrap_or(&data);
-    let scorer = Arc::new(Scorer::new(scored_on, score_settings(&settings))?);
+    let scorer = Arc::new(Scorer::new(scored_on, ScoreSettings::from(&settings))?);
     let (folder, checkpoint) = match &resume {
         Some(run) => {
             let recorded = Record::load(&RunFolder::open(run)?.config())?;
@@ -376,16 +376,6 @@ fn fingerprint(settings: &Settings, data: &Dataset, test: Option<&Dataset>) -> S
     blake3::hash(format!("{table}\n{}\n{test}", data.hash).as_bytes())
         .to_hex()
         .to_string()
-}
-
-pub fn score_settings(settings: &Settings) -> ScoreSettings {
-    ScoreSettings {
-        bins: settings.bins,
-        gmm_variance: settings.gmm_variance,
-        smoothing: settings.smoothing,
-        pe_steps: settings.pe_steps,
-        ..ScoreSettings::default()
-    }
 }
 
 /// `runs/<data>-<date>-<time>`.

@@ -15,6 +15,7 @@ mod spectra;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::join;
 
+use crate::config::Settings;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::{Dims, FreeRun};
@@ -30,7 +31,7 @@ pub const MAX_BINNED: usize = 10;
 /// Largest smoothing of spectra, in frequency bins.
 const MAX_SMOOTHING: f64 = 1e5;
 
-/// Settings of the metrics; the published ones by default.
+/// Settings of the metrics; those of [`Settings`] by default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreSettings {
     /// Bins per dimension of D_stsp (N ≤ 10).
@@ -45,15 +46,21 @@ pub struct ScoreSettings {
     pub seed: u32,
 }
 
-impl Default for ScoreSettings {
-    fn default() -> Self {
+impl From<&Settings> for ScoreSettings {
+    fn from(settings: &Settings) -> Self {
         Self {
-            bins: 30,
-            gmm_variance: 1.0,
-            smoothing: 20.0,
-            pe_steps: 20,
+            bins: settings.bins,
+            gmm_variance: settings.gmm_variance,
+            smoothing: settings.smoothing,
+            pe_steps: settings.pe_steps,
             seed: 0,
         }
+    }
+}
+
+impl Default for ScoreSettings {
+    fn default() -> Self {
+        Self::from(&Settings::default())
     }
 }
 
