@@ -2,33 +2,19 @@
 
 mod cli_common;
 
-use cli_common::{Workplace, assert_same_results, results, stderr, stdout, wait_for};
+use std::process::{Child, Stdio};
 
-/// A study small enough for a test: two shapes, two seeds.
-const SMALL: [&str; 16] = [
-    "--data",
-    "data.npy",
-    "--backend",
-    "cpu",
-    "--M",
-    "5,8",
-    "--T",
-    "20",
-    "--tau",
-    "5",
-    "--seeds",
-    "2",
-    "--epochs",
-    "6",
-    "--eval-every",
-    "2",
-];
+use cli_common::{Workplace, assert_same_results, results, small_study, stderr, stdout, wait_for};
 
 fn train(w: &Workplace, out: &str, more: &[&str]) -> std::process::Output {
-    let mut args = vec!["train", "--out", out];
-    args.extend(SMALL);
-    args.extend(more);
-    w.run(&args)
+    w.run(&small_study(out, more))
+}
+
+/// Starts to train, silently.
+fn start(w: &Workplace, out: &str, more: &[&str]) -> Child {
+    let mut command = w.command(&small_study(out, more));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("started")
 }
 
 #[test]
@@ -133,10 +119,17 @@ fn evaluate_repeats_the_scores_of_training() {
 #[test]
 fn resume_after_an_interruption_ends_in_the_same_bits() {
     let w = Workplace::with_data(400);
-    let long = ["--epochs", "60", "--batches-per-epoch", "20", "--eval-every", "7"];
-    assert!(train_overriding(&w, "whole", &long).status.success());
+    let long = [
+        "--epochs",
+        "600",
+        "--batches-per-epoch",
+        "20",
+        "--eval-every",
+        "7",
+    ];
+    assert!(train(&w, "whole", &long).status.success());
 
-    let mut child = command_overriding(&w, "cut", &long).spawn().expect("started");
+    let mut child = start(&w, "cut", &long);
     // Interrupt once the first checkpoint is there, wherever training then is.
     wait_for(&w, "cut/checkpoint.bin", &mut child);
     let status = interrupt(&mut child);
@@ -149,9 +142,16 @@ fn resume_after_an_interruption_ends_in_the_same_bits() {
 #[test]
 fn resume_after_a_kill_ends_in_the_same_bits() {
     let w = Workplace::with_data(400);
-    let long = ["--epochs", "40", "--batches-per-epoch", "20", "--eval-every", "3"];
-    assert!(train_overriding(&w, "whole", &long).status.success());
-    let mut child = command_overriding(&w, "cut", &long).spawn().expect("started");
+    let long = [
+        "--epochs",
+        "400",
+        "--batches-per-epoch",
+        "20",
+        "--eval-every",
+        "3",
+    ];
+    assert!(train(&w, "whole", &long).status.success());
+    let mut child = start(&w, "cut", &long);
     wait_for(&w, "cut/log.csv", &mut child);
     child.kill().expect("killed");
     child.wait().expect("ended");
@@ -236,7 +236,7 @@ fn a_diverging_member_stops_alone() {
 fn two_processes_cannot_train_in_one_folder() {
     let w = Workplace::with_data(400);
     let long = ["--epochs", "100000"];
-    let mut child = command_overriding(&w, "run", &long).spawn().expect("started");
+    let mut child = start(&w, "run", &long);
     wait_for(&w, "run/checkpoint.bin", &mut child);
     let output = w.run(&["train", "--resume", "run"]);
     child.kill().expect("killed");
@@ -257,28 +257,8 @@ fn held_out_data_are_scored_in_place_of_the_training_data() {
     assert_eq!(json["members"][0]["points_D_H"].as_u64(), Some(300));
 }
 
-/// `SMALL` with some of its flags replaced.
-fn command_overriding(w: &Workplace, out: &str, more: &[&str]) -> std::process::Command {
-    let mut args = vec!["train", "--out", out];
-    for pair in SMALL.chunks(2) {
-        if !more.contains(&pair[0]) {
-            args.extend(pair);
-        }
-    }
-    args.extend(more);
-    let mut command = w.command(&args);
-    command
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
-    command
-}
-
-fn train_overriding(w: &Workplace, out: &str, more: &[&str]) -> std::process::Output {
-    command_overriding(w, out, more).output().expect("started")
-}
-
 /// What Ctrl-C does.
-fn interrupt(child: &mut std::process::Child) -> std::process::ExitStatus {
+fn interrupt(child: &mut Child) -> std::process::ExitStatus {
     let status = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()

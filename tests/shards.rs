@@ -4,50 +4,21 @@ mod cli_common;
 
 use std::process::Output;
 
-use cli_common::{Workplace, assert_one_sentence, assert_same_results, stderr};
+use cli_common::{Workplace, assert_one_sentence, assert_same_results, small_study, stderr};
 
 /// Eight members; those of parts 3 and 4 diverge.
-const STUDY: [&str; 24] = [
-    "train",
-    "--data",
-    "data.npy",
-    "--backend",
-    "cpu",
-    "--M",
-    "5,8",
-    "--T",
-    "10",
-    "--tau",
-    "5",
-    "--bins",
-    "5",
-    "--start-lr",
-    "0.001,1e30",
-    "--seeds",
-    "2",
-    "--epochs",
-    "6",
-    "--batches-per-epoch",
-    "5",
-    "--eval-every",
-    "2",
-    "--resume",
-];
+const STUDY: [&str; 3] = ["--start-lr", "0.001,1e30", "--resume"];
 const PARTS: [&str; 4] = ["part-1", "part-2", "part-3", "part-4"];
 
 fn train(w: &Workplace, out: &str, more: &[&str]) -> Output {
-    w.run(&[&STUDY, more, &["--out", out]].concat())
+    w.run(&small_study(out, &[&STUDY, more].concat()))
 }
 
 /// As [`train`], with one learning rate at which nothing diverges.
 fn train_calm(w: &Workplace, out: &str, shard: Option<&str>, start_lr: &str) -> Output {
-    let mut args: Vec<&str> = STUDY
-        .iter()
-        .map(|&arg| if arg == "0.001,1e30" { start_lr } else { arg })
-        .collect();
-    args.extend(["--out", out]);
-    args.extend(shard.iter().flat_map(|shard| ["--shard", shard]));
-    w.run(&args)
+    let mut flags = vec!["--start-lr", start_lr, "--resume"];
+    flags.extend(shard.iter().flat_map(|shard| ["--shard", shard]));
+    w.run(&small_study(out, &flags))
 }
 
 /// Trains the parts; a part whose members all diverge says so with exit status 1 and is finished all the same.
@@ -162,7 +133,7 @@ fn what_does_not_belong_together_is_refused() {
 #[test]
 fn a_slurm_array_task_is_its_part() {
     let w = Workplace::with_data(300);
-    let mut command = w.command(&[&STUDY[..], &["--out", "task"]].concat());
+    let mut command = w.command(&small_study("task", &STUDY));
     for (name, value) in [
         ("ID", "6"),
         ("MIN", "5"),

@@ -4,6 +4,33 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
+/// The flags of a study small enough to be trained many times: two shapes, two seeds, where there is no GPU too.
+const SMALL: [(&str, &str); 11] = [
+    ("--data", "data.npy"),
+    ("--backend", "cpu"),
+    ("--M", "5,8"),
+    ("--T", "10"),
+    ("--tau", "5"),
+    ("--batch-size", "4"),
+    ("--bins", "5"),
+    ("--seeds", "2"),
+    ("--epochs", "6"),
+    ("--batches-per-epoch", "5"),
+    ("--eval-every", "2"),
+];
+
+/// Arguments that train the small study into the folder `out`; `flags` add to its own or replace them.
+pub fn small_study<'a>(out: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec!["train", "--out", out];
+    for (flag, value) in SMALL {
+        if !flags.contains(&flag) {
+            args.extend([flag, value]);
+        }
+    }
+    args.extend(flags);
+    args
+}
+
 pub fn alrnn(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
         .args(args)

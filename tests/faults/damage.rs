@@ -1,7 +1,7 @@
 //! Files that something else has damaged.
 
 use crate::Test;
-use crate::cli_common::{Workplace, assert_one_sentence, assert_same_results, stderr};
+use crate::cli_common::{Workplace, assert_one_sentence, assert_same_results, small_study, stderr};
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -15,37 +15,7 @@ const RUN: &str = "run";
 
 fn trained() -> Workplace {
     let w = Workplace::with_data(300);
-    w.succeed(&[
-        "train",
-        "--data",
-        "data.npy",
-        "--backend",
-        "cpu",
-        "--threads",
-        "1",
-        "--M",
-        "5",
-        "--T",
-        "10",
-        "--tau",
-        "5",
-        "--batch-size",
-        "4",
-        "--bins",
-        "5",
-        "--seeds",
-        "2",
-        "--epochs",
-        "4",
-        "--batches-per-epoch",
-        "5",
-        "--eval-every",
-        "2",
-        "--out",
-        RUN,
-        "--shard",
-        "1/1",
-    ]);
+    w.succeed(&small_study(RUN, &["--threads", "1", "--shard", "1/1"]));
     w
 }
 

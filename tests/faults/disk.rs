@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use alrnn_gpu::run::Checkpoint;
 
 use crate::Test;
-use crate::cli_common::{Workplace, assert_one_sentence, assert_same_results, stderr, wait_for};
+use crate::cli_common::{Workplace, assert_one_sentence, assert_same_results, small_study, stderr, wait_for};
 use crate::mount::{self, Mount};
 
 pub fn tests() -> Vec<Test> {
@@ -22,35 +22,17 @@ pub fn tests() -> Vec<Test> {
 
 /// A study long enough to strike at, with `epochs` to choose.
 fn study<'a>(out: &'a str, epochs: &'a str) -> Vec<&'a str> {
-    vec![
-        "train",
-        "--data",
-        "data.npy",
-        "--backend",
-        "cpu",
+    let flags = [
         "--threads",
         "1",
         "--M",
         "5",
-        "--T",
-        "10",
-        "--tau",
-        "5",
-        "--batch-size",
-        "4",
-        "--bins",
-        "5",
-        "--seeds",
-        "2",
         "--epochs",
         epochs,
-        "--batches-per-epoch",
-        "5",
         "--eval-every",
         "1",
-        "--out",
-        out,
-    ]
+    ];
+    small_study(out, &flags)
 }
 
 fn start(w: &Workplace, args: &[&str]) -> Child {

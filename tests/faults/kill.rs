@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alrnn_gpu::rng::threefry2x32;
 
 use crate::Test;
-use crate::cli_common::{Workplace, assert_same_results, results};
+use crate::cli_common::{Workplace, assert_same_results, results, small_study};
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -18,44 +18,14 @@ pub fn tests() -> Vec<Test> {
 
 const KILLS: usize = 100;
 
-/// A study that writes its files as often as it can: it scores every epoch.
-const STUDY: [&str; 26] = [
-    "train",
-    "--data",
-    "data.npy",
-    "--backend",
-    "cpu",
-    "--threads",
-    "1",
-    "--M",
-    "4,5",
-    "--T",
-    "10",
-    "--tau",
-    "5",
-    "--batch-size",
-    "4",
-    "--bins",
-    "5",
-    "--seeds",
-    "2",
-    "--epochs",
-    "8",
-    "--batches-per-epoch",
-    "5",
-    "--eval-every",
-    "1",
-    "--resume",
-];
+/// Makes the study write its files as often as it can: it scores every epoch.
+const BUSY: [&str; 7] = ["--threads", "1", "--epochs", "8", "--eval-every", "1", "--resume"];
 
 /// Starts the study in the folder `out`, or continues it; kills it after this long, if that is given.
 /// Returns whether it ended by itself, and how long it ran.
 fn train(w: &Workplace, out: &str, kill_after: Option<Duration>) -> (bool, Duration) {
-    let mut command = w.command(&STUDY);
-    command
-        .args(["--out", out])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    let mut command = w.command(&small_study(out, &BUSY));
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     let begin = Instant::now();
     let mut child = command.spawn().expect("started");
     if let Some(time) = kill_after {
