@@ -1,0 +1,178 @@
+mod data;
+mod profile;
+mod settings;
+mod summary;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::backend::{self, Device};
+use crate::cli::args::TrainArgs;
+use crate::cli::output::{print, print_json};
+use crate::cli::progress::Watch;
+use crate::cli::{INTERRUPTED, start_threads};
+use crate::config::Settings;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::metrics::{NoiseFloor, ScoreSettings, Scorer};
+use crate::run::{self, Checkpoint, DataRecord, Record, RunFolder};
+use crate::study::Study;
+use crate::train::{Ending, Trainer, TrainerInput};
+use data::{load_test, load_training, refuse_other_data, training_data};
+use profile::profile;
+use settings::{default_folder, fingerprint, run_to_resume, settings, with_absolute_paths};
+use summary::{introduction, summary};
+
+pub fn run(args: TrainArgs) -> Result<ExitCode> {
+    let resume = run_to_resume(&args)?;
+    let settings = settings(&args, resume.as_deref())?;
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&settings));
+    if resume.is_none() && !args.profile {
+        run::refuse_occupied(&out)?;
+    }
+    let data = load_training(&settings)?;
+    let test = load_test(&settings, &data)?;
+    let study = Study::new(&settings, data.N, data.K)?;
+    let training = training_data(&study, &data)?;
+    if args.profile {
+        return profile(&settings, &study, &training);
+    }
+    let fingerprint = fingerprint(&settings, &data, test.as_ref());
+    start_threads(settings.threads)?;
+    let backend = backend::open_checked(settings.backend, settings.device.as_deref())?;
+    let scored_on = test.as_ref().unwrap_or(&data);
+    let scorer = Arc::new(Scorer::new(scored_on, ScoreSettings::from(&settings))?);
+    let (folder, checkpoint) = match &resume {
+        Some(run) => go_on_in(run, &data)?,
+        None => (RunFolder::create(&out)?, None),
+    };
+    let mut record = new_record(&study, &data, backend.device(), &scorer.noise_floor()?);
+    if resume.is_none() {
+        record.save(&folder.config(), &with_absolute_paths(&settings))?;
+    }
+    eprintln!("{}", introduction(&study, &record, &folder));
+
+    let input = TrainerInput {
+        settings: &settings,
+        study: &study,
+        training,
+        scaling: data.scaling.clone(),
+        scorer,
+        backend: Arc::clone(&backend),
+        folder: &folder,
+        fingerprint,
+    };
+    let mut trainer = Trainer::new(input, checkpoint)?;
+    if trainer.epochs_done() > 0 {
+        eprintln!(
+            "continuing after epoch {} of {}",
+            trainer.epochs_done(),
+            settings.epochs
+        );
+    }
+    let stop = stop_on_ctrl_c();
+    let mut watch = Watch::new(settings.epochs, trainer.epochs_done());
+    let ending = trainer.run(&stop, &mut watch);
+    watch.finish();
+    let ending = ending.map_err(|error| with_way_on(error, &folder))?;
+    finish(ending, &trainer, &mut record, &folder, &settings, args.json)
+}
+
+/// The folder of the run to continue, and its checkpoint.
+fn go_on_in(run: &Path, data: &Dataset) -> Result<(RunFolder, Option<Checkpoint>)> {
+    let recorded = Record::load(&RunFolder::open(run)?.config())?;
+    refuse_other_data(&recorded, data)?;
+    let folder = RunFolder::resume(run)?;
+    let checkpoint = Checkpoint::load(&folder.checkpoint())?;
+    Ok((folder, checkpoint))
+}
+
+/// Training failed (full disk, lost device, …): says how to go on once that is mended.
+fn with_way_on(error: Error, folder: &RunFolder) -> Error {
+    if error.hint().is_some() || !folder.checkpoint().is_file() {
+        return error;
+    }
+    error.with_hint(format!(
+        "the last checkpoint is whole; once this is mended, continue with: alrnn-gpu train --resume {}",
+        folder.root().display()
+    ))
+}
+
+/// What `config.toml` records of a run that begins now.
+fn new_record(study: &Study, data: &Dataset, device: &Device, floor: &NoiseFloor) -> Record {
+    Record {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        backend: device.backend.to_owned(),
+        device: device.name.clone(),
+        started: jiff::Timestamp::now().to_string(),
+        finished: None,
+        members: study.candidates.len(),
+        data: DataRecord {
+            hash: data.hash.clone(),
+            rows: data.trials.iter().map(|trial| trial.x.nrows()).sum(),
+            trials: data.trials.len(),
+            N: data.N,
+            K: data.K,
+        },
+        noise_floor: run::NoiseFloor {
+            D_stsp: floor.dstsp,
+            D_H: floor.dh,
+        },
+    }
+}
+
+/// Reports how training ended.
+fn finish(
+    ending: Ending,
+    trainer: &Trainer<'_>,
+    record: &mut Record,
+    folder: &RunFolder,
+    settings: &Settings,
+    json: bool,
+) -> Result<ExitCode> {
+    let run = folder.root().display();
+    match ending {
+        Ending::Interrupted { epochs_done } => {
+            eprintln!("stopped after epoch {epochs_done}; continue with: alrnn-gpu train --resume {run}");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        Ending::AllDiverged => {
+            // The run is over all the same: no continuation could change its members.
+            record.finished = Some(jiff::Timestamp::now().to_string());
+            record.save(&folder.config(), &with_absolute_paths(settings))?;
+            return Err(Error::runtime("every member diverged; nothing is left to train")
+                .with_hint("use a smaller --start-lr or a --clip such as 10, or check the scale of the data (--standardize)"));
+        }
+        Ending::Finished => {}
+    }
+    record.finished = Some(jiff::Timestamp::now().to_string());
+    record.save(&folder.config(), &with_absolute_paths(settings))?;
+    let rows = trainer.member_rows();
+    if json {
+        print_json(
+            &serde_json::json!({ "run": folder.root(), "noise_floor": record.noise_floor, "members": rows }),
+        )?;
+    } else {
+        print(&summary(rows, record))?;
+    }
+    eprintln!("models, logs and settings are in {run}; pictures: alrnn-gpu report {run}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C asks training to stop after the epoch; a second one stops at once.
+fn stop_on_ctrl_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let set = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\nfinishing the epoch; press Ctrl-C again to stop at once");
+    });
+    if let Err(error) = set {
+        log::warn!("Ctrl-C will stop at once: {error}");
+    }
+    stop
+}

@@ -1,0 +1,147 @@
+//! What is to be trained, and where: flags, config file and, where a run is continued, its own settings.
+
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use crate::cli::args::TrainArgs;
+use crate::config::{Settings, Shard, preset, read_file, resolve};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::run::{Record, RunFolder};
+
+/// Settings that may change when a run is continued: they do not decide what is computed.
+const FREE_ON_RESUME: [&str; 7] = [
+    "data",
+    "inputs",
+    "test",
+    "test-inputs",
+    "backend",
+    "device",
+    "threads",
+];
+
+/// The run folder to continue, if there is one to continue.
+///
+/// # Errors
+/// When `--resume` names no folder and `--out` does not either, or both name one.
+pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
+    match (&args.resume, &args.out) {
+        (None, _) => Ok(None),
+        (Some(Some(run)), None) => Ok(Some(run.clone())),
+        (Some(Some(_)), Some(_)) => Err(Error::input("--resume RUN and --out name two folders")
+            .with_hint("leave --out out, or write --resume without a folder to continue what is in --out")),
+        (Some(None), Some(out)) => {
+            let begun = RunFolder::open(out).is_ok();
+            Ok(begun.then(|| out.clone()))
+        }
+        (Some(None), None) => Err(Error::input("--resume needs the run folder to continue")
+            .with_hint("write --resume RUN, or --out RUN --resume")),
+    }
+}
+
+pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
+    let mut flags =
+        Table::try_from(args).map_err(|error| Error::input(format!("a number is too large: {error}")))?;
+    let shard = Shard::from_slurm(|name| std::env::var(name).ok()).filter(|_| args.shard.is_none());
+    if let Some(shard) = shard {
+        eprintln!("part {shard} of the study, from the job array's variables (--shard 1/1 for all of it)");
+        flags.insert("shard".into(), shard.to_string().into());
+    }
+    if let Some(run) = resume {
+        return settings_to_resume(run, explicit(args, flags)?);
+    }
+    let file = args
+        .config
+        .as_deref()
+        .map(|path| read_file(path).map(|table| (path, table)))
+        .transpose()?;
+    resolve(file, flags)
+}
+
+/// Everything this command asks for, as flags: its preset, its config file, its flags.
+fn explicit(args: &TrainArgs, flags: Table) -> Result<Table> {
+    let mut file = args
+        .config
+        .as_deref()
+        .map(read_file)
+        .transpose()?
+        .unwrap_or_default();
+    let named = [flags.get("preset"), file.get("preset")]
+        .into_iter()
+        .flatten()
+        .find_map(|name| name.as_str());
+    let mut all = named.and_then(preset).unwrap_or_default();
+    file.remove("preset");
+    all.extend(file);
+    all.extend(flags);
+    Ok(all)
+}
+
+/// Settings of a run folder, with flags that do not change what is computed.
+fn settings_to_resume(run: &Path, flags: Table) -> Result<Settings> {
+    let config = RunFolder::open(run)?.config();
+    // Its last table: where it is whole, so is the file, and no default stands in for a setting that was cut off.
+    Record::load(&config)?;
+    let file = read_file(&config)?;
+    let before = resolve(Some((&config, file.clone())), Table::new())?;
+    let after = resolve(Some((&config, file)), flags)?;
+    let tables = [&before, &after].map(|s| Table::try_from(s).expect("settings are a TOML table"));
+    let changed = tables[1]
+        .iter()
+        .find(|(key, value)| !FREE_ON_RESUME.contains(&key.as_str()) && tables[0].get(*key) != Some(value));
+    if let Some((key, value)) = changed {
+        let old = tables[0]
+            .get(key)
+            .map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        return Err(
+            Error::input(format!("--{key} {value}: the run in {} has {old}", run.display())).with_hint(
+                "a run is continued with its own settings; for other settings start another run (--out)",
+            ),
+        );
+    }
+    Ok(after)
+}
+
+/// The settings with absolute paths, so that the run folder's config repeats the run from anywhere.
+pub fn with_absolute_paths(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    for paths in [
+        &mut settings.data,
+        &mut settings.inputs,
+        &mut settings.test,
+        &mut settings.test_inputs,
+    ] {
+        for path in paths {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute.to_string_lossy().into_owned();
+            }
+        }
+    }
+    settings
+}
+
+/// `runs/<data>-<date>-<time>`.
+pub fn default_folder(settings: &Settings) -> PathBuf {
+    let stem = settings
+        .data
+        .first()
+        .and_then(|path| Path::new(path).file_name())
+        .map(|name| name.to_string_lossy())
+        .and_then(|name| name.split(['.', ':']).next().map(str::to_owned))
+        .unwrap_or_default();
+    let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+    Path::new("runs").join(format!("{stem}-{now}"))
+}
+
+/// Hash of everything that decides the result's bits on one device.
+pub fn fingerprint(settings: &Settings, data: &Dataset, test: Option<&Dataset>) -> String {
+    let mut table = Table::try_from(settings).expect("settings are a TOML table");
+    for key in FREE_ON_RESUME {
+        table.remove(key);
+    }
+    let test = test.map_or("", |test| test.hash.as_str());
+    blake3::hash(format!("{table}\n{}\n{test}", data.hash).as_bytes())
+        .to_hex()
+        .to_string()
+}

@@ -1,0 +1,106 @@
+//! Scoring: a copy of the members is scored on other threads while training goes on; its results are taken in at the
+//! next pause.
+
+use std::sync::Arc;
+
+use super::{Trainer, defined, median};
+use crate::backend::learning_rate;
+use crate::error::Result;
+use crate::metrics::Scores;
+use crate::run::{Best, LogRow, append_log};
+use crate::train::scoring::{Scorable, Scoring};
+use crate::train::{Evaluation, Observer};
+
+impl Trainer<'_> {
+    pub(super) fn start_scoring(&mut self) -> Result<()> {
+        let models = self
+            .members
+            .iter()
+            .zip(&self.input.study.candidates)
+            .enumerate()
+            .filter(|(_, (member, _))| member.stopped_at.is_none())
+            .map(|(index, (member, candidate))| Scorable {
+                index,
+                dims: candidate.shape.dims,
+                P: candidate.member.P,
+                theta: member.theta.clone(),
+                loss: member.loss,
+            })
+            .collect();
+        let backend = Arc::clone(&self.input.backend);
+        let scorer = Arc::clone(&self.input.scorer);
+        self.scoring = Some(Scoring::start(self.epochs_done, models, backend, scorer)?);
+        Ok(())
+    }
+
+    /// Waits for the scores under way: log, best models, report to the observer.
+    pub(super) fn finish_scoring(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let Some(scoring) = self.scoring.take() else {
+            return Ok(());
+        };
+        let epoch = scoring.epoch;
+        let scored = scoring.finish()?;
+        let rows: Vec<LogRow> = scored
+            .iter()
+            .map(|(model, scores)| self.log_row(epoch, model, scores))
+            .collect();
+        self.log_bytes = append_log(&self.input.folder.log(), self.log_bytes, &rows)?;
+
+        let mut losses: Vec<f32> = scored.iter().map(|(model, _)| model.loss).collect();
+        let mut improved = Vec::new();
+        let mut best_now: Option<(usize, Scores)> = None;
+        let mut all: Vec<f64> = Vec::with_capacity(scored.len());
+        for (model, scores) in scored {
+            all.push(scores.dstsp);
+            if best_now.as_ref().is_none_or(|(_, best)| better(&scores, best)) {
+                best_now = Some((model.index, scores));
+            }
+            let member = &mut self.members[model.index];
+            if member
+                .best
+                .as_ref()
+                .is_none_or(|best| better(&scores, &best.scores))
+            {
+                member.best = Some(Best {
+                    epoch,
+                    scores,
+                    theta: model.theta,
+                });
+                improved.push(model.index);
+            }
+        }
+        self.write_best(&improved)?;
+        observer.evaluation(&Evaluation {
+            progress: self.progress(),
+            epoch,
+            loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
+            best: best_now.map(|(i, scores)| (self.input.study.candidates[i].id.clone(), scores)),
+            median_dstsp: median(&mut all, f64::total_cmp).unwrap_or(f64::NAN),
+        });
+        Ok(())
+    }
+
+    fn log_row(&self, epoch: u32, model: &Scorable, scores: &Scores) -> LogRow {
+        let candidate = &self.input.study.candidates[model.index];
+        let settings = self.input.settings;
+        LogRow {
+            epoch,
+            member: candidate.id.clone(),
+            loss: defined(f64::from(model.loss)),
+            lr: learning_rate(
+                candidate.member.start_lr,
+                candidate.member.end_lr,
+                epoch - 1,
+                settings.epochs,
+            ),
+            D_stsp: defined(scores.dstsp),
+            D_H: defined(scores.dh),
+            PE: defined(scores.pe),
+        }
+    }
+}
+
+/// Lower D_stsp is better; any value is better than none.
+fn better(a: &Scores, b: &Scores) -> bool {
+    a.dstsp < b.dstsp || (b.dstsp.is_nan() && !a.dstsp.is_nan())
+}
