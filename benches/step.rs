@@ -1,9 +1,13 @@
 //! Member-steps per second of every backend on this machine, by form, shape and ensemble size.
 //!
-//! `cargo bench --bench step -- 'cpu.*lorenz63'` for a part of it. A GPU takes part where there is a hardware one,
-//! a software rasteriser only with `ALRNN_BENCH_SOFTWARE=1`; `ALRNN_BENCH_THREADS` sets the CPU's threads.
+//! `cargo bench --bench step -- 'lorenz63 Blocked.* E=8$'` for a part of it, `-- --list` for the names. A GPU takes part
+//! where there is a hardware one, a software rasteriser only with `ALRNN_BENCH_SOFTWARE=1`; `ALRNN_BENCH_THREADS` sets the
+//! CPU's threads. What cannot run here, or would take longer than `ALRNN_BENCH_PATIENCE` seconds (60), says so: NOT RUN.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,15 +16,16 @@ use alrnn_gpu::backend::gpu::{GpuBackend, GpuOptions, hardware_available};
 use alrnn_gpu::backend::{
     Backend, Ensemble, EnsembleState, Form, Member, MemberState, Optimizer, Plan, TrainingData,
 };
+use alrnn_gpu::error::Result;
 use alrnn_gpu::model::{Dims, Shape, init};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-/// A published setting's sizes.
+/// A published setting's sizes, with the numbers of ReLU units to time it with.
 #[derive(Clone, Copy)]
 struct Setting {
     name: &'static str,
     M: usize,
-    P: usize,
+    P: &'static [usize],
     N: usize,
     T: usize,
     tau: usize,
@@ -31,7 +36,7 @@ const SETTINGS: [Setting; 5] = [
     Setting {
         name: "lorenz63",
         M: 20,
-        P: 2,
+        P: &[2, 10],
         N: 3,
         T: 200,
         tau: 16,
@@ -40,7 +45,7 @@ const SETTINGS: [Setting; 5] = [
     Setting {
         name: "fmri",
         M: 50,
-        P: 2,
+        P: &[2, 25],
         N: 20,
         T: 72,
         tau: 7,
@@ -49,7 +54,7 @@ const SETTINGS: [Setting; 5] = [
     Setting {
         name: "ecg",
         M: 100,
-        P: 2,
+        P: &[2],
         N: 5,
         T: 50,
         tau: 10,
@@ -58,7 +63,7 @@ const SETTINGS: [Setting; 5] = [
     Setting {
         name: "lorenz96",
         M: 100,
-        P: 50,
+        P: &[50],
         N: 20,
         T: 50,
         tau: 20,
@@ -67,7 +72,7 @@ const SETTINGS: [Setting; 5] = [
     Setting {
         name: "eeg",
         M: 133,
-        P: 60,
+        P: &[2, 60],
         N: 64,
         T: 100,
         tau: 10,
@@ -75,8 +80,12 @@ const SETTINGS: [Setting; 5] = [
     },
 ];
 const BATCH_SIZE: usize = 16;
+/// Models trained together.
+const SIZES: [u32; 5] = [1, 8, 64, 512, 4096];
 /// Optimiser steps in an epoch, the unit that is timed.
 const STEPS: u32 = 10;
+/// Times that a row is timed.
+const SAMPLES: usize = 10;
 
 /// Smooth curves of unit size: what is trained on does not change what a step costs.
 fn data(setting: Setting) -> Arc<TrainingData> {
@@ -93,116 +102,152 @@ fn data(setting: Setting) -> Arc<TrainingData> {
     })
 }
 
-fn ensemble(backend: &dyn Backend, setting: Setting, E: u32, form: Form) -> Option<Box<dyn Ensemble>> {
-    let Setting {
-        M,
-        P,
-        N,
-        T,
-        tau,
-        noise,
-        ..
-    } = setting;
-    let shape = Shape::new(Dims::new(M, N, 0).ok()?, BATCH_SIZE, T).ok()?;
-    let member = |seed| Member {
-        seed,
-        P,
-        tau,
-        alpha: 1.0,
-        noise,
-        start_lr: 1e-3,
-        end_lr: 1e-5,
-        lambda_lat: 0.0,
-        lambda_obs: 0.0,
-        clip: None,
-    };
-    let plan = Plan {
-        shape,
-        members: (0..E).map(member).collect(),
-        optimizer: Optimizer::Radam,
-        epochs: 100_000,
-        batches_per_epoch: STEPS,
-        form,
-    };
-    let new = |member: &Member| MemberState::new(&init(shape.dims, member.seed));
-    let state = EnsembleState {
-        step: 0,
-        members: plan.members.iter().map(new).collect(),
-    };
-    backend.ensemble(plan, data(setting), &state).ok()
+/// Why a row has no number.
+struct NotRun(String);
+
+/// Leaves the row that is being timed; criterion has no other way out of one.
+fn not_run(why: impl Into<String>) -> ! {
+    resume_unwind(Box::new(NotRun(why.into())))
+}
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+struct Row {
+    setting: Setting,
+    P: usize,
+    form: Form,
+    E: u32,
+}
+
+impl Row {
+    fn id(self) -> String {
+        let Row { setting, P, form, E } = self;
+        format!("{} {form:?}/M={} P={P} E={E}", setting.name, setting.M)
+    }
+
+    fn ensemble(self, backend: &dyn Backend) -> Result<Box<dyn Ensemble>> {
+        let Row { setting, P, form, E } = self;
+        let Setting {
+            M, N, T, tau, noise, ..
+        } = setting;
+        let shape = Shape::new(Dims::new(M, N, 0)?, BATCH_SIZE, T)?;
+        let member = |seed| Member {
+            seed,
+            P,
+            tau,
+            alpha: 1.0,
+            noise,
+            start_lr: 1e-3,
+            end_lr: 1e-5,
+            lambda_lat: 0.0,
+            lambda_obs: 0.0,
+            clip: None,
+        };
+        let plan = Plan {
+            shape,
+            members: (0..E).map(member).collect(),
+            optimizer: Optimizer::Radam,
+            epochs: 100_000,
+            batches_per_epoch: STEPS,
+            form,
+        };
+        let new = |member: &Member| MemberState::new(&init(shape.dims, member.seed));
+        let state = EnsembleState {
+            step: 0,
+            members: plan.members.iter().map(new).collect(),
+        };
+        backend.ensemble(plan, data(setting), &state)
+    }
+
+    /// The ensemble, if its row takes no longer than one is willing to wait.
+    fn prepare(self, backend: &dyn Backend, patience: Duration) -> Box<dyn Ensemble> {
+        let mut ensemble = self
+            .ensemble(backend)
+            .unwrap_or_else(|error| not_run(error.to_string()));
+        let expected = time(&mut *ensemble, 1) * (SAMPLES as u32 + 1);
+        if expected > patience {
+            not_run(format!("it would take {:.0} s", expected.as_secs_f64()));
+        }
+        ensemble
+    }
 }
 
 /// Time of `epochs` epochs, the device idle before and after.
 fn time(ensemble: &mut dyn Ensemble, epochs: u64) -> Duration {
-    ensemble.results(true).expect("results are read");
-    let begin = Instant::now();
-    for _ in 0..epochs {
-        ensemble.train_epoch().expect("an epoch runs");
-    }
-    let results = ensemble.results(true).expect("results are read");
-    let elapsed = begin.elapsed();
-    assert!(
-        results
+    let mut run = || -> Result<Duration> {
+        ensemble.results(true)?;
+        let begin = Instant::now();
+        for _ in 0..epochs {
+            ensemble.train_epoch()?;
+        }
+        let results = ensemble.results(true)?;
+        let elapsed = begin.elapsed();
+        if results
             .iter()
-            .all(|result| result.stopped_at.iter().all(Option::is_none)),
-        "a member diverged: its steps would cost nothing"
-    );
-    elapsed
+            .any(|result| result.stopped_at.iter().any(Option::is_some))
+        {
+            not_run("a member diverged: its steps would cost nothing");
+        }
+        Ok(elapsed)
+    };
+    run().unwrap_or_else(|error| not_run(error.to_string()))
 }
 
-fn steps(criterion: &mut Criterion, backend: &dyn Backend, sizes: &[u32]) {
-    let mut group = criterion.benchmark_group(backend.device().name.clone());
+fn steps(criterion: &mut Criterion, backend: &dyn Backend, sizes: &[u32], patience: Duration) {
+    let device = &backend.device().name;
+    let mut group = criterion.benchmark_group(device);
     group
-        .sample_size(10)
+        .sample_size(SAMPLES)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
     for setting in SETTINGS {
-        for &E in sizes {
+        for (&P, &E) in setting.P.iter().flat_map(|P| sizes.iter().map(move |E| (P, E))) {
             for form in [Form::Plain, Form::Blocked] {
-                let id = BenchmarkId::new(
-                    format!("{} {form:?}", setting.name),
-                    format!("M={} E={E}", setting.M),
-                );
+                let row = Row { setting, P, form, E };
                 group.throughput(Throughput::Elements(u64::from(E * STEPS)));
-                let Some(mut ensemble) = ensemble(backend, setting, E, form) else {
-                    eprintln!(
-                        "{}: no room for {E} members of {}",
-                        backend.device().name,
-                        setting.name
-                    );
-                    continue;
-                };
-                group.bench_function(id, |bencher| {
-                    bencher.iter_custom(|epochs| time(&mut *ensemble, epochs))
-                });
+                // Made when the row's turn comes, and not at all when the command line leaves the row out.
+                let mut ensemble = None;
+                let timed = catch_unwind(AssertUnwindSafe(|| {
+                    group.bench_function(row.id(), |bencher| {
+                        let ensemble = ensemble.get_or_insert_with(|| row.prepare(backend, patience));
+                        bencher.iter_custom(|epochs| time(&mut **ensemble, epochs));
+                    });
+                }));
+                if let Err(cause) = timed {
+                    match cause.downcast::<NotRun>() {
+                        Ok(why) => eprintln!("\nNOT RUN: {device}/{}: {}", row.id(), why.0),
+                        Err(panic) => resume_unwind(panic),
+                    }
+                }
             }
         }
     }
 }
 
+/// A number from the environment.
+fn variable<V: FromStr<Err: Debug>>(name: &str) -> Option<V> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().expect(name))
+}
+
 fn all(criterion: &mut Criterion) {
-    let threads = std::env::var("ALRNN_BENCH_THREADS")
-        .ok()
-        .map(|n| n.parse().expect("a number of threads"));
-    let cpu = CpuBackend::new(threads).expect("threads start");
-    steps(criterion, &cpu, &[1, 8, 64]);
-    let allow_software = std::env::var_os("ALRNN_BENCH_SOFTWARE").is_some_and(|value| value == "1");
-    if hardware_available() || allow_software {
-        let options = GpuOptions {
-            allow_software,
-            ..GpuOptions::default()
-        };
-        let gpu = GpuBackend::new(&options).expect("the adapter opens");
-        let sizes: &[u32] = if hardware_available() {
-            &[1, 8, 64, 512, 4096]
-        } else {
-            &[1, 8]
-        };
-        steps(criterion, &gpu, sizes);
-    } else {
+    let patience = Duration::from_secs(variable("ALRNN_BENCH_PATIENCE").unwrap_or(60));
+    let cpu = CpuBackend::new(variable("ALRNN_BENCH_THREADS")).expect("threads start");
+    steps(criterion, &cpu, &SIZES, patience);
+    let allow_software = variable("ALRNN_BENCH_SOFTWARE") == Some(1);
+    if !hardware_available() && !allow_software {
         eprintln!(
-            "no hardware GPU: its rows are missing (ALRNN_BENCH_SOFTWARE=1 times a software rasteriser)"
+            "NOT RUN: the GPU's rows (no hardware GPU; ALRNN_BENCH_SOFTWARE=1 times a software rasteriser)"
         );
+        return;
+    }
+    let options = GpuOptions {
+        allow_software,
+        ..GpuOptions::default()
+    };
+    match GpuBackend::new(&options) {
+        Ok(gpu) => steps(criterion, &gpu, &SIZES, patience),
+        Err(error) => eprintln!("NOT RUN: the GPU's rows ({error})"),
     }
 }
 
