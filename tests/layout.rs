@@ -1,7 +1,7 @@
 //! The Rust mirrors of the shaders' structs against naga's reading of the shaders: names, offsets, sizes.
 
 use alrnn_gpu::backend::gpu::consts::{Capacity, Layout};
-use alrnn_gpu::backend::gpu::kernel::Name;
+use alrnn_gpu::backend::gpu::kernel::{self, Name};
 use alrnn_gpu::backend::gpu::params::mirrors;
 use alrnn_gpu::model::{Dims, Shape};
 
@@ -10,8 +10,11 @@ fn structs_have_the_layout_naga_gives_them() {
     let dims = Dims::new(20, 3, 0).expect("valid");
     let layout = Layout::new(Shape::new(dims, 16, 200).expect("valid"), false, Capacity::FLOOR);
     let mut compared = 0;
-    for name in Name::ALL {
-        let shader = name.shader(&name.constants(&layout)).expect("valid");
+    let mut kernels = kernel::plain(&layout);
+    let free_run = kernel::free_run_constants(&layout, layout.forward, dims.N);
+    kernels.push((Name::FreeRun, free_run));
+    for (name, constants) in kernels {
+        let shader = name.shader(&constants).expect("valid");
         let module = naga::front::wgsl::parse_str(&shader.source).expect("valid");
         for (mirror, fields, size) in mirrors() {
             let Some((_, ty)) = module

@@ -4,8 +4,10 @@
 
 mod common;
 
+use alrnn_gpu::backend::gpu::blocked::Blocked;
 use alrnn_gpu::backend::gpu::consts::{Capacity, Layout};
-use alrnn_gpu::backend::gpu::kernel::Name;
+use alrnn_gpu::backend::gpu::kernel::{self, Name};
+use alrnn_gpu::backend::gpu::source::Constants;
 use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Windows};
 use alrnn_gpu::model::{Dims, Shape, init};
@@ -28,29 +30,65 @@ fn layouts() -> Vec<Layout> {
     layouts
 }
 
+fn validate(kernels: Vec<(Name, Constants)>, context: &dyn std::fmt::Debug) {
+    for (name, constants) in kernels {
+        let shader = name
+            .shader(&constants)
+            .unwrap_or_else(|e| panic!("{context:?}: {e}"));
+        let Capacity {
+            workgroup_memory,
+            threads,
+        } = Capacity::FLOOR;
+        assert!(
+            shader.workgroup_memory as usize <= workgroup_memory,
+            "{context:?}: {name:?} takes {} bytes of workgroup memory",
+            shader.workgroup_memory
+        );
+        assert!(shader.workgroup_size as usize <= threads, "{context:?}: {name:?}");
+        assert!(
+            shader.bindings.len() <= 9,
+            "{name:?} has more than 8 storage buffers"
+        );
+    }
+}
+
 #[test]
 fn every_shader_validates_for_every_shape() {
     for layout in layouts() {
-        for name in Name::ALL {
-            let shader = name
-                .shader(&name.constants(&layout))
-                .unwrap_or_else(|e| panic!("{layout:?}: {e}"));
-            let Capacity {
-                workgroup_memory,
-                threads,
-            } = Capacity::FLOOR;
-            assert!(
-                shader.workgroup_memory as usize <= workgroup_memory,
-                "{layout:?}: {name:?} takes {} bytes of workgroup memory",
-                shader.workgroup_memory
-            );
-            assert!(shader.workgroup_size as usize <= threads, "{layout:?}: {name:?}");
-            assert!(
-                shader.bindings.len() <= 9,
-                "{name:?} has more than 8 storage buffers"
-            );
+        let mut kernels = kernel::plain(&layout);
+        let free_run = kernel::free_run_constants(&layout, layout.forward, layout.dims.N);
+        kernels.push((Name::FreeRun, free_run));
+        validate(kernels, &layout);
+    }
+}
+
+/// The almost-linear form of shapes with and without ReLU units, inputs, linear observed units and a second block.
+#[test]
+fn every_shader_validates_for_every_cut() {
+    let mut fitting = 0;
+    for (m, n, k, s, t) in [
+        (1, 1, 0, 1, 1),
+        (2, 1, 2, 5, 7),
+        (20, 3, 0, 16, 200),
+        (33, 33, 1, 5, 20),
+        (100, 5, 0, 16, 50),
+        (133, 64, 0, 256, 100),
+        (256, 7, 3, 6, 12),
+    ] {
+        for p in [0, 1, 2, m - n, m] {
+            for (tau, longest) in [(1, 1), (5, 2), (16, 8), (1000, 32)] {
+                let shape = Shape::new(Dims::new(m, n, k).expect("valid"), s, t).expect("valid");
+                let p = p.min(m);
+                if let Some(blocked) =
+                    Blocked::with_length(shape, s == 5, Capacity::FLOOR, (p, tau), longest.min(t))
+                {
+                    validate(kernel::blocked(&blocked), &(shape, p, tau, longest));
+                    fitting += 1;
+                }
+            }
         }
     }
+    assert!(fitting > 80, "only {fitting} cuts fit 16 KiB");
 }
 
 /// Without this line in Cargo.toml `tests/vulkan.rs` compiles, runs none of its tests and reports success.
@@ -76,10 +114,16 @@ fn the_host_wires_every_kernel_as_it_is_declared() {
             ..GpuOptions::default()
         },
     );
-    for (m, inputs, gaps) in [(20, false, false), (20, true, true), (70, true, false)] {
+    for (m, inputs, gaps, form) in [
+        (20, false, false, Form::Plain),
+        (20, true, true, Form::Plain),
+        (70, true, false, Form::Plain),
+        (20, true, true, Form::Blocked),
+        (70, false, false, Form::Blocked),
+    ] {
         let data = training::lorenz(20, inputs, gaps);
         let dims = Dims::new(m, 3, data.K).expect("valid");
-        let mut plan = training::plan(training::crowd(8), data.K, 6, 20, Form::Plain);
+        let mut plan = training::plan(training::crowd(8), data.K, 6, 20, form);
         plan.shape.dims = dims;
         let start = training::initial_state(&plan);
         let mut ensemble = backend
@@ -98,7 +142,7 @@ fn the_host_wires_every_kernel_as_it_is_declared() {
         };
         let theta = init(dims, 1);
         backend
-            .gradient(plan.shape, &plan.members[0], Form::Plain, &theta, &windows)
+            .gradient(plan.shape, &plan.members[0], form, &theta, &windows)
             .expect("every dispatch is accepted");
         let packed = theta.pack();
         let models = [FreeModel { theta: &packed, P: 2 }; 3];
@@ -123,9 +167,8 @@ fn the_host_wires_every_kernel_as_it_is_declared() {
 fn a_refused_command_is_an_error() {
     let gpu = noop();
     let layout = layouts().remove(0);
-    let kernel = gpu
-        .kernel(Name::Update, &Name::Update.constants(&layout))
-        .expect("compiles");
+    let (name, constants) = kernel::plain(&layout).pop().expect("kernels");
+    let kernel = gpu.kernel(name, &constants).expect("compiles");
     let short = gpu.scoped(|| {
         gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,

@@ -7,6 +7,7 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alrnn_gpu::backend::golden::{TOLERANCE, check_case};
 use alrnn_gpu::backend::gpu::source::{Constants, expand};
 use alrnn_gpu::backend::gpu::{AdapterDescription, Gpu, GpuBackend, GpuOptions, adapters};
 use alrnn_gpu::backend::reference::ReferenceBackend;
@@ -24,8 +25,17 @@ const TESTS: &[(&str, Check)] = &[
     ("golden_cases", |gpu| {
         common::golden::check(gpu, Form::Plain, 1e-4)
     }),
-    ("odd_shapes_match_the_reference", odd_shapes),
-    ("blocked_form_is_refused", blocked_form_is_refused),
+    ("golden_cases_blocked", |gpu| {
+        common::golden::check(gpu, Form::Blocked, 1e-4)
+    }),
+    ("every_block_length_matches_the_golden_cases", every_block_length),
+    ("odd_shapes_match_the_reference", |gpu| {
+        odd_shapes(gpu, Form::Plain)
+    }),
+    ("odd_shapes_blocked_match_the_reference", |gpu| {
+        odd_shapes(gpu, Form::Blocked)
+    }),
+    ("random_shapes_blocked_match_the_reference", random_shapes),
     ("selftest_passes_from_the_command_line", selftest),
     ("windows_match_the_reference", |gpu| {
         training::windows_match_the_reference(gpu)
@@ -33,9 +43,15 @@ const TESTS: &[(&str, Check)] = &[
     ("training_matches_the_reference", |gpu| {
         training::matches_the_reference(gpu, Form::Plain)
     }),
+    ("blocked_training_matches_the_reference", |gpu| {
+        training::matches_the_reference(gpu, Form::Blocked)
+    }),
     ("wide_training_matches_the_reference", wide_training),
     ("a_crowd_changes_nothing", |gpu| {
         training::crowd_changes_nothing(gpu, Form::Auto)
+    }),
+    ("a_crowd_changes_nothing_blocked", |gpu| {
+        training::crowd_changes_nothing(gpu, Form::Blocked)
     }),
     ("chunks_change_nothing", chunks_change_nothing),
     ("submissions_change_nothing", submissions_change_nothing),
@@ -43,8 +59,14 @@ const TESTS: &[(&str, Check)] = &[
     ("resume_changes_nothing", |gpu| {
         training::resume_changes_nothing(gpu, Form::Auto)
     }),
+    ("resume_changes_nothing_blocked", |gpu| {
+        training::resume_changes_nothing(gpu, Form::Blocked)
+    }),
     ("divergence_stays_alone", |gpu| {
         training::divergence_stays_alone(gpu, Form::Auto)
+    }),
+    ("divergence_stays_alone_blocked", |gpu| {
+        training::divergence_stays_alone(gpu, Form::Blocked)
     }),
     ("results_come_without_waiting", results_come_without_waiting),
     ("free_runs_match_the_reference", free_runs),
@@ -195,7 +217,7 @@ fn windows(shape: Shape, gaps: bool) -> Windows {
 }
 
 /// Sizes at the edges of every layout: one unit, not a multiple of 4, just above 64, the largest.
-fn odd_shapes(gpu: &GpuBackend) {
+fn odd_shapes(gpu: &GpuBackend, form: Form) {
     //        M    N   K   S   T  P    tau  alpha gaps
     let cases = [
         (1, 1, 0, 1, 1, 0, 1, 1.0, false),
@@ -211,9 +233,7 @@ fn odd_shapes(gpu: &GpuBackend) {
         (20, 3, 0, 256, 4, 2, 2, 1.0, false),
     ];
     for (M, N, K, S, T, P, tau, alpha, gaps) in cases {
-        let dims = Dims::new(M, N, K).expect("valid sizes");
-        let shape = Shape::new(dims, S, T).expect("valid sizes");
-        let (theta, windows) = (theta(dims, 3), windows(shape, gaps));
+        let shape = Shape::new(Dims::new(M, N, K).expect("valid sizes"), S, T).expect("valid sizes");
         let member = Member {
             P,
             tau,
@@ -222,41 +242,94 @@ fn odd_shapes(gpu: &GpuBackend) {
             lambda_obs: 0.01,
             ..training::member(1)
         };
-        let run = |b: &dyn Backend| {
-            b.gradient(shape, &member, Form::Plain, &theta, &windows)
-                .expect("the gradient is computed")
-        };
-        let (got, want) = (run(gpu), run(&ReferenceBackend::new()));
-        let errors = [
-            ("loss", distance(&[got.mse, got.reg], &[want.mse, want.reg])),
-            ("z", distance(&got.z, &want.z)),
-            ("dA", distance(&got.theta.A, &want.theta.A)),
-            ("dW", distance(&got.theta.W, &want.theta.W)),
-            ("dh", distance(&got.theta.h, &want.theta.h)),
-            ("dL", distance(&got.theta.L, &want.theta.L)),
-            ("dC", distance(&got.theta.C, &want.theta.C)),
-        ];
-        println!("M {M} N {N} K {K} S {S} T {T} P {P} tau {tau} alpha {alpha} gaps {gaps}: {errors:?}");
-        for (name, error) in errors {
-            assert!(
-                error <= 1e-5,
-                "{name} at M {M} N {N} K {K} S {S} T {T}: relative error {error:e}"
-            );
-        }
+        agree(gpu, form, shape, &member, gaps);
     }
 }
 
-fn blocked_form_is_refused(gpu: &GpuBackend) {
-    let dims = Dims::new(2, 1, 0).expect("valid sizes");
-    let shape = Shape::new(dims, 1, 1).expect("valid sizes");
-    let refused = gpu.gradient(
-        shape,
-        &training::member(1),
-        Form::Blocked,
-        &theta(dims, 1),
-        &windows(shape, false),
+/// Loss, states and gradient are those of the reference; the largest relative error.
+fn agree(gpu: &GpuBackend, form: Form, shape: Shape, member: &Member, gaps: bool) -> f64 {
+    let (theta, windows) = (theta(shape.dims, 3), windows(shape, gaps));
+    let run = |b: &dyn Backend| {
+        b.gradient(shape, member, form, &theta, &windows)
+            .expect("the gradient is computed")
+    };
+    let (got, want) = (run(gpu), run(&ReferenceBackend::new()));
+    let errors = [
+        ("loss", distance(&[got.mse, got.reg], &[want.mse, want.reg])),
+        ("z", distance(&got.z, &want.z)),
+        ("dA", distance(&got.theta.A, &want.theta.A)),
+        ("dW", distance(&got.theta.W, &want.theta.W)),
+        ("dh", distance(&got.theta.h, &want.theta.h)),
+        ("dL", distance(&got.theta.L, &want.theta.L)),
+        ("dC", distance(&got.theta.C, &want.theta.C)),
+    ];
+    println!(
+        "{form:?} {shape:?} P {} tau {} alpha {} gaps {gaps}: {errors:?}",
+        member.P, member.tau, member.alpha
     );
-    assert_eq!(refused.expect_err("there is no such kernel").exit_code(), 2);
+    for (name, error) in errors {
+        assert!(
+            error <= 1e-5,
+            "{name} at {form:?} {shape:?} {member:?}: relative error {error:e}"
+        );
+    }
+    errors.iter().map(|&(_, error)| error).fold(0.0, f64::max)
+}
+
+/// The golden cases that are small enough, in blocks of every length that their forcing interval allows.
+fn every_block_length(_: &GpuBackend) {
+    let mut lengths = 0;
+    for case in common::golden::all_cases() {
+        let longest = case.member.tau.min(case.shape.T);
+        if case.shape.dims.M * case.shape.T > 800 {
+            continue;
+        }
+        for block_length in (1..=longest).filter(|&k| k <= 8 || k == longest) {
+            let gpu = GpuBackend::new(&GpuOptions {
+                block_length: Some(block_length),
+                ..open()
+            })
+            .expect("opened before");
+            let errors = check_case(&gpu, &case, Form::Blocked).expect("the case is computed");
+            println!("{:12} blocks of {block_length}: {errors:?}", case.name);
+            assert!(
+                errors.within(TOLERANCE),
+                "{} in blocks of {block_length}",
+                case.name
+            );
+            lengths += 1;
+        }
+    }
+    assert!(lengths > 30, "only {lengths} lengths were tried");
+}
+
+/// Shapes that nobody chose, in blocks of lengths that nobody chose.
+fn random_shapes(_: &GpuBackend) {
+    let mut worst: f64 = 0.0;
+    for i in 0..40 {
+        let word =
+            |stream, n: usize| alrnn_gpu::rng::index(threefry2x32([7, stream], [i, 0])[0], n as u32) as usize;
+        let M = [1 + word(0, 24), 1 + word(0, 110)][i as usize % 2];
+        let (N, P, K) = (1 + word(1, M), word(2, M + 1), word(3, 3));
+        let (S, T) = (1 + word(4, 20), 1 + word(5, 30));
+        let (tau, block_length) = (1 + word(6, T + 3), 1 + word(7, 7));
+        let member = Member {
+            P,
+            tau,
+            alpha: [1.0, 0.4, 0.0][i as usize % 3],
+            lambda_lat: 0.1,
+            lambda_obs: 0.01,
+            ..training::member(1)
+        };
+        let shape = Shape::new(Dims::new(M, N, K).expect("valid sizes"), S, T).expect("valid sizes");
+        let gpu = GpuBackend::new(&GpuOptions {
+            block_length: Some(block_length),
+            ..open()
+        })
+        .expect("opened before");
+        worst = worst.max(agree(&gpu, Form::Blocked, shape, &member, i % 4 == 0));
+    }
+    println!("largest relative error {worst:e}");
 }
 
 fn selftest(gpu: &GpuBackend) {
@@ -286,8 +359,14 @@ fn selftest(gpu: &GpuBackend) {
 
 /// Ten steps of models too wide for registers.
 fn wide_training(gpu: &GpuBackend) {
+    for form in [Form::Plain, Form::Blocked] {
+        wide_training_in(gpu, form);
+    }
+}
+
+fn wide_training_in(gpu: &GpuBackend, form: Form) {
     let data = training::lorenz(20, true, true);
-    let mut plan = training::plan(training::crowd(3), data.K, 8, 20, Form::Plain);
+    let mut plan = training::plan(training::crowd(3), data.K, 8, 20, form);
     plan.shape.dims = Dims::new(70, 3, data.K).expect("valid sizes");
     let start = training::initial_state(&plan);
     let (got, _) = training::train(gpu, &plan, &data, &start, 1);

@@ -1,12 +1,10 @@
 //! Memory of an ensemble: as many members to a chunk as the device's limits and the budget allow.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::ops::Range;
-
+use crate::backend::gpu::arrange::{Arrangement, Choice, arrange};
 use crate::backend::gpu::buffers::{UNIFORM, UNIFORM_STRIDE};
-use crate::backend::gpu::chunk::{Chunk, Common, Data, Footprint, Kernels, Scratch};
-use crate::backend::gpu::consts::Layout;
+use crate::backend::gpu::chunk::{Chunk, Common, Data, Group};
 use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::footprint::{Footprint, Scratch};
 use crate::backend::{EnsembleState, Plan, TrainingData};
 use crate::error::{Error, Result};
 
@@ -17,6 +15,8 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// How long a submission should run at most.
     pub submission_seconds: Option<f64>,
+    /// Length of the almost-linear form's blocks.
+    pub block_length: Option<usize>,
 }
 
 /// Scratch memory of a chunk unless the caller says otherwise, in bytes.
@@ -37,43 +37,77 @@ pub struct Allocation {
     pub params: wgpu::Buffer,
 }
 
+/// Members that are computed alike, each group in the order of its first member.
+pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, limits: Limits) -> Result<Vec<Group>> {
+    let choice = Choice::new(gpu, plan.form, limits.block_length);
+    let mut groups: Vec<(Arrangement, Vec<usize>)> = Vec::new();
+    // Of members that are alike, the choice is made once.
+    let mut known: Vec<((usize, usize), usize)> = Vec::new();
+    for (e, member) in plan.members.iter().enumerate() {
+        let key = (member.P, member.tau);
+        if let Some(&(_, group)) = known.iter().find(|(other, _)| *other == key) {
+            groups[group].1.push(e);
+            continue;
+        }
+        let arrangement = arrange(choice, plan.shape, gaps, member.P, member.tau)?;
+        let group = match groups.iter().position(|(other, _)| *other == arrangement) {
+            Some(group) => group,
+            None => {
+                groups.push((arrangement, Vec::new()));
+                groups.len() - 1
+            }
+        };
+        groups[group].1.push(e);
+        known.push((key, group));
+    }
+    groups
+        .into_iter()
+        .map(|(arrangement, members)| Group::new(gpu, arrangement, members))
+        .collect()
+}
+
 impl Allocation {
     /// Takes the memory; where there is not enough, tries again with chunks of half the size.
     pub fn new(
         gpu: &Gpu,
-        layout: &Layout,
+        groups: &[Group],
         plan: &Plan,
         data: &TrainingData,
         state: &EnsembleState,
         limits: Limits,
     ) -> Result<Self> {
-        let one = Footprint::new(layout, plan.shape.T);
-        let kernels = Kernels::new(gpu, layout)?;
         let data = Data::new(gpu, data)?;
         let budget = limits.memory.unwrap_or_else(|| default_budget(gpu));
-        let mut most = one
-            .members(gpu.max_buffer(), budget)
-            .min(plan.members.len() as u64) as usize;
-        if most == 0 {
-            return Err(too_large(gpu));
+        let mut most = Vec::with_capacity(groups.len());
+        for group in groups {
+            let one = Footprint::new(&group.arrangement, plan.shape.T);
+            let members = one.members(gpu.max_buffer(), budget);
+            if members == 0 {
+                return Err(too_large(gpu));
+            }
+            most.push((one, (members as usize).min(group.members.len())));
         }
         loop {
-            let ranges = split(plan.members.len(), most);
             let (made, error) = gpu.capture(|| {
-                let scratch = Scratch::new(gpu, &one, ranges[0].len());
                 let entries = u64::from(plan.batches_per_epoch) + 1;
                 let params = gpu.buffer("params", UNIFORM_STRIDE * entries, UNIFORM);
+                let scratch = Scratch::new(gpu, &most);
                 let common = Common {
                     gpu,
-                    layout,
                     shape: plan.shape,
-                    kernels: &kernels,
                     data: &data,
                     scratch: &scratch,
                     params: &params,
                 };
-                let chunk = |range| Chunk::new(common, range, &plan.members, &state.members);
-                let chunks = ranges.into_iter().map(chunk).collect();
+                let each = groups.iter().enumerate().zip(&most);
+                let chunks = each.flat_map(|(group, &(_, most))| {
+                    let members = split(group.1.members.len(), most);
+                    members.into_iter().map(move |range| {
+                        let members = &group.1.members[range];
+                        Chunk::new(common, group, members, &plan.members, &state.members)
+                    })
+                });
+                let chunks = chunks.collect();
                 Self {
                     scratch,
                     chunks,
@@ -83,10 +117,10 @@ impl Allocation {
             gpu.check()?;
             match error {
                 None => return Ok(made),
-                Some(wgpu::Error::OutOfMemory { .. }) if most > 1 => {
+                Some(wgpu::Error::OutOfMemory { .. }) if most.iter().any(|&(_, most)| most > 1) => {
                     drop(made);
                     gpu.wait()?;
-                    most /= 2;
+                    most.iter_mut().for_each(|(_, most)| *most = (*most / 2).max(1));
                 }
                 Some(error) => return Err(gpu.explain(&error)),
             }
@@ -103,7 +137,7 @@ fn too_large(gpu: &Gpu) -> Error {
 }
 
 /// Ranges of nearly equal length, the longest first, none longer than `most`.
-fn split(members: usize, most: usize) -> Vec<Range<usize>> {
+fn split(members: usize, most: usize) -> Vec<std::ops::Range<usize>> {
     let chunks = members.div_ceil(most);
     let (each, longer) = (members / chunks, members % chunks);
     let start = |i: usize| i * each + i.min(longer);
@@ -112,6 +146,8 @@ fn split(members: usize, most: usize) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     #[test]

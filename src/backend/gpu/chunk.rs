@@ -1,97 +1,41 @@
-//! The buffers of a training ensemble: scratch that all chunks of members share, and each chunk's own.
+//! Chunks of members: what each keeps between steps, and the kernels of a step bound to their buffers.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::ops::Range;
 use std::sync::Arc;
 
+use crate::backend::gpu::arrange::Arrangement;
 use crate::backend::gpu::buffers::STORAGE;
 use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::{Gpu, Kernel};
+use crate::backend::gpu::footprint::Scratch;
 use crate::backend::gpu::kernel::{Name, SAMPLE_THREADS};
 use crate::backend::gpu::params::{Member, Params, Status};
 use crate::backend::{MemberState, TrainingData};
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
-/// The kernels of a training step, compiled for a layout.
+/// Members that are computed alike: an arrangement and its kernels, compiled, in the order in which they run.
 #[derive(Debug)]
-pub struct Kernels {
-    pub sample: Arc<Kernel>,
-    pub forward: Arc<Kernel>,
-    pub adjoint: Arc<Kernel>,
-    /// For wide `M` only.
-    pub outer: Option<Arc<Kernel>>,
-    pub update: Arc<Kernel>,
+pub struct Group {
+    /// Their numbers in the ensemble.
+    pub members: Vec<usize>,
+    pub arrangement: Arrangement,
+    kernels: Vec<Arc<Kernel>>,
 }
 
-impl Kernels {
-    pub fn new(gpu: &Gpu, layout: &Layout) -> Result<Self> {
-        let kernel = |name: Name| gpu.kernel(name, &name.constants(layout));
+impl Group {
+    pub fn new(gpu: &Gpu, arrangement: Arrangement, members: Vec<usize>) -> Result<Self> {
+        let compiled = |(name, constants): (Name, _)| gpu.kernel(name, &constants);
+        let kernels = arrangement
+            .kernels()
+            .into_iter()
+            .map(compiled)
+            .collect::<Result<_>>()?;
         Ok(Self {
-            sample: kernel(Name::Sample)?,
-            forward: kernel(Name::Forward)?,
-            adjoint: kernel(Name::Adjoint)?,
-            outer: layout.wide.then(|| kernel(Name::Outer)).transpose()?,
-            update: kernel(Name::Update)?,
+            members,
+            arrangement,
+            kernels,
         })
-    }
-}
-
-/// Bytes that one member takes of each buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Footprint {
-    pub x: u64,
-    pub s: u64,
-    pub z: u64,
-    pub lambda: u64,
-    pub loss: u64,
-    pub partial: u64,
-    pub theta: u64,
-    pub moments: u64,
-    pub transposed: u64,
-}
-
-impl Footprint {
-    pub fn new(layout: &Layout, T: usize) -> Self {
-        let (M, N, K) = (layout.dims.M, layout.dims.N, layout.dims.K);
-        let quads = |rows: usize, width: usize| (16 * layout.Q * rows * width) as u64;
-        let theta = 4 * layout.dims.n_params() as u64;
-        Self {
-            x: quads(T + 1, N),
-            s: quads(T + 1, K),
-            z: quads(T + 1, M),
-            lambda: if layout.wide { quads(T, M) } else { 0 },
-            loss: 8 * layout.groups() as u64,
-            partial: 4 * layout.partial_len() as u64,
-            theta,
-            moments: 2 * theta,
-            transposed: if layout.wide { 4 * (M * M) as u64 } else { 0 },
-        }
-    }
-
-    /// Bytes of scratch memory.
-    pub fn scratch(&self) -> u64 {
-        self.x + self.s + self.z + self.lambda + self.loss + self.partial
-    }
-
-    fn largest(&self) -> u64 {
-        let all = [
-            self.x,
-            self.s,
-            self.z,
-            self.lambda,
-            self.partial,
-            self.theta,
-            self.moments,
-            self.transposed,
-        ];
-        all.into_iter().fold(self.loss, u64::max)
-    }
-
-    /// How many members a chunk may have: no buffer above `max_buffer` (0 where one member's is), the scratch of
-    /// a chunk within `budget` where that holds a member at all.
-    pub fn members(&self, max_buffer: u64, budget: u64) -> u64 {
-        (max_buffer / self.largest()).min((budget / self.scratch()).max(1))
     }
 }
 
@@ -131,31 +75,6 @@ impl Data {
     }
 }
 
-/// What a step computes on its way, for one chunk at a time.
-#[derive(Debug)]
-pub struct Scratch {
-    pub x: wgpu::Buffer,
-    pub s: wgpu::Buffer,
-    pub z: wgpu::Buffer,
-    pub lambda: wgpu::Buffer,
-    pub loss: wgpu::Buffer,
-    pub partial: wgpu::Buffer,
-}
-
-impl Scratch {
-    pub fn new(gpu: &Gpu, one: &Footprint, members: usize) -> Self {
-        let buffer = |label, bytes| gpu.buffer(label, bytes * members as u64, STORAGE);
-        Self {
-            x: buffer("x", one.x),
-            s: buffer("s", one.s),
-            z: buffer("z", one.z),
-            lambda: buffer("lambda", one.lambda),
-            loss: buffer("loss", one.loss),
-            partial: buffer("partial gradients", one.partial),
-        }
-    }
-}
-
 /// The transposed copies of `W` that the wide kernels read; nothing for the others.
 pub fn transposed(layout: &Layout, thetas: impl Iterator<Item = impl AsRef<[f32]>>) -> Vec<f32> {
     if !layout.wide {
@@ -173,7 +92,10 @@ pub fn transposed(layout: &Layout, thetas: impl Iterator<Item = impl AsRef<[f32]
 /// Members that are dispatched together, with what lasts between steps.
 #[derive(Debug)]
 pub struct Chunk {
-    pub range: Range<usize>,
+    /// Their numbers in the ensemble, ascending.
+    pub members: Vec<usize>,
+    /// Which group they are of.
+    pub group: usize,
     pub status: wgpu::Buffer,
     pub rates: wgpu::Buffer,
     pub theta: wgpu::Buffer,
@@ -193,29 +115,24 @@ pub struct Stage {
 #[derive(Clone, Copy)]
 pub struct Common<'a> {
     pub gpu: &'a Gpu,
-    pub layout: &'a Layout,
     pub shape: Shape,
-    pub kernels: &'a Kernels,
     pub data: &'a Data,
     pub scratch: &'a Scratch,
     pub params: &'a wgpu::Buffer,
 }
 
 impl Chunk {
+    /// A chunk of these members of a group; `all` and `states` are those of the whole ensemble.
     pub fn new(
         common: Common<'_>,
-        range: Range<usize>,
-        members: &[crate::backend::Member],
+        (index, group): (usize, &Group),
+        members: &[usize],
+        all: &[crate::backend::Member],
         states: &[MemberState],
     ) -> Self {
-        let Common {
-            gpu, layout, shape, ..
-        } = common;
-        let members: Vec<Member> = members[range.clone()]
-            .iter()
-            .map(|m| Member::new(m, shape.T))
-            .collect();
-        let states = &states[range.clone()];
+        let Common { gpu, shape, .. } = common;
+        let settings: Vec<Member> = members.iter().map(|&e| Member::new(&all[e], shape.T)).collect();
+        let states: Vec<&MemberState> = members.iter().map(|&e| &states[e]).collect();
         let status = states.iter().map(|s| Status {
             stopped_at: s.stopped_at.unwrap_or(0),
             ..Status::default()
@@ -225,23 +142,37 @@ impl Chunk {
             .iter()
             .flat_map(|s| s.m.iter().zip(&s.v).map(|(&m, &v)| [m, v]))
             .collect();
-        let flipped = transposed(layout, states.iter().map(|s| &s.theta));
+        let flipped = transposed(group.arrangement.layout(), states.iter().map(|s| &s.theta));
+        let table = match &group.arrangement {
+            Arrangement::Plain(_) => Vec::new(),
+            Arrangement::Blocked(blocked) => blocked.table(),
+        };
         let own = Own {
-            members: gpu.storage("members", &members),
+            members: gpu.storage("members", &settings),
             status: gpu.storage("status", &status.collect::<Vec<_>>()),
-            rates: gpu.buffer("learning rates", 4 * range.len() as u64, STORAGE),
+            rates: gpu.buffer("learning rates", 4 * members.len() as u64, STORAGE),
             theta: gpu.storage("theta", &theta),
             moments: gpu.storage("moments", &moments),
             transposed: gpu.storage("transposed W", &flipped),
+            table: gpu.storage("cut", &table),
         };
-        let stages = stages(common, &own, range.len());
+        let stages = group.kernels.iter().map(|kernel| Stage {
+            kernel: Arc::clone(kernel),
+            bind: gpu.bind(
+                kernel,
+                size_of::<Params>(),
+                &bindings(kernel.name, common, &own, group.arrangement.layout()),
+            ),
+            grid: gpu.grid(workgroups(kernel.name, &group.arrangement, shape, members.len())),
+        });
         Self {
-            range,
+            stages: stages.collect(),
+            members: members.to_vec(),
+            group: index,
             status: own.status,
             rates: own.rates,
             theta: own.theta,
             moments: own.moments,
-            stages,
         }
     }
 
@@ -267,6 +198,7 @@ struct Own {
     theta: wgpu::Buffer,
     moments: wgpu::Buffer,
     transposed: wgpu::Buffer,
+    table: wgpu::Buffer,
 }
 
 /// Workgroups of `sample` to a quad.
@@ -276,23 +208,22 @@ pub fn sample_slices(shape: Shape) -> usize {
         .div_ceil(SAMPLE_THREADS)
 }
 
-fn stages(common: Common<'_>, own: &Own, members: usize) -> Vec<Stage> {
+/// The buffers of a kernel in the order of its bindings.
+fn bindings<'a>(name: Name, common: Common<'a>, own: &'a Own, layout: &Layout) -> Vec<&'a wgpu::Buffer> {
     let Common {
-        gpu,
-        layout,
-        shape,
-        kernels,
         data,
         scratch,
         params,
+        ..
     } = common;
     let Own {
-        members: settings,
+        members,
         status,
         rates,
         theta,
         moments,
         transposed,
+        table,
     } = own;
     let Scratch {
         x,
@@ -301,43 +232,42 @@ fn stages(common: Common<'_>, own: &Own, members: usize) -> Vec<Stage> {
         lambda,
         loss,
         partial,
+        powers,
+        sums,
     } = scratch;
-    let stage = |kernel: &Arc<Kernel>, buffers: &[&wgpu::Buffer], workgroups: usize| Stage {
-        kernel: Arc::clone(kernel),
-        bind: gpu.bind(kernel, size_of::<Params>(), buffers),
-        grid: gpu.grid(workgroups),
+    let mut buffers = match name {
+        Name::Sample => vec![params, members, &data.x, &data.s, &data.starts, x, s],
+        Name::Forward => vec![params, members, status, theta, transposed, x, s, z, loss],
+        Name::Adjoint => vec![params, members, status, theta, x, s, z, partial],
+        Name::Outer => vec![params, members, status, lambda, z, partial],
+        Name::Update => vec![params, members, status, rates, loss, partial, theta, moments],
+        Name::Powers => vec![params, status, theta, table, powers],
+        Name::BlockedForward => vec![params, members, status, table, powers, x, s, z, loss],
+        Name::BlockedAdjoint => vec![params, members, status, table, powers, x, z, lambda, partial],
+        Name::Collect => vec![params, status, table, s, z, lambda, sums],
+        Name::PullBack => vec![params, status, table, sums, powers, partial],
+        // Bound where models run freely, without a chunk.
+        Name::FreeRun => vec![],
     };
+    match name {
+        Name::Adjoint if layout.wide => buffers.push(lambda),
+        Name::Update if layout.wide => buffers.push(transposed),
+        _ => {}
+    }
+    buffers
+}
+
+/// Workgroups of a kernel for this many members.
+fn workgroups(name: Name, arrangement: &Arrangement, shape: Shape, members: usize) -> usize {
+    let layout = arrangement.layout();
     let teams = members * layout.groups();
-    let mut stages = vec![
-        stage(
-            &kernels.sample,
-            &[params, settings, &data.x, &data.s, &data.starts, x, s],
-            members * layout.Q * sample_slices(shape),
-        ),
-        stage(
-            &kernels.forward,
-            &[params, settings, status, theta, transposed, x, s, z, loss],
-            teams.div_ceil(layout.forward.teams),
-        ),
-    ];
-    let mut adjoint = vec![params, settings, status, theta, x, s, z, partial];
-    let mut update = vec![params, settings, status, rates, loss, partial, theta, moments];
-    if layout.wide {
-        adjoint.push(lambda);
-        update.push(transposed);
+    match (name, arrangement) {
+        (Name::Sample, _) => members * layout.Q * sample_slices(shape),
+        (Name::Forward, _) => teams.div_ceil(layout.forward.teams),
+        (Name::Adjoint, _) => teams.div_ceil(layout.adjoint.teams),
+        (Name::Outer, _) => members * layout.slices * layout.tiles * layout.tiles,
+        (Name::BlockedForward | Name::BlockedAdjoint, _) => teams,
+        (Name::Collect, Arrangement::Blocked(blocked)) => members * blocked.slices * blocked.tiles(),
+        _ => members,
     }
-    stages.push(stage(
-        &kernels.adjoint,
-        &adjoint,
-        teams.div_ceil(layout.adjoint.teams),
-    ));
-    if let Some(outer) = &kernels.outer {
-        stages.push(stage(
-            outer,
-            &[params, settings, status, lambda, z, partial],
-            members * layout.slices * layout.tiles * layout.tiles,
-        ));
-    }
-    stages.push(stage(&kernels.update, &update, members));
-    stages
 }

@@ -11,7 +11,7 @@ const AIM_THREADS: usize = 128;
 /// Registers of a thread that kernels may fill; NVIDIA's have 255.
 const REGISTERS: usize = 230;
 /// Lanes that run together on most devices; a workgroup should fill a multiple of them.
-const WARP: usize = 32;
+pub const WARP: usize = 32;
 
 /// Limits of a device that decide the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Layout {
     pub gaps: bool,
     /// Whether `W` is streamed from memory instead of held in registers.
     pub wide: bool,
+    /// Whether this is the almost-linear form, see [`crate::backend::gpu::blocked`].
+    pub blocked: bool,
     /// Quads of sequences of a member.
     pub Q: usize,
     /// Quads that one team advances together.
@@ -126,6 +128,7 @@ impl Layout {
             S,
             gaps,
             wide,
+            blocked: false,
             Q,
             V,
             forward,
@@ -143,7 +146,11 @@ impl Layout {
 
     /// Partial gradients of `W` of a member.
     pub fn W_parts(&self) -> usize {
-        if self.wide { self.slices } else { self.groups() }
+        match (self.blocked, self.wide) {
+            (true, _) => 1,
+            (_, true) => self.slices,
+            _ => self.groups(),
+        }
     }
 
     /// Parameters other than `W`.

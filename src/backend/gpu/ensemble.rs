@@ -8,11 +8,12 @@ use std::time::Instant;
 use ndarray::Array3;
 
 use crate::backend::KernelTime;
-use crate::backend::gpu::allocation::{Allocation, Limits};
+use crate::backend::gpu::allocation::{Allocation, Limits, groups};
+use crate::backend::gpu::arrange::Arrangement;
 use crate::backend::gpu::buffers::UNIFORM_STRIDE;
-use crate::backend::gpu::chunk::{Chunk, Scratch, sample_slices};
-use crate::backend::gpu::consts::Layout;
+use crate::backend::gpu::chunk::{Chunk, sample_slices};
 use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::footprint::Scratch;
 use crate::backend::gpu::kernel::Name;
 use crate::backend::gpu::params::{Params, Status};
 use crate::backend::gpu::profile::Timer;
@@ -35,8 +36,8 @@ pub struct GpuEnsemble {
     /// One entry a step of an epoch, and one more for [`Ensemble::windows`].
     params: wgpu::Buffer,
     step: u32,
-    /// Seconds that a step of one chunk takes, once it was measured.
-    pace: Option<f64>,
+    /// Seconds that a step of one chunk takes, once it was measured: one a group of members computed alike.
+    paces: Vec<Option<f64>>,
     submission_seconds: f64,
     ring: Ring,
 }
@@ -50,18 +51,25 @@ impl GpuEnsemble {
         limits: Limits,
     ) -> Result<Self> {
         check(&plan, &data, state)?;
-        let layout = Layout::new(plan.shape, data.has_missing, gpu.capacity());
+        let groups = groups(&gpu, &plan, data.has_missing, limits)?;
         let Allocation {
             scratch,
             chunks,
             params,
-        } = Allocation::new(&gpu, &layout, &plan, &data, state, limits)?;
-        log::debug!(
-            "{} members in {} chunks on {}, {layout:?}",
-            plan.members.len(),
-            chunks.len(),
-            gpu.info.name
-        );
+        } = Allocation::new(&gpu, &groups, &plan, &data, state, limits)?;
+        for group in &groups {
+            let form = match &group.arrangement {
+                Arrangement::Plain(_) => "the plain form".to_owned(),
+                Arrangement::Blocked(b) => format!("the blocked form, blocks of {}", b.length()),
+            };
+            log::debug!(
+                "{} members in {form} on {}, {:?}",
+                group.members.len(),
+                gpu.info.name,
+                group.arrangement.layout()
+            );
+        }
+        log::debug!("{} members in {} chunks", plan.members.len(), chunks.len());
         Ok(Self {
             gpu,
             plan,
@@ -70,7 +78,7 @@ impl GpuEnsemble {
             chunks,
             params,
             step: state.step,
-            pace: None,
+            paces: vec![None; groups.len()],
             submission_seconds: limits.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
             ring: Ring::default(),
         })
@@ -101,8 +109,8 @@ impl GpuEnsemble {
         }
         self.gpu.queue.write_buffer(&self.params, 0, &table);
         for chunk in &self.chunks {
-            let rates: Vec<f32> = self.plan.members[chunk.range.clone()]
-                .iter()
+            let members = chunk.members.iter().map(|&e| &self.plan.members[e]);
+            let rates: Vec<f32> = members
                 .map(|m| learning_rate(m.start_lr, m.end_lr, epoch, self.plan.epochs) as f32)
                 .collect();
             self.gpu
@@ -171,20 +179,21 @@ impl GpuEnsemble {
     /// All steps of an epoch for one chunk, in submissions of bounded duration.
     fn run_chunk(&mut self, at: usize) -> Result<()> {
         let batches = self.plan.batches_per_epoch;
+        let group = self.chunks[at].group;
         let mut next = 0;
         // The first step also pays for the driver's compilation; the second tells the pace.
-        while self.pace.is_none() && next < batches {
+        while self.paces[group].is_none() && next < batches {
             self.gpu.wait()?;
             let start = Instant::now();
             self.submit(&self.chunks[at], next..next + 1, true);
             self.gpu.wait()?;
             next += 1;
             if next == 2 || batches == 1 {
-                self.pace = Some(start.elapsed().as_secs_f64().max(1e-7));
+                self.paces[group] = Some(start.elapsed().as_secs_f64().max(1e-7));
             }
         }
         let longest = self.submission_seconds;
-        let pace = self.pace.unwrap_or(longest);
+        let pace = self.paces[group].unwrap_or(longest);
         let steps = (longest / pace).clamp(1.0, f64::from(batches)) as u32;
         while next < batches {
             let end = (next + steps).min(batches);
@@ -230,7 +239,7 @@ impl Ensemble for GpuEnsemble {
         for at in 0..self.chunks.len() {
             self.run_chunk(at)?;
         }
-        let sources: Vec<_> = self.chunks.iter().map(|c| (c.range.clone(), &c.status)).collect();
+        let sources: Vec<_> = self.chunks.iter().map(|c| (&c.members[..], &c.status)).collect();
         self.ring
             .push(&self.gpu, epoch, self.plan.batches_per_epoch, &sources)?;
         self.step += self.plan.batches_per_epoch;
@@ -248,20 +257,23 @@ impl Ensemble for GpuEnsemble {
 
     fn state(&mut self) -> Result<EnsembleState> {
         let n = self.plan.shape.dims.n_params();
-        let mut members = Vec::with_capacity(self.plan.members.len());
+        let mut members = vec![None; self.plan.members.len()];
         for chunk in &self.chunks {
-            let count = chunk.range.len();
+            let count = chunk.members.len();
             let theta: Vec<f32> = self.gpu.read(&chunk.theta, 0, count * n)?;
             let moments: Vec<[f32; 2]> = self.gpu.read(&chunk.moments, 0, count * n)?;
             let status: Vec<Status> = self.gpu.read(&chunk.status, 0, count)?;
             let each = theta.chunks_exact(n).zip(moments.chunks_exact(n)).zip(&status);
-            members.extend(each.map(|((theta, moments), status)| MemberState {
-                theta: theta.to_vec(),
-                m: moments.iter().map(|p| p[0]).collect(),
-                v: moments.iter().map(|p| p[1]).collect(),
-                stopped_at: stopped_at(status),
-            }));
+            for (&e, ((theta, moments), status)) in chunk.members.iter().zip(each) {
+                members[e] = Some(MemberState {
+                    theta: theta.to_vec(),
+                    m: moments.iter().map(|p| p[0]).collect(),
+                    v: moments.iter().map(|p| p[1]).collect(),
+                    stopped_at: stopped_at(status),
+                });
+            }
         }
+        let members = members.into_iter().flatten().collect();
         Ok(EnsembleState {
             step: self.step,
             members,
@@ -270,8 +282,12 @@ impl Ensemble for GpuEnsemble {
 
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
         let Shape { dims, S, T } = self.plan.shape;
-        let found = self.chunks.iter().find(|c| c.range.contains(&member));
-        let chunk = found.ok_or_else(|| Error::input(format!("there is no member {member}")))?;
+        let place = |c: &Chunk| c.members.binary_search(&member).ok();
+        let found = self
+            .chunks
+            .iter()
+            .find_map(|c| place(c).map(|within| (c, within)));
+        let (chunk, within) = found.ok_or_else(|| Error::input(format!("there is no member {member}")))?;
         let at = UNIFORM_STRIDE * u64::from(self.plan.batches_per_epoch);
         let params = self.params(step);
         self.gpu.scoped(|| {
@@ -284,7 +300,6 @@ impl Ensemble for GpuEnsemble {
                 .for_each(|stage| stage.encode(&mut encoder.begin_compute_pass(&pass("windows")), at as u32));
             self.gpu.queue.submit([encoder.finish()]);
         })?;
-        let within = member - chunk.range.start;
         let read = |buffer: &wgpu::Buffer, width: usize| -> Result<Array3<f64>> {
             let count = S.div_ceil(4) * (T + 1) * width;
             let quads: Vec<[f32; 4]> = self.gpu.read(buffer, (within * count * 16) as u64, count)?;

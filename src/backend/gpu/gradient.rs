@@ -2,12 +2,15 @@
 //! stopped before it changes anything.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array1, Array3, ArrayView3, s};
 
+use crate::backend::gpu::arrange::Arrangement;
+use crate::backend::gpu::blocked::Blocked;
 use crate::backend::gpu::buffers::{UNIFORM, UNIFORM_STRIDE};
-use crate::backend::gpu::chunk::{Chunk, Common, Data, Footprint, Kernels, Scratch};
+use crate::backend::gpu::chunk::{Chunk, Common, Data, Group};
 use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::footprint::{Footprint, Scratch};
 use crate::backend::gpu::kernel::Name;
 use crate::backend::gpu::params::{Params, Status};
 use crate::backend::{Gradient, MISSING, Member, MemberState, Windows};
@@ -17,37 +20,37 @@ use crate::model::{Shape, Theta};
 /// See [`crate::backend::Backend::gradient`].
 pub fn gradient(
     gpu: &Gpu,
-    layout: &Layout,
+    arrangement: Arrangement,
     shape: Shape,
     member: &Member,
     theta: &Theta,
     windows: &Windows,
 ) -> Result<Gradient> {
     let Shape { dims, T, .. } = shape;
-    let one = Footprint::new(layout, T);
+    let one = Footprint::new(&arrangement, T);
     if one.members(gpu.max_buffer(), u64::MAX) == 0 {
         return Err(
             Error::runtime(format!("{} cannot hold a batch of this shape", gpu.info.name))
                 .with_hint("use a smaller --batch-size or --T, or --backend cpu"),
         );
     }
-    let kernels = Kernels::new(gpu, layout)?;
+    let group = Group::new(gpu, arrangement, vec![0])?;
+    let layout = group.arrangement.layout();
     let data = Data::none(gpu)?;
     let (scratch, chunk, params) = gpu.scoped(|| {
-        let scratch = Scratch::new(gpu, &one, 1);
+        let scratch = Scratch::new(gpu, &[(one, 1)]);
         let params = gpu.buffer("params", UNIFORM_STRIDE, UNIFORM);
         let common = Common {
             gpu,
-            layout,
             shape,
-            kernels: &kernels,
             data: &data,
             scratch: &scratch,
             params: &params,
         };
         let chunk = Chunk::new(
             common,
-            0..1,
+            (0, &group),
+            &group.members,
             std::slice::from_ref(member),
             &[MemberState::new(theta)],
         );
@@ -74,7 +77,16 @@ pub fn gradient(
         );
     }
     // A kernel that did not run must not look like a gradient of 0.
-    for buffer in [&scratch.z, &scratch.partial, &scratch.loss, &scratch.lambda] {
+    let Scratch {
+        z,
+        partial,
+        loss,
+        lambda,
+        powers,
+        sums,
+        ..
+    } = &scratch;
+    for buffer in [z, partial, loss, lambda, powers, sums] {
         gpu.queue
             .write_buffer(buffer, 0, &vec![0xff; buffer.size() as usize]);
     }
@@ -92,11 +104,18 @@ pub fn gradient(
             gpu.queue.submit([encoder.finish()]);
         })
     };
-    run(&|name| name == Name::Forward)?;
+    let way_there = |name| matches!(name, Name::Powers | Name::Forward | Name::BlockedForward);
+    run(&way_there)?;
     // Read before the wide adjoint puts z~ in the place of z.
-    let z: Vec<[f32; 4]> = gpu.read(&scratch.z, 0, layout.Q * (T + 1) * dims.M)?;
+    let z: Vec<[f32; 4]> = gpu.read(&scratch.z, 0, one.z as usize / 16)?;
+    let z = match &group.arrangement {
+        Arrangement::Plain(_) => Array3::from_shape_fn((shape.S, T, dims.M), |(s, t, m)| {
+            f64::from(z[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
+        }),
+        Arrangement::Blocked(blocked) => between(blocked, shape, theta, windows, &z),
+    };
 
-    run(&|name| !matches!(name, Name::Sample | Name::Forward))?;
+    run(&|name| name != Name::Sample && !way_there(name))?;
 
     let partial: Vec<f32> = gpu.read(&scratch.partial, 0, layout.partial_len())?;
     let status = gpu.read::<Status>(&chunk.status, 0, 1)?[0];
@@ -105,10 +124,32 @@ pub fn gradient(
         mse: f64::from(status.mse),
         reg: f64::from(status.reg),
         theta: Theta::unpack(dims, &gather(layout, &partial)),
-        z: Array3::from_shape_fn((shape.S, T, dims.M), |(s, t, m)| {
-            f64::from(z[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
-        }),
+        z,
     })
+}
+
+/// The states between the starts of blocks, which the almost-linear form never sees, step by step from each start.
+fn between(
+    blocked: &Blocked,
+    shape: Shape,
+    theta: &Theta,
+    windows: &Windows,
+    states: &[[f32; 4]],
+) -> Array3<f64> {
+    let Shape { dims, S, T } = shape;
+    let mut all = Array3::zeros((S, T, dims.M));
+    for s in 0..S {
+        for (index, block) in blocked.cut.blocks.iter().enumerate() {
+            let start = &states[(s / 4) * blocked.states_len() + index * dims.M..][..dims.M];
+            let mut z: Array1<f64> = start.iter().map(|lanes| f64::from(lanes[s % 4])).collect();
+            for t in block.start..block.start + block.length {
+                let inputs: Vec<f64> = windows.s.slice(s![s, t + 1, ..]).to_vec();
+                z = theta.step(blocked.cut.P, &z, &inputs);
+                all.slice_mut(s![s, t, ..]).assign(&z);
+            }
+        }
+    }
+    all
 }
 
 /// The gradient that `update` left in the first partial of each parameter, in packed order.

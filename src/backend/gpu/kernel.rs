@@ -1,5 +1,7 @@
-//! Shaders by name, and pipelines made from them.
+//! Shaders by name, and the kernels of an optimiser step in either form.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
+use crate::backend::gpu::blocked::Blocked;
 use crate::backend::gpu::consts::{Layout, OUTER_STEPS, Team};
 use crate::backend::gpu::reflect::Shader;
 use crate::backend::gpu::source::{Constants, expand};
@@ -13,18 +15,16 @@ pub enum Name {
     Outer,
     Update,
     FreeRun,
+    /// Those of the almost-linear form.
+    Powers,
+    BlockedForward,
+    BlockedAdjoint,
+    Collect,
+    PullBack,
 }
 
 impl Name {
-    pub const ALL: [Self; 6] = [
-        Self::Sample,
-        Self::Forward,
-        Self::Adjoint,
-        Self::Outer,
-        Self::Update,
-        Self::FreeRun,
-    ];
-
+    /// The file under `shaders/`, without its extension.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sample => "sample",
@@ -33,10 +33,15 @@ impl Name {
             Self::Outer => "outer",
             Self::Update => "update",
             Self::FreeRun => "free_run",
+            Self::Powers => "blocked/powers",
+            Self::BlockedForward => "blocked/forward",
+            Self::BlockedAdjoint => "blocked/adjoint",
+            Self::Collect => "blocked/collect",
+            Self::PullBack => "blocked/pull_back",
         }
     }
 
-    /// The file under `shaders/`.
+    /// The text of the file.
     pub fn text(self) -> &'static str {
         match self {
             Self::Sample => include_str!("../../../shaders/sample.wgsl"),
@@ -45,23 +50,11 @@ impl Name {
             Self::Outer => include_str!("../../../shaders/outer.wgsl"),
             Self::Update => include_str!("../../../shaders/update.wgsl"),
             Self::FreeRun => include_str!("../../../shaders/free_run.wgsl"),
-        }
-    }
-
-    /// The constants of this kernel for a layout; a free run here writes observed rows.
-    pub fn constants(self, layout: &Layout) -> Constants {
-        match self {
-            Self::Sample => layout.constants().number("THREADS", SAMPLE_THREADS),
-            Self::Forward => layout.team_constants(layout.forward),
-            Self::Adjoint => layout.team_constants(layout.adjoint),
-            Self::Outer => layout
-                .constants()
-                .number("TILES", layout.tiles)
-                .number("BLOCK", layout.block)
-                .number("STEPS", OUTER_STEPS)
-                .number("SLICE_QUADS", layout.Q / layout.slices),
-            Self::Update => layout.constants().number("THREADS", UPDATE_THREADS),
-            Self::FreeRun => layout.team_constants(layout.forward).number("D", layout.dims.N),
+            Self::Powers => include_str!("../../../shaders/blocked/powers.wgsl"),
+            Self::BlockedForward => include_str!("../../../shaders/blocked/forward.wgsl"),
+            Self::BlockedAdjoint => include_str!("../../../shaders/blocked/adjoint.wgsl"),
+            Self::Collect => include_str!("../../../shaders/blocked/collect.wgsl"),
+            Self::PullBack => include_str!("../../../shaders/blocked/pull_back.wgsl"),
         }
     }
 
@@ -74,6 +67,47 @@ impl Name {
 
 pub const SAMPLE_THREADS: usize = 64;
 pub const UPDATE_THREADS: usize = 256;
+
+fn sample(layout: &Layout) -> (Name, Constants) {
+    (Name::Sample, layout.constants().number("THREADS", SAMPLE_THREADS))
+}
+
+fn update(layout: &Layout) -> (Name, Constants) {
+    (Name::Update, layout.constants().number("THREADS", UPDATE_THREADS))
+}
+
+/// The kernels of a step in the plain form, in the order in which they run, with their constants.
+pub fn plain(layout: &Layout) -> Vec<(Name, Constants)> {
+    let mut kernels = vec![
+        sample(layout),
+        (Name::Forward, layout.team_constants(layout.forward)),
+        (Name::Adjoint, layout.team_constants(layout.adjoint)),
+    ];
+    if layout.wide {
+        let outer = layout
+            .constants()
+            .number("TILES", layout.tiles)
+            .number("BLOCK", layout.block)
+            .number("STEPS", OUTER_STEPS)
+            .number("SLICE_QUADS", layout.Q / layout.slices);
+        kernels.push((Name::Outer, outer));
+    }
+    kernels.push(update(layout));
+    kernels
+}
+
+/// The same in the almost-linear form.
+pub fn blocked(blocked: &Blocked) -> Vec<(Name, Constants)> {
+    vec![
+        sample(&blocked.layout),
+        (Name::Powers, blocked.matrix_constants()),
+        (Name::BlockedForward, blocked.forward_constants()),
+        (Name::BlockedAdjoint, blocked.adjoint_constants()),
+        (Name::Collect, blocked.collect_constants()),
+        (Name::PullBack, blocked.matrix_constants()),
+        update(&blocked.layout),
+    ]
+}
 
 /// The constants of a free run that writes `D` rows (`N` observed or `M` latent ones).
 pub fn free_run_constants(layout: &Layout, team: Team, D: usize) -> Constants {

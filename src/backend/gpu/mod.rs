@@ -1,8 +1,10 @@
 //! The WGSL kernels under `shaders/` and their host: any adapter that wgpu reaches.
 //!
 //! [`source`] makes WGSL of a shader file and constants, [`reflect`] reads its bindings, [`device`] compiles and
-//! caches pipelines, [`consts`] decides how a shape is laid out over threads.
+//! caches pipelines, [`consts`] and [`blocked`] decide how a shape is laid out over
+//! threads in the plain and the almost-linear form.
 
+pub mod blocked;
 pub mod consts;
 pub mod device;
 pub mod kernel;
@@ -12,9 +14,11 @@ pub mod source;
 
 mod adapters;
 mod allocation;
+mod arrange;
 mod buffers;
 mod chunk;
 mod ensemble;
+mod footprint;
 mod free_run;
 mod gradient;
 mod profile;
@@ -28,11 +32,11 @@ use crate::backend::{
     Backend, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, KernelTime, Member, Plan,
     TrainingData, Windows,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
 pub use adapters::{AdapterDescription, adapters, hardware_available};
 use allocation::Limits;
-use consts::Layout;
+use arrange::{Choice, arrange};
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
 
@@ -47,6 +51,8 @@ pub struct GpuOptions {
     pub memory: Option<u64>,
     /// How long a submission should run at most, in seconds; 0.3 by default.
     pub submission_seconds: Option<f64>,
+    /// Steps in a block of the almost-linear form at most; what costs least by default.
+    pub block_length: Option<usize>,
 }
 
 /// An open GPU.
@@ -76,19 +82,10 @@ impl GpuBackend {
             limits: Limits {
                 memory: options.memory,
                 submission_seconds: options.submission_seconds,
+                block_length: options.block_length,
             },
         }
     }
-}
-
-fn check_form(form: Form) -> Result<()> {
-    if form == Form::Blocked {
-        return Err(
-            Error::input("the blocked form is not available on the gpu backend")
-                .with_hint("use --form plain, or --backend cpu"),
-        );
-    }
-    Ok(())
 }
 
 impl Backend for GpuBackend {
@@ -102,7 +99,6 @@ impl Backend for GpuBackend {
         data: Arc<TrainingData>,
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>> {
-        check_form(plan.form)?;
         let ensemble = GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?;
         Ok(Box::new(ensemble))
     }
@@ -114,7 +110,6 @@ impl Backend for GpuBackend {
         state: &EnsembleState,
         steps: u32,
     ) -> Result<Vec<KernelTime>> {
-        check_form(plan.form)?;
         GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?.profile(steps)
     }
 
@@ -126,10 +121,10 @@ impl Backend for GpuBackend {
         theta: &Theta,
         windows: &Windows,
     ) -> Result<Gradient> {
-        check_form(form)?;
         let gaps = windows.x.iter().any(|v| v.is_nan());
-        let layout = Layout::new(shape, gaps, self.gpu.capacity());
-        gradient::gradient(&self.gpu, &layout, shape, member, theta, windows)
+        let choice = Choice::new(&self.gpu, form, self.limits.block_length);
+        let arrangement = arrange(choice, shape, gaps, member.P, member.tau)?;
+        gradient::gradient(&self.gpu, arrangement, shape, member, theta, windows)
     }
 
     fn free_run(

@@ -42,6 +42,7 @@ impl Shader {
                 (None, AddressSpace::WorkGroup) => {
                     workgroup_memory += layouter[global.ty].size.next_multiple_of(16);
                 }
+                (None, AddressSpace::Private) => {}
                 (Some(at), space) => bindings.push((at.binding, kind(space)?)),
                 (None, space) => return Err(format!("unexpected global in {space:?}")),
             }

@@ -2,7 +2,6 @@
 //! reading one epoch does not hold up the next.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use crate::backend::EpochResult;
 use crate::backend::gpu::buffers::{Mapping, STAGING, map};
@@ -26,7 +25,8 @@ struct InFlight {
     epoch: u32,
     /// Optimiser steps of the epoch.
     steps: u32,
-    members: usize,
+    /// Numbers of the members in the order in which their status is copied.
+    members: Vec<usize>,
     staging: wgpu::Buffer,
     mapping: Mapping,
     submission: wgpu::SubmissionIndex,
@@ -57,20 +57,22 @@ impl Ring {
         gpu: &Gpu,
         epoch: u32,
         steps: u32,
-        chunks: &[(Range<usize>, &wgpu::Buffer)],
+        chunks: &[(&[usize], &wgpu::Buffer)],
     ) -> Result<()> {
         let one = size_of::<Status>();
-        let members = chunks.iter().map(|(range, _)| range.len()).sum();
+        let members: Vec<usize> = chunks.iter().flat_map(|(members, _)| *members).copied().collect();
         let staging = match self.idle.pop() {
             Some(staging) => staging,
-            None => gpu.scoped(|| gpu.buffer("results", (one * members) as u64, STAGING))?,
+            None => gpu.scoped(|| gpu.buffer("results", (one * members.len()) as u64, STAGING))?,
         };
         let mut encoder = gpu
             .device
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for (range, status) in chunks {
-            let (at, length) = ((one * range.start) as u64, (one * range.len()) as u64);
+        let mut at = 0;
+        for (members, status) in chunks {
+            let length = (one * members.len()) as u64;
             encoder.copy_buffer_to_buffer(status, 0, &staging, at, length);
+            at += length;
         }
         let submission = gpu.queue.submit([encoder.finish()]);
         let mapping = map(&staging);
@@ -103,7 +105,11 @@ impl Ring {
         let Some(done) = self.in_flight.pop_front() else {
             return Ok(());
         };
-        let all: Vec<Status> = done.mapping.finish(gpu, &done.staging, done.members)?;
+        let copied: Vec<Status> = done.mapping.finish(gpu, &done.staging, done.members.len())?;
+        let mut all = vec![Status::default(); copied.len()];
+        for (&e, status) in done.members.iter().zip(copied) {
+            all[e] = status;
+        }
         self.idle.push(done.staging);
         let loss = |s: &Status| match stopped_at(s) {
             None => s.loss_sum / done.steps as f32,

@@ -1,0 +1,123 @@
+// Sums outer products over blocks and sequences: all that the gradient needs is in
+//   [y-_1 .. y-_J ; Lambda of each end] ([z~ ; 1 ; v_0 .. v_{LENGTH-1}])'          LEFT x RIGHT
+// because G_j takes the rows y-_j times z~, c_j their sum, B^l and g_l the same of the ends' rows; K_l is the sum over j
+// of rows y-_j times v_{j-1-l}, R_l that of the ends' rows times v_{l'-1-l}. Nothing here is sequential.
+//
+// Workgroup = (member, slice of its quads, tile of 4 BLOCK x 4 BLOCK); thread (a, b) of the BLOCK x BLOCK keeps the
+// 4 x 4 entries (a + BLOCK i, b + BLOCK j) in registers. STEPS pairs (quad, block) of the tile's rows and columns go
+// through workgroup memory at a time. Writes `sums`, one matrix per slice (=).
+#import params
+#import index
+#import blocked
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> status: array<Status>;
+@group(0) @binding(2) var<storage, read> cut: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> s: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> states: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> back: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> sums: array<f32>;
+
+const SIDE: u32 = 4 * BLOCK;
+const THREADS: u32 = BLOCK * BLOCK;
+const TILES: u32 = (LEFT + SIDE - 1) / SIDE;
+const TILES_RIGHT: u32 = (RIGHT + SIDE - 1) / SIDE;
+
+var<workgroup> rows: array<vec4<f32>, STEPS * SIDE>;
+var<workgroup> columns: array<vec4<f32>, STEPS * SIDE>;
+
+fn left(quad: u32, b: u32, row: u32) -> vec4<f32> {
+    if row < J * Y {
+        return back[quad * BACK + b * J * Y + row];
+    }
+    #if FOLLOWED
+    let of_end = row - J * Y;
+    if of_end < ENDS * M && cut[b].w == of_end / M + 1 {
+        return back[quad * BACK + LAMBDA_AT + b * M + of_end % M];
+    }
+    #end
+    return vec4(0.0);
+}
+
+fn right(quad: u32, b: u32, column: u32) -> vec4<f32> {
+    if column < M {
+        return states[quad * STATES + b * M + column];
+    }
+    if column == M {
+        return vec4(1.0);
+    }
+    #if DRIVES
+    let i = (column - M - 1) / D;
+    let d = (column - M - 1) % D;
+    if i < cut[b].y {
+        let t = cut[b].x + i;
+        #if RELU
+        if d < P {
+            return rectified(states[quad * STATES + RELU_AT + t * P + d]);
+        }
+        #end
+        #if INPUTS
+        return s[(quad * (params.T + 1) + t + 1) * K + d - P];
+        #end
+    }
+    #end
+    return vec4(0.0);
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
+    let tile = at % (TILES * TILES_RIGHT);
+    let slice = at / (TILES * TILES_RIGHT) % SLICES;
+    let unit = at / (TILES * TILES_RIGHT * SLICES);
+    let e = min(unit, arrayLength(&status) - 1);
+    if unit >= arrayLength(&status) || status[e].stopped_at != 0 {
+        return;
+    }
+    let row = tile / TILES_RIGHT * SIDE;
+    let column = tile % TILES_RIGHT * SIDE;
+    let a = lid / BLOCK;
+    let b = lid % BLOCK;
+
+    var sum: array<array<f32, 4>, 4>;
+    let pairs = (Q - slice + SLICES - 1) / SLICES * BLOCKS;
+    for (var first = 0u; first < pairs; first += STEPS) {
+        for (var k = lid; k < STEPS * SIDE; k += THREADS) {
+            let pair = first + k / SIDE;
+            var l = vec4(0.0);
+            var r = vec4(0.0);
+            if pair < pairs {
+                let quad = e * Q + slice + pair / BLOCKS * SLICES;
+                l = left(quad, pair % BLOCKS, row + k % SIDE);
+                r = right(quad, pair % BLOCKS, column + k % SIDE);
+            }
+            rows[k] = l;
+            columns[k] = r;
+        }
+        workgroupBarrier();
+        for (var k = 0u; k < STEPS; k++) {
+            #for i in 0..4
+            let l_@i = rows[k * SIDE + a + @i * BLOCK];
+            let r_@i = columns[k * SIDE + b + @i * BLOCK];
+            #end
+            #for i in 0..4
+            #for j in 0..4
+            sum[@i][@j] = fma(l_@i.x, r_@j.x, fma(l_@i.y, r_@j.y, fma(l_@i.z, r_@j.z, fma(l_@i.w, r_@j.w, sum[@i][@j]))));
+            #end
+            #end
+        }
+        workgroupBarrier();
+    }
+    let out = (e * SLICES + slice) * LEFT * RIGHT;
+    #for i in 0..4
+    #for j in 0..4
+    if row + a + @i * BLOCK < LEFT && column + b + @j * BLOCK < RIGHT {
+        sums[out + (row + a + @i * BLOCK) * RIGHT + column + b + @j * BLOCK] = sum[@i][@j];
+    }
+    #end
+    #end
+}

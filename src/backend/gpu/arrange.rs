@@ -1,0 +1,232 @@
+//! In which form a member is computed, and why: a count of what the threads of either would spend.
+//!
+//! The unit is a multiply-add of one thread. Lanes that a warp carries along idle count, and so do barriers; loads and
+//! launches do not. No device has been measured: until one is, the almost-linear form is chosen only where the count
+//! is clearly lower ([`CLEARLY`]). `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use crate::backend::Form;
+use crate::backend::cut::Cut;
+use crate::backend::gpu::blocked::Blocked;
+use crate::backend::gpu::consts::{Capacity, Layout, Team, WARP};
+use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::footprint::Footprint;
+use crate::backend::gpu::kernel::{self, Name};
+use crate::backend::gpu::source::Constants;
+use crate::error::{Error, Result};
+use crate::model::Shape;
+
+/// Share of the plain form's count below which the almost-linear form is taken without being asked for.
+const CLEARLY: f64 = 2.0 / 3.0;
+/// What a barrier costs a thread.
+const BARRIER: usize = 40;
+/// Cost of a multiply-add whose factors come from memory, relative to one from workgroup memory and registers.
+const FROM_MEMORY: usize = 2;
+
+/// How the members of a chunk are computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    Plain(Layout),
+    Blocked(Box<Blocked>),
+}
+
+impl Arrangement {
+    pub fn layout(&self) -> &Layout {
+        match self {
+            Self::Plain(layout) => layout,
+            Self::Blocked(blocked) => &blocked.layout,
+        }
+    }
+
+    /// The kernels of a step in the order in which they run.
+    pub fn kernels(&self) -> Vec<(Name, Constants)> {
+        match self {
+            Self::Plain(layout) => kernel::plain(layout),
+            Self::Blocked(blocked) => kernel::blocked(blocked),
+        }
+    }
+}
+
+/// What a device and its user allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    pub capacity: Capacity,
+    /// Bytes of the largest buffer.
+    pub max_buffer: u64,
+    pub form: Form,
+    /// Length of blocks that the user insists on (at most: a forcing interval cuts blocks short).
+    pub block_length: Option<usize>,
+}
+
+impl Choice {
+    pub fn new(gpu: &Gpu, form: Form, block_length: Option<usize>) -> Self {
+        Self {
+            capacity: gpu.capacity(),
+            max_buffer: gpu.max_buffer(),
+            form,
+            block_length,
+        }
+    }
+}
+
+/// The arrangement for a member with `P` ReLU units and forcing interval `tau`: it depends on nothing else, so that
+/// a member's bits do not depend on its company.
+///
+/// # Errors
+/// Where the almost-linear form is asked for and no block length fits the device.
+pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -> Result<Arrangement> {
+    let plain = Layout::new(shape, gaps, choice.capacity);
+    if choice.form == Form::Plain {
+        return Ok(Arrangement::Plain(plain));
+    }
+    let fitting = |cut: &Cut| {
+        let blocked = Blocked::new(shape, gaps, choice.capacity, cut.clone())?;
+        let room = Footprint::blocked(&blocked).members(choice.max_buffer, u64::MAX) > 0;
+        room.then_some(blocked)
+    };
+    let cost = |cut: &Cut| fitting(cut).map_or(f64::INFINITY, |blocked| blocked_cost(&blocked));
+    let cheapest = match choice.block_length {
+        Some(longest) => Some(Cut::new(shape, P, tau, longest.max(1))).map(|cut| (cost(&cut), cut)),
+        None => Cut::cheapest(shape, P, tau, cost),
+    };
+    let best = cheapest.and_then(|(cost, cut)| Some((cost, fitting(&cut)?)));
+    match best {
+        Some((cost, blocked)) if choice.form == Form::Blocked || cost < CLEARLY * plain_cost(&plain, shape.T) => {
+            Ok(Arrangement::Blocked(Box::new(blocked)))
+        }
+        None if choice.form == Form::Blocked => Err(Error::input(format!(
+            "the blocked form of M = {}, P = {P} does not fit the workgroup memory or the buffers of this GPU",
+            shape.dims.M
+        ))
+        .with_hint("use --form plain")),
+        _ => Ok(Arrangement::Plain(plain)),
+    }
+}
+
+/// What a member's step costs in the plain form.
+fn plain_cost(layout: &Layout, T: usize) -> f64 {
+    let M = layout.dims.M;
+    // A team's share of its workgroup's warps.
+    let threads = |team: Team| team.workgroup_threads().next_multiple_of(WARP) as f64 / team.teams as f64;
+    let work = 4 * layout.V * M;
+    let forward = threads(layout.forward) * (work * layout.forward.R + BARRIER) as f64;
+    let products = if layout.wide { 1 } else { 2 };
+    let adjoint = threads(layout.adjoint) * (products * work * layout.adjoint.R + BARRIER) as f64;
+    let side = 4 * layout.block * layout.tiles;
+    let outer = if layout.wide {
+        4 * layout.Q * T * side * side
+    } else {
+        0
+    };
+    (layout.groups() * T) as f64 * (forward + adjoint) + outer as f64
+}
+
+/// What a member's step costs in the almost-linear form.
+fn blocked_cost(blocked: &Blocked) -> f64 {
+    let layout = &blocked.layout;
+    let blocks: usize = (0..blocked.cut.blocks.len())
+        .map(|b| block_cost(blocked, b))
+        .sum();
+    let side = 4 * blocked.block;
+    let collect = blocked.tiles() * side * side * 4 * layout.Q * blocked.cut.blocks.len();
+    (layout.groups() * blocks + collect + matrices_cost(blocked)) as f64
+}
+
+/// Threads that are busy, idle lanes of their warps included, times what each does.
+fn slots(items: usize, work: usize) -> usize {
+    items.next_multiple_of(WARP) * work
+}
+
+/// Both directions through a block of one group of quads.
+fn block_cost(blocked: &Blocked, index: usize) -> usize {
+    let (cut, V, M) = (&blocked.cut, blocked.layout.V, blocked.layout.dims.M);
+    let (P, D, Y, block) = (cut.P, cut.D, blocked.Y(), cut.blocks[index]);
+    let (n, length) = (block.looked_at, block.length);
+    let end = if block.end.is_some() { M } else { 0 };
+    let terms = n * (n + 1) / 2;
+    let barriers = if blocked.solo() { 3 } else { 2 + n } * BARRIER;
+    let recursion = |width: usize| match blocked.solo() {
+        true => slots(V, 4 * P * width * terms),
+        false => slots(P * V, 4 * width * terms),
+    };
+    let rows = n * (Y - P) + end;
+    let forward = slots(n * P * V, 4 * M)
+        + recursion(D)
+        + slots(rows.div_ceil(blocked.R), 4 * V * blocked.R * M)
+        + 4 * V * D * ((Y - P) * terms + length * end)
+        + barriers * blocked.forward_threads;
+    let adjoint = slots(length * P * V, 4 * (end + n * (Y - P) / 2))
+        + recursion(P)
+        + slots(M * V / blocked.VT, 4 * blocked.VT * (n * Y + end))
+        + barriers * blocked.adjoint_threads;
+    forward + adjoint
+}
+
+/// The powers of `B` and the way back through them: the gradient of a product is two products.
+fn matrices_cost(blocked: &Blocked) -> usize {
+    let (cut, M, Y) = (&blocked.cut, blocked.layout.dims.M, blocked.Y());
+    let H = cut.D + 1;
+    let product =
+        |rows: usize, inner: usize, columns: usize| slots(rows.div_ceil(4) * columns.div_ceil(4), 16 * inner);
+    let products = cut.products.len() * product(M, M, M);
+    let looked_at = cut.J * product(Y, M, M) + product(cut.J * Y, M, H);
+    let ends = cut.longest_end() * product(H, M, M);
+    let (rows, columns) = blocked.sums();
+    let links = cut.J.max(cut.products.len()).max(cut.longest_end());
+    FROM_MEMORY * (3 * (products + looked_at + ends) + blocked.slices * rows * columns)
+        + 2 * links * BARRIER * blocked.matrix_threads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dims;
+
+    fn choice(form: Form) -> Choice {
+        Choice {
+            capacity: Capacity::FLOOR,
+            max_buffer: 128 << 20,
+            form,
+            block_length: None,
+        }
+    }
+
+    /// The published settings at 16 sequences a batch, and one at 256, where the powers of `B` weigh little.
+    #[test]
+    fn few_units_looked_at_are_blocked_and_many_are_not() {
+        for (name, M, N, P, S, T, tau, blocked) in [
+            ("lorenz63", 20, 3, 2, 16, 200, 16, false),
+            ("ecg", 100, 5, 2, 16, 50, 10, false),
+            ("ecg", 100, 5, 2, 256, 50, 10, true),
+            ("fmri", 50, 20, 2, 16, 72, 7, false),
+            ("lorenz96", 100, 20, 50, 16, 50, 20, false),
+            ("eeg", 133, 64, 60, 16, 100, 10, false),
+        ] {
+            let shape = Shape::new(Dims::new(M, N, 0).expect("sizes"), S, T).expect("sizes");
+            let arranged = |form| arrange(choice(form), shape, false, P, tau).expect("it fits");
+            let auto = matches!(arranged(Form::Auto), Arrangement::Blocked(_));
+            let Arrangement::Blocked(asked_for) = arranged(Form::Blocked) else {
+                panic!("{name}: the blocked form was asked for");
+            };
+            let plain = plain_cost(&Layout::new(shape, false, Capacity::FLOOR), T);
+            let share = blocked_cost(&asked_for) / plain;
+            println!(
+                "{name} S {S}: {share:.2} of plain in blocks of {}",
+                asked_for.length()
+            );
+            assert_eq!(auto, blocked, "{name}: {share}");
+            assert!(matches!(arranged(Form::Plain), Arrangement::Plain(_)));
+        }
+    }
+
+    /// What cannot be blocked is refused where that was asked for, and computed in the plain form otherwise.
+    #[test]
+    fn what_does_not_fit_is_refused_or_plain() {
+        let shape = Shape::new(Dims::new(256, 256, 0).expect("sizes"), 16, 40).expect("sizes");
+        let refused = arrange(choice(Form::Blocked), shape, false, 256, 10).expect_err("17 KiB of 16");
+        assert_eq!(refused.exit_code(), 2);
+        assert!(refused.hint().is_some());
+        let auto = arrange(choice(Form::Auto), shape, false, 256, 10).expect("plain fits");
+        assert!(matches!(auto, Arrangement::Plain(_)));
+    }
+}

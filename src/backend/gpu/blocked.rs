@@ -1,0 +1,298 @@
+//! How the almost-linear form of one cut is laid out over threads and memory, and the constants that tell the
+//! shaders under `shaders/blocked/`.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use crate::backend::cut::Cut;
+use crate::backend::gpu::consts::{Capacity, Layout};
+use crate::backend::gpu::source::Constants;
+use crate::model::{Dims, Shape};
+
+/// Most ReLU units with which one thread a quad runs the recursion, without barriers.
+const SOLO: usize = 4;
+/// Rows of a phase from which a thread takes two of them, so that a read of workgroup memory serves twice.
+const MANY_ROWS: usize = 128;
+/// Pairs (quad, block) that `collect` stages at a time.
+const COLLECT_STEPS: usize = 4;
+/// Quads that `collect` sums in one slice; more are shared out among several.
+const SLICE_QUADS: usize = 16;
+/// Slices at most.
+const MOST_SLICES: usize = 4;
+
+/// A layout of the almost-linear form: a function of the shape, the member's `P` and `tau` and the device alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    pub layout: Layout,
+    pub(in crate::backend) cut: Cut,
+    pub T: usize,
+    /// Rows to a thread in the forward pass's third phase.
+    pub R: usize,
+    pub forward_threads: usize,
+    /// Quads to a thread in the adjoint's third phase.
+    pub VT: usize,
+    pub adjoint_threads: usize,
+    /// Threads of the kernels that work on matrices.
+    pub matrix_threads: usize,
+    /// 4 × 4 blocks along the side of a tile of `collect`, and slices of the quads.
+    pub block: usize,
+    pub slices: usize,
+}
+
+/// Where the parts of a member's `powers` begin, in floats.
+struct Places {
+    /// Name of the constant and size, in order of place.
+    sizes: Vec<(&'static str, usize)>,
+}
+
+impl Places {
+    fn len(&self) -> usize {
+        self.sizes.iter().map(|(_, size)| size).sum()
+    }
+
+    fn constants(&self, mut constants: Constants) -> Constants {
+        let mut at = 0;
+        for &(name, size) in &self.sizes {
+            constants = constants.number(name, at);
+            at += size;
+        }
+        constants
+    }
+}
+
+impl Blocked {
+    /// `None` where the device has too little workgroup memory for blocks of this length.
+    pub(in crate::backend) fn new(shape: Shape, gaps: bool, capacity: Capacity, cut: Cut) -> Option<Self> {
+        let layout = Layout::new(shape, gaps, capacity);
+        let (M, P, J, Y) = (shape.dims.M, cut.P, cut.J, cut.looked_at.len());
+        let power_of_two = |threads: usize| threads.next_power_of_two().clamp(32, capacity.threads.min(256));
+        [2, 1].into_iter().find_map(|V| {
+            let rows = J * (Y - P) + M;
+            let R = 1 + usize::from(rows > MANY_ROWS);
+            let VT = if M > 32 { V } else { 1 };
+            let blocked = Self {
+                layout: Layout {
+                    wide: false,
+                    blocked: true,
+                    V,
+                    ..layout
+                },
+                T: shape.T,
+                R,
+                forward_threads: power_of_two(rows.div_ceil(R)),
+                VT,
+                adjoint_threads: power_of_two(M * V / VT),
+                matrix_threads: power_of_two(if M > 32 { 256 } else { 64 }),
+                block: if cut.ends.len() * M + J * Y > MANY_ROWS {
+                    16
+                } else {
+                    8
+                },
+                slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
+                cut: cut.clone(),
+            };
+            let fits = blocked.workgroup_memory() <= capacity.workgroup_memory;
+            (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
+        })
+    }
+
+    /// [`Blocked::new`] for blocks of at most `longest` steps.
+    pub fn with_length(
+        shape: Shape,
+        gaps: bool,
+        capacity: Capacity,
+        (P, tau): (usize, usize),
+        longest: usize,
+    ) -> Option<Self> {
+        Self::new(shape, gaps, capacity, Cut::new(shape, P, tau, longest))
+    }
+
+    /// Bytes of workgroup memory that the hungriest kernel takes.
+    fn workgroup_memory(&self) -> usize {
+        let (M, cut) = (self.layout.dims.M, &self.cut);
+        let forward = 2 * M + (cut.J * cut.P).max(1) + (self.length() * cut.D).max(1);
+        let adjoint = 2 * M + cut.J * self.Y() + (self.length() * cut.P).max(1);
+        16 * self.layout.V * forward.max(adjoint) + 4 * self.forward_threads
+    }
+
+    /// Whether one thread a quad runs the recursion.
+    pub fn solo(&self) -> bool {
+        self.cut.P <= SOLO
+    }
+
+    /// Units looked at (the shaders' `Q` is the number of quads).
+    pub fn Y(&self) -> usize {
+        self.cut.looked_at.len()
+    }
+
+    /// Length of the longest block.
+    pub fn length(&self) -> usize {
+        self.cut
+            .blocks
+            .iter()
+            .map(|block| block.length)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// `B` and the products made of it.
+    fn matrices(&self) -> usize {
+        1 + self.cut.products.len()
+    }
+
+    /// Rows and columns of what `collect` sums.
+    pub fn sums(&self) -> (usize, usize) {
+        let (M, cut) = (self.layout.dims.M, &self.cut);
+        (
+            cut.J * self.Y() + cut.ends.len() * M,
+            M + 1 + self.length() * cut.D,
+        )
+    }
+
+    /// Tiles of `collect`.
+    pub fn tiles(&self) -> usize {
+        let (rows, columns) = self.sums();
+        rows.div_ceil(4 * self.block) * columns.div_ceil(4 * self.block)
+    }
+
+    /// Vectors of `states` to a quad: `z~` at the starts of blocks, ReLU units, residuals.
+    pub fn states_len(&self) -> usize {
+        self.residual_at() + self.T * self.layout.dims.N
+    }
+
+    fn relu_at(&self) -> usize {
+        self.cut.blocks.len() * self.layout.dims.M
+    }
+
+    fn residual_at(&self) -> usize {
+        self.relu_at() + self.T * self.cut.P
+    }
+
+    fn lambda_at(&self) -> usize {
+        self.cut.blocks.len() * self.cut.J * self.Y()
+    }
+
+    /// Vectors of `back` to a quad: `y-`, then `Lambda` of the ends.
+    pub fn back_len(&self) -> usize {
+        self.lambda_at() + self.cut.blocks.len() * self.layout.dims.M
+    }
+
+    /// Floats of a member's `powers`.
+    pub fn powers_len(&self) -> usize {
+        self.places().len()
+    }
+
+    fn places(&self) -> Places {
+        let (Dims { M, N, .. }, cut) = (self.layout.dims, &self.cut);
+        let (P, J, Y, H) = (cut.P, cut.J, self.Y(), cut.D + 1);
+        let (LE, ends, matrices) = (cut.longest_end(), cut.ends.len(), self.matrices() * M * M);
+        Places {
+            sizes: vec![
+                ("B_AT", matrices),
+                ("ET_AT", ends * M * M),
+                ("WH_AT", M * H),
+                ("G_AT", (J + 1) * Y * M),
+                ("GP_AT", M * J * P),
+                ("GN_AT", M * J * (Y - P)),
+                ("K_AT", J * Y * H),
+                ("CC_AT", J * Y),
+                ("RT_AT", LE * H * M),
+                ("R_AT", M * LE * P),
+                ("GE_AT", ends * M),
+                ("LL_AT", (M - N) * N),
+                ("D_AT", matrices),
+                ("DG_AT", (J + 1) * Y * M),
+                ("DK_AT", J * Y * H),
+                ("DR_AT", LE.max(1) * H * M),
+            ],
+        }
+    }
+
+    /// The table that the kernels read: blocks, matrices, ends; see `shaders/shared/blocked.wgsl`.
+    pub fn table(&self) -> Vec<[u32; 4]> {
+        let cut = &self.cut;
+        let word = |value: usize| value as u32;
+        // Number of the end whose length is e, from 1 on; 0 where there is none.
+        let end = |e: usize| cut.ends.binary_search(&e).map_or(0, |index| index + 1);
+        let matrix = |e: usize| {
+            let product = cut.products.iter().position(|&(made, _, _)| made == e);
+            product.map_or(0, |index| index + 1)
+        };
+        let blocks = cut.blocks.iter().map(|block| {
+            let followed = block.end.map_or(0, |index| index + 1);
+            [block.start, block.length, block.looked_at, followed].map(word)
+        });
+        let products = cut
+            .products
+            .iter()
+            .map(|&(e, a, b)| [matrix(a), matrix(b), end(e), 0].map(word));
+        let ends = cut
+            .ends
+            .iter()
+            .map(|&length| [length, matrix(length), 0, 0].map(word));
+        blocks
+            .chain([[0, 0, word(end(1)), 0]])
+            .chain(products)
+            .chain(ends)
+            .collect()
+    }
+
+    /// The constants that `shaders/shared/blocked.wgsl` is written in, on top of the layout's.
+    pub fn constants(&self) -> Constants {
+        let cut = &self.cut;
+        let (Y, LE, matrices) = (self.Y(), cut.longest_end(), self.matrices());
+        let (rows, columns) = self.sums();
+        let NO = Y - cut.P;
+        let constants = self
+            .layout
+            .constants()
+            .number("V", self.layout.V)
+            .number("P", cut.P)
+            .number("D", cut.D)
+            .number("Y", Y)
+            .number("NO", NO)
+            .number("J", cut.J)
+            .number("LENGTH", self.length())
+            .number("BLOCKS", cut.blocks.len())
+            .number("MATRICES", matrices)
+            .number("ENDS", cut.ends.len())
+            .number("LE", LE)
+            .number("CHAIN", cut.J.max(matrices - 1).max(LE.saturating_sub(1)))
+            .number("STATES", self.states_len())
+            .number("RELU_AT", self.relu_at())
+            .number("RESIDUAL_AT", self.residual_at())
+            .number("BACK", self.back_len())
+            .number("LAMBDA_AT", self.lambda_at())
+            .number("POWERS", self.powers_len())
+            .number("LEFT", rows)
+            .number("RIGHT", columns)
+            .number("SLICES", self.slices)
+            .flag("RELU", cut.P > 0)
+            .flag("LINEAR", NO > 0)
+            .flag("OVERLAP", NO < self.layout.dims.N)
+            .flag("DRIVES", cut.D > 0)
+            .flag("FOLLOWED", !cut.ends.is_empty())
+            .flag("SOLO", self.solo());
+        self.places().constants(constants)
+    }
+
+    pub fn forward_constants(&self) -> Constants {
+        self.constants()
+            .number("R", self.R)
+            .number("THREADS", self.forward_threads)
+    }
+
+    pub fn adjoint_constants(&self) -> Constants {
+        self.constants()
+            .number("VT", self.VT)
+            .number("THREADS", self.adjoint_threads)
+    }
+
+    pub fn matrix_constants(&self) -> Constants {
+        self.constants().number("THREADS", self.matrix_threads)
+    }
+
+    pub fn collect_constants(&self) -> Constants {
+        self.constants()
+            .number("BLOCK", self.block)
+            .number("STEPS", COLLECT_STEPS)
+    }
+}
