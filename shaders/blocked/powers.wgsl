@@ -4,7 +4,7 @@
 //   R_l = B^l W~ (l < LE, transposed: R_l' = R_{l-1}' B')    g_e = sum over i < e of B^i h
 // h is a last column beside W~, so K and R hold G_l h and B^l h too.
 //
-// Workgroup = member; the chains of products advance together, a barrier a link. G and B^e are also kept
+// Workgroup = member; products.rs lists the products. G and B^e are also kept
 // transposed, which is how forward.wgsl reads them. Writes the first part of `powers` (=).
 #import params
 #import index
@@ -41,8 +41,6 @@ fn main(
     }
     let base = e * POWERS;
     let parameters = e * N_PARAMS;
-    let B = Factor(base, M, 1);
-    let B_transposed = Factor(base, 1, M);
 
     for (var k = lid; k < M * M; k += THREADS) {
         let diagonal = select(0.0, theta[parameters + k / M], k / M == k % M);
@@ -63,25 +61,8 @@ fn main(
     }
     storageBarrier();
 
-    for (var i = 0u; i < CHAIN; i++) {
-        if i + 1 < MATRICES {
-            let factors = cut[BLOCKS + i + 1];
-            let left = Factor(base + factors.x * M * M, M, 1);
-            let right = Factor(base + factors.y * M * M, M, 1);
-            multiply(lid, base + (i + 1) * M * M, M, M, M, M, left, right, false);
-        }
-        if i < J {
-            let left = Factor(base + G_AT + i * Y * M, M, 1);
-            multiply(lid, base + G_AT + (i + 1) * Y * M, M, Y, M, M, left, B, false);
-        }
-        if i + 1 < LE {
-            let left = Factor(base + RT_AT + i * H * M, M, 1);
-            multiply(lid, base + RT_AT + (i + 1) * H * M, M, H, M, M, left, B_transposed, false);
-        }
-        storageBarrier();
-    }
+    multiply_all(lid, base, PREPARE_AT, PREPARE);
 
-    multiply(lid, base + K_AT, H, J * Y, M, H, Factor(base + G_AT, M, 1), Factor(base + WH_AT, H, 1), false);
     #if RELU
     for (var k = lid; k < M * J * P; k += THREADS) {
         let row = k % (J * P);
@@ -114,7 +95,6 @@ fn main(
             powers[base + GE_AT + end * M + m] = sum;
         }
     }
-    storageBarrier();
     for (var q = lid; q < Y; q += THREADS) {
         var sum = 0.0;
         for (var j = 0u; j < J; j++) {

@@ -5,7 +5,7 @@
 //   dG_l += dK_l [W~ | h]',   dG_{j-1} += dG_j B',  dB += G_{j-1}' dG_j   dK_l holds dc of the later steps
 //   d[W~ | h] = dR_0 + sum of G_l' dK_l;   dA = diag dB,  dW = dB + its columns of d[W~ | h],  dh, dC the rest of it
 //
-// Workgroup = member, chains and barriers as in powers.wgsl; slices are summed in order. Uses the second part of
+// Workgroup = member; products.rs lists the products, slices are summed in order. Uses the second part of
 // `powers`. Writes dA, dW, dh, dC as one partial gradient where `update` looks for them, and 0 for the other groups'
 // (=); dL is there already.
 #import params
@@ -48,7 +48,7 @@ fn main(
     let dB = base + D_AT;
 
     for (var k = lid; k < MATRICES * M * M; k += THREADS) {
-        let end = cut[BLOCKS + k / (M * M)].z;
+        let end = cut[BLOCKS + k / (M * M)].x;
         var sum = 0.0;
         if end > 0 {
             sum = collected(e, J * Y + (end - 1) * M + k / M % M, k % M);
@@ -80,42 +80,7 @@ fn main(
     }
     storageBarrier();
 
-    if J > 1 {
-        let dK = Factor(base + DK_AT + Y * H, H, 1);
-        let rows = (J - 1) * Y;
-        multiply(lid, base + DG_AT + Y * M, M, rows, H, M, dK, Factor(base + WH_AT, 1, H), true);
-    }
-    // What the first links write is not what was just written: dG_J is complete.
-    storageBarrier();
-    for (var i = 0u; i < CHAIN; i++) {
-        if i + 1 < MATRICES {
-            let matrix = MATRICES - 1 - i;
-            let factors = cut[BLOCKS + matrix];
-            let own = dB + matrix * M * M;
-            let left = base + factors.x * M * M;
-            let right = base + factors.y * M * M;
-            multiply(lid, dB + factors.x * M * M, M, M, M, M, Factor(own, M, 1), Factor(right, 1, M), true);
-            multiply(lid, dB + factors.y * M * M, M, M, M, M, Factor(left, 1, M), Factor(own, M, 1), true);
-        }
-        if i + 1 < J {
-            let own = Factor(base + DG_AT + (J - i) * Y * M, M, 1);
-            multiply(lid, base + DG_AT + (J - i - 1) * Y * M, M, Y, M, M, own, Factor(base, 1, M), true);
-        }
-        if i + 1 < LE {
-            let own = Factor(base + DR_AT + (LE - 1 - i) * H * M, M, 1);
-            multiply(lid, base + DR_AT + (LE - 2 - i) * H * M, M, H, M, M, own, Factor(base, M, 1), true);
-        }
-        storageBarrier();
-    }
-    if LE > 1 {
-        let dR = Factor(base + DR_AT + H * M, 1, M);
-        multiply(lid, dB, M, M, (LE - 1) * H, M, dR, Factor(base + RT_AT, M, 1), true);
-    }
-    let G = Factor(base + G_AT, 1, M);
-    multiply(lid, dB, M, M, J * Y, M, G, Factor(base + DG_AT + Y * M, M, 1), true);
-    let dK = Factor(base + DK_AT, 1, H);
-    multiply(lid, base + DR_AT, M, H, J * Y, M, dK, Factor(base + G_AT, M, 1), true);
-    storageBarrier();
+    multiply_all(lid, base, PULL_AT, PULL);
 
     let parts = e * PARTIAL;
     for (var k = lid; k < M * M; k += THREADS) {

@@ -2,8 +2,8 @@
 // B = diag(A) + W, O picks the Y units looked at (the NO observed ones that are linear, then the P ReLU units), and a
 // step is driven by the D numbers v = [max(-z_P, 0) ; s]. src/backend/cut.rs cuts, src/backend/gpu/blocked.rs says
 // where things lie (the constants *_AT):
-//   cut    [BLOCKS] (start, length, steps looked at, end + 1 or 0), then [MATRICES] (left, right, end + 1 or 0, -):
-//          matrix 0 is B, each other B^e the product of two earlier ones; then [ENDS] (length, matrix, -, -)
+//   cut    [BLOCKS] (start, length, steps looked at, end + 1 or 0), then [MATRICES] (end + 1 or 0, -, -, -): B and
+//          the B^e made of it; then [ENDS] (length, matrix, -, -); then the products of multiply.wgsl
 //   powers [E] of POWERS floats: the matrices, the ends' transposes, [W~ | h], G_j, K_l, c_j, R_l, g, L; then
 //          their gradients
 //   states [E][Q] of STATES vec4: z~ [BLOCKS][M], z_P [T][P] before the cut at 0, residuals [T][N] of t = 1..T

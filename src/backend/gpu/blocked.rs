@@ -206,33 +206,37 @@ impl Blocked {
         }
     }
 
-    /// The table that the kernels read: blocks, matrices, ends; see `shaders/shared/blocked.wgsl`.
+    /// Place of a part of `powers`.
+    pub(super) fn at(&self, name: &str) -> usize {
+        let sizes = self.places().sizes;
+        let before = sizes.iter().take_while(|&&(part, _)| part != name);
+        before.map(|(_, size)| size).sum()
+    }
+
+    /// Number of the matrix `B^e`.
+    pub(super) fn matrix(&self, e: usize) -> usize {
+        let product = self.cut.products.iter().position(|&(made, _, _)| made == e);
+        product.map_or(0, |index| index + 1)
+    }
+
+    /// The table that the kernels read: blocks, matrices, ends, products; see `shaders/shared/blocked.wgsl`.
     pub fn table(&self) -> Vec<[u32; 4]> {
         let cut = &self.cut;
         let word = |value: usize| value as u32;
         // Number of the end whose length is e, from 1 on; 0 where there is none.
         let end = |e: usize| cut.ends.binary_search(&e).map_or(0, |index| index + 1);
-        let matrix = |e: usize| {
-            let product = cut.products.iter().position(|&(made, _, _)| made == e);
-            product.map_or(0, |index| index + 1)
-        };
         let blocks = cut.blocks.iter().map(|block| {
             let followed = block.end.map_or(0, |index| index + 1);
             [block.start, block.length, block.looked_at, followed].map(word)
         });
-        let products = cut
-            .products
-            .iter()
-            .map(|&(e, a, b)| [matrix(a), matrix(b), end(e), 0].map(word));
+        let powers = [1].into_iter().chain(cut.products.iter().map(|&(e, _, _)| e));
+        let matrices = powers.map(|e| [word(end(e)), 0, 0, 0]);
         let ends = cut
             .ends
             .iter()
-            .map(|&length| [length, matrix(length), 0, 0].map(word));
-        blocks
-            .chain([[0, 0, word(end(1)), 0]])
-            .chain(products)
-            .chain(ends)
-            .collect()
+            .map(|&length| [length, self.matrix(length), 0, 0].map(word));
+        let products = [self.preparation(), self.pulling_back()].concat();
+        blocks.chain(matrices).chain(ends).chain(products).collect()
     }
 
     /// The constants that `shaders/shared/blocked.wgsl` is written in, on top of the layout's.
@@ -241,6 +245,8 @@ impl Blocked {
         let (Y, LE, matrices) = (self.Y(), cut.longest_end(), self.matrices());
         let (rows, columns) = self.sums();
         let NO = Y - cut.P;
+        let products_at = cut.blocks.len() + matrices + cut.ends.len();
+        let preparation = self.preparation().len();
         let constants = self
             .layout
             .constants()
@@ -255,7 +261,10 @@ impl Blocked {
             .number("MATRICES", matrices)
             .number("ENDS", cut.ends.len())
             .number("LE", LE)
-            .number("CHAIN", cut.J.max(matrices - 1).max(LE.saturating_sub(1)))
+            .number("PREPARE_AT", products_at)
+            .number("PREPARE", preparation / 4)
+            .number("PULL_AT", products_at + preparation)
+            .number("PULL", self.pulling_back().len() / 4)
             .number("STATES", self.states_len())
             .number("RELU_AT", self.relu_at())
             .number("RESIDUAL_AT", self.residual_at())

@@ -21,6 +21,7 @@ mod ensemble;
 mod footprint;
 mod free_run;
 mod gradient;
+mod products;
 mod profile;
 mod ring;
 
