@@ -216,7 +216,7 @@ def main():
     if not importlib.util.find_spec("numpy"):
         sys.exit(f"{sys.executable} has no numpy: pip install numpy jax optax torch")
 
-    forms = ["plain", "blocked"] if args.backend == "cpu" else ["auto"]
+    forms = ["plain", "blocked"]
     peaks = {n: peak_flops(n) for n in {1, args.threads}} if args.backend == "cpu" else {}
     for threads, peak in sorted(peaks.items()):
         print(f"matrix product on {threads} thread(s): {peak / 1e9:.0f} GFLOP/s")

@@ -3,8 +3,8 @@
 // because G_j takes the rows y-_j times z~, c_j their sum, B^l and g_l the same of the ends' rows; K_l is the sum over j
 // of rows y-_j times v_{j-1-l}, R_l that of the ends' rows times v_{l'-1-l}. Nothing here is sequential.
 //
-// Workgroup = (member, slice of its quads, tile of 4 BLOCK x 4 BLOCK); thread (a, b) of the BLOCK x BLOCK keeps the
-// 4 x 4 entries (a + BLOCK i, b + BLOCK j) in registers. STEPS pairs (quad, block) of the tile's rows and columns go
+// Workgroup = (member, slice of its quads, tile of 4 DOWN x 4 ACROSS); thread (a, b) of the DOWN x ACROSS keeps the
+// 4 x 4 entries (a + DOWN i, b + ACROSS j) in registers. STEPS pairs (quad, block) of the tile's rows and columns go
 // through workgroup memory at a time. Writes `sums`, one matrix per slice (=).
 #import params
 #import index
@@ -18,13 +18,14 @@
 @group(0) @binding(5) var<storage, read> back: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> sums: array<f32>;
 
-const SIDE: u32 = 4 * BLOCK;
-const THREADS: u32 = BLOCK * BLOCK;
-const TILES: u32 = (LEFT + SIDE - 1) / SIDE;
-const TILES_RIGHT: u32 = (RIGHT + SIDE - 1) / SIDE;
+const HEIGHT: u32 = 4 * DOWN;
+const WIDTH: u32 = 4 * ACROSS;
+const THREADS: u32 = DOWN * ACROSS;
+const TILES: u32 = (LEFT + HEIGHT - 1) / HEIGHT;
+const TILES_RIGHT: u32 = (RIGHT + WIDTH - 1) / WIDTH;
 
-var<workgroup> rows: array<vec4<f32>, STEPS * SIDE>;
-var<workgroup> columns: array<vec4<f32>, STEPS * SIDE>;
+var<workgroup> rows: array<vec4<f32>, STEPS * HEIGHT>;
+var<workgroup> columns: array<vec4<f32>, STEPS * WIDTH>;
 
 fn left(quad: u32, b: u32, row: u32) -> vec4<f32> {
     if row < J * Y {
@@ -78,31 +79,35 @@ fn main(
     if unit >= arrayLength(&status) || status[e].stopped_at != 0 {
         return;
     }
-    let row = tile / TILES_RIGHT * SIDE;
-    let column = tile % TILES_RIGHT * SIDE;
-    let a = lid / BLOCK;
-    let b = lid % BLOCK;
+    let row = tile / TILES_RIGHT * HEIGHT;
+    let column = tile % TILES_RIGHT * WIDTH;
+    let a = lid / ACROSS;
+    let b = lid % ACROSS;
 
     var sum: array<array<f32, 4>, 4>;
     let pairs = (Q - slice + SLICES - 1) / SLICES * BLOCKS;
     for (var first = 0u; first < pairs; first += STEPS) {
-        for (var k = lid; k < STEPS * SIDE; k += THREADS) {
-            let pair = first + k / SIDE;
-            var l = vec4(0.0);
-            var r = vec4(0.0);
+        for (var k = lid; k < STEPS * HEIGHT; k += THREADS) {
+            let pair = first + k / HEIGHT;
+            let quad = e * Q + slice + pair / BLOCKS * SLICES;
+            rows[k] = vec4(0.0);
             if pair < pairs {
-                let quad = e * Q + slice + pair / BLOCKS * SLICES;
-                l = left(quad, pair % BLOCKS, row + k % SIDE);
-                r = right(quad, pair % BLOCKS, column + k % SIDE);
+                rows[k] = left(quad, pair % BLOCKS, row + k % HEIGHT);
             }
-            rows[k] = l;
-            columns[k] = r;
+        }
+        for (var k = lid; k < STEPS * WIDTH; k += THREADS) {
+            let pair = first + k / WIDTH;
+            let quad = e * Q + slice + pair / BLOCKS * SLICES;
+            columns[k] = vec4(0.0);
+            if pair < pairs {
+                columns[k] = right(quad, pair % BLOCKS, column + k % WIDTH);
+            }
         }
         workgroupBarrier();
         for (var k = 0u; k < STEPS; k++) {
             #for i in 0..4
-            let l_@i = rows[k * SIDE + a + @i * BLOCK];
-            let r_@i = columns[k * SIDE + b + @i * BLOCK];
+            let l_@i = rows[k * HEIGHT + a + @i * DOWN];
+            let r_@i = columns[k * WIDTH + b + @i * ACROSS];
             #end
             #for i in 0..4
             #for j in 0..4
@@ -115,8 +120,8 @@ fn main(
     let out = (e * SLICES + slice) * LEFT * RIGHT;
     #for i in 0..4
     #for j in 0..4
-    if row + a + @i * BLOCK < LEFT && column + b + @j * BLOCK < RIGHT {
-        sums[out + (row + a + @i * BLOCK) * RIGHT + column + b + @j * BLOCK] = sum[@i][@j];
+    if row + a + @i * DOWN < LEFT && column + b + @j * ACROSS < RIGHT {
+        sums[out + (row + a + @i * DOWN) * RIGHT + column + b + @j * ACROSS] = sum[@i][@j];
     }
     #end
     #end

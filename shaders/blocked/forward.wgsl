@@ -5,7 +5,7 @@
 //
 // Workgroup = (member, V quads of its sequences), a block in three phases with a barrier after each:
 //   1  G z~ + c of the ReLU units of all steps at once: thread = (unit of a step, quad)
-//   2  the recursion over v, all that is sequential. SOLO: thread = quad, no barrier inside; otherwise
+//   2  the recursion over v, all that is sequential. SOLO: thread = sequence, no barrier inside; otherwise
 //      thread = (ReLU unit, quad) and a barrier a step
 //   3  the other rows of y and of z_l: thread = R rows for V quads, each weight read serving 4 V multiply-adds
 // Matrices are read transposed: neighbouring threads, neighbouring words.
@@ -49,13 +49,25 @@ fn compare(quad: u32, v: u32, t: u32, n: u32, value: vec4<f32>) {
 }
 
 #if RELU
-// Keeps ReLU unit p at time t, the i-th step of a block, and the drive that it gives.
-fn keep(quad: u32, v: u32, t: u32, i: u32, p: u32, value: vec4<f32>) {
-    states[(quad + v) * STATES + RELU_AT + t * P + p] = value;
-    drive[i * D + p][v] = rectified(value);
+// Adds the drives so far to ReLU unit p of step j, keeps it, and sets the drive that it gives.
+#if SOLO
+fn recurse(base: u32, quad: u32, sequence: u32, block: vec4<u32>, j: u32, p: u32) {
+    let v = sequence / 4;
+    let c = sequence % 4;
+    var value = relu[(j - 1) * P + p][v][c];
+    for (var i = 0u; i < j; i++) {
+        let weights = base + K_AT + ((j - 1 - i) * Y + NO + p) * H;
+        for (var d = 0u; d < D; d++) {
+            value = fma(powers[weights + d], drive[i * D + d][v][c], value);
+        }
+    }
+    relu[(j - 1) * P + p][v][c] = value;
+    if j < block.y {
+        states[(quad + v) * STATES + RELU_AT + (block.x + j) * P + p][c] = value;
+        drive[j * D + p][v][c] = max(value, 0.0) - value;
+    }
 }
-
-// Adds the drives so far to ReLU unit p of step j.
+#else
 fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
     var value = relu[(j - 1) * P + p][v];
     for (var i = 0u; i < j; i++) {
@@ -66,9 +78,11 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
     }
     relu[(j - 1) * P + p][v] = value;
     if j < block.y {
-        keep(quad, v, block.x + j, j, p, value);
+        states[(quad + v) * STATES + RELU_AT + (block.x + j) * P + p] = value;
+        drive[j * D + p][v] = rectified(value);
     }
 }
+#end
 #end
 
 @compute @workgroup_size(THREADS)
@@ -123,7 +137,9 @@ fn main(
             relu[row][v] = sum;
         }
         for (var k = lid; k < P * V; k += THREADS) {
-            keep(quad, k % V, block.x, 0u, k / V, z[now + M - P + k / V][k % V]);
+            let value = z[now + M - P + k / V][k % V];
+            states[(quad + k % V) * STATES + RELU_AT + block.x * P + k / V] = value;
+            drive[k / V][k % V] = rectified(value);
         }
         #end
         #if INPUTS
@@ -138,7 +154,7 @@ fn main(
 
         #if RELU
         #if SOLO
-        if lid < V {
+        if lid < 4 * V {
             for (var j = 1u; j <= block.z; j++) {
                 for (var p = 0u; p < P; p++) {
                     recurse(base, quad, lid, block, j, p);

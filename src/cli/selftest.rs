@@ -17,16 +17,11 @@ pub fn run(args: SelftestArgs) -> Result<ExitCode> {
         return Err(Error::input("there are no cases (.npz) to run")
             .with_hint("name a folder that holds some: --cases DIR"));
     }
-    // The GPU's kernels are those of the plain form.
-    let forms: &[Form] = match backend.device().backend {
-        "gpu" => &[Form::Plain],
-        _ => &[Form::Plain, Form::Blocked],
-    };
     let mut rows = Vec::new();
     let mut json = Vec::new();
     let mut failed = 0;
     for case in &cases {
-        for &form in forms {
+        for form in [Form::Plain, Form::Blocked] {
             let errors = check_case(backend.as_ref(), case, form)?;
             let passed = errors.within(TOLERANCE);
             failed += usize::from(!passed);

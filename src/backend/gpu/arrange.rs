@@ -1,7 +1,7 @@
 //! In which form a member is computed, and why: a count of what the threads of either would spend.
 //!
-//! The unit is a multiply-add of one thread. Lanes that a warp carries along idle count, and so do barriers; loads and
-//! launches do not. No device has been measured: until one is, the almost-linear form is chosen only where the count
+//! The unit is a multiply-add of one thread. Lanes that a warp carries along idle count, and so do barriers and reads of
+//! weights and of workgroup memory; launches and the traffic of states do not. No device has been measured: until one is, the almost-linear form is chosen only where the count
 //! is clearly lower ([`CLEARLY`]). `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
@@ -20,7 +20,7 @@ use crate::model::Shape;
 const CLEARLY: f64 = 2.0 / 3.0;
 /// What a barrier costs a thread.
 const BARRIER: usize = 40;
-/// Cost of a multiply-add whose factors come from memory, relative to one from workgroup memory and registers.
+/// Cost of a read from a member's own part of memory, mostly in cache.
 const FROM_MEMORY: usize = 2;
 
 /// How the members of a chunk are computed.
@@ -79,17 +79,20 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
     if choice.form == Form::Plain {
         return Ok(Arrangement::Plain(plain));
     }
-    let fitting = |cut: &Cut| {
-        let blocked = Blocked::new(shape, gaps, choice.capacity, cut.clone())?;
-        let room = Footprint::blocked(&blocked).members(choice.max_buffer, u64::MAX) > 0;
-        room.then_some(blocked)
+    let cheapest_width = |cut: &Cut| {
+        let widths = [1, 2, 4].into_iter();
+        let fitting = widths.filter_map(|V| Blocked::new(shape, gaps, choice.capacity, cut.clone(), V));
+        fitting
+            .filter(|blocked| Footprint::blocked(blocked).members(choice.max_buffer, u64::MAX) > 0)
+            .map(|blocked| (blocked_cost(&blocked), blocked))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    let cost = |cut: &Cut| fitting(cut).map_or(f64::INFINITY, |blocked| blocked_cost(&blocked));
-    let cheapest = match choice.block_length {
-        Some(longest) => Some(Cut::new(shape, P, tau, longest.max(1))).map(|cut| (cost(&cut), cut)),
-        None => Cut::cheapest(shape, P, tau, cost),
+    let cost = |cut: &Cut| cheapest_width(cut).map_or(f64::INFINITY, |(cost, _)| cost);
+    let cut = match choice.block_length {
+        Some(longest) => Some(Cut::new(shape, P, tau, longest.max(1))),
+        None => Cut::cheapest(shape, P, tau, cost).map(|(_, cut)| cut),
     };
-    let best = cheapest.and_then(|(cost, cut)| Some((cost, fitting(&cut)?)));
+    let best = cut.as_ref().and_then(cheapest_width);
     match best {
         Some((cost, blocked)) if choice.form == Form::Blocked || cost < CLEARLY * plain_cost(&plain, shape.T) => {
             Ok(Arrangement::Blocked(Box::new(blocked)))
@@ -105,31 +108,32 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
 
 /// What a member's step costs in the plain form.
 fn plain_cost(layout: &Layout, T: usize) -> f64 {
-    let M = layout.dims.M;
+    let (M, V, wide) = (layout.dims.M, layout.V, layout.wide);
     // A team's share of its workgroup's warps.
     let threads = |team: Team| team.workgroup_threads().next_multiple_of(WARP) as f64 / team.teams as f64;
-    let work = 4 * layout.V * M;
-    let forward = threads(layout.forward) * (work * layout.forward.R + BARRIER) as f64;
-    let products = if layout.wide { 1 } else { 2 };
-    let adjoint = threads(layout.adjoint) * (products * work * layout.adjoint.R + BARRIER) as f64;
-    let side = 4 * layout.block * layout.tiles;
-    let outer = if layout.wide {
-        4 * layout.Q * T * side * side
+    // A column's step: R V vectors of multiply-adds (twice that for dW at hand), V or 2 V vectors read, wide R weights.
+    let step = |team: Team, products: usize| {
+        let weights = if wide { team.R } else { 0 };
+        threads(team) * (M * (products * (4 * team.R * V + V) + weights) + BARRIER) as f64
+    };
+    let products = if wide { 1 } else { 2 };
+    let side = layout.tiles * layout.block;
+    let outer = if wide {
+        layout.Q * T * side * side * (64 + 8)
     } else {
         0
     };
-    (layout.groups() * T) as f64 * (forward + adjoint) + outer as f64
+    (layout.groups() * T) as f64 * (step(layout.forward, 1) + step(layout.adjoint, products)) + outer as f64
 }
 
 /// What a member's step costs in the almost-linear form.
 fn blocked_cost(blocked: &Blocked) -> f64 {
-    let layout = &blocked.layout;
-    let blocks: usize = (0..blocked.cut.blocks.len())
-        .map(|b| block_cost(blocked, b))
-        .sum();
-    let side = 4 * blocked.block;
-    let collect = blocked.tiles() * side * side * 4 * layout.Q * blocked.cut.blocks.len();
-    (layout.groups() * blocks + collect + matrices_cost(blocked)) as f64
+    let (layout, blocks) = (&blocked.layout, blocked.cut.blocks.len());
+    let passes: usize = (0..blocks).map(|b| block_cost(blocked, b)).sum();
+    let threads = blocked.tile.0 * blocked.tile.1;
+    // Eight vectors are read from workgroup memory for 16 dot products.
+    let collect = blocked.tiles() * slots(threads, 64 + 8) * layout.Q * blocks;
+    (layout.groups() * passes + collect + matrices_cost(blocked)) as f64
 }
 
 /// Threads that are busy, idle lanes of their warps included, times what each does.
@@ -139,42 +143,40 @@ fn slots(items: usize, work: usize) -> usize {
 
 /// Both directions through a block of one group of quads.
 fn block_cost(blocked: &Blocked, index: usize) -> usize {
-    let (cut, V, M) = (&blocked.cut, blocked.layout.V, blocked.layout.dims.M);
+    let (cut, R, M) = (&blocked.cut, blocked.R, blocked.layout.dims.M);
+    let (V, VT) = (blocked.layout.V, blocked.VT);
     let (P, D, Y, block) = (cut.P, cut.D, blocked.Y(), cut.blocks[index]);
     let (n, length) = (block.looked_at, block.length);
     let end = if block.end.is_some() { M } else { 0 };
+    // A product's inner step for r rows and v quads: weights and vectors read, multiplied, added.
+    let inner = |r: usize, v: usize| 4 * r * v + r + v;
     let terms = n * (n + 1) / 2;
     let barriers = if blocked.solo() { 3 } else { 2 + n } * BARRIER;
     let recursion = |width: usize| match blocked.solo() {
-        true => slots(V, 4 * P * width * terms),
-        false => slots(P * V, 4 * width * terms),
+        true => slots(4 * V, 3 * P * width * terms),
+        false => slots(P * V, inner(1, 1) * width * terms),
     };
     let rows = n * (Y - P) + end;
-    let forward = slots(n * P * V, 4 * M)
+    let forward = slots(n * P * V, inner(1, 1) * M)
         + recursion(D)
-        + slots(rows.div_ceil(blocked.R), 4 * V * blocked.R * M)
-        + 4 * V * D * ((Y - P) * terms + length * end)
+        + slots(rows.div_ceil(R), inner(R, V) * M + R * inner(1, V) * D * length)
         + barriers * blocked.forward_threads;
-    let adjoint = slots(length * P * V, 4 * (end + n * (Y - P) / 2))
+    let adjoint = slots(length * P * V, inner(1, 1) * (end + n * (Y - P) / 2))
         + recursion(P)
-        + slots(M * V / blocked.VT, 4 * blocked.VT * (n * Y + end))
+        + slots(M * V / VT, inner(1, VT) * (n * Y + end))
         + barriers * blocked.adjoint_threads;
     forward + adjoint
 }
 
-/// The powers of `B` and the way back through them: the gradient of a product is two products.
+/// The powers of `B`, the way back through them, and the sums that it starts from.
 fn matrices_cost(blocked: &Blocked) -> usize {
-    let (cut, M, Y) = (&blocked.cut, blocked.layout.dims.M, blocked.Y());
-    let H = cut.D + 1;
-    let product =
-        |rows: usize, inner: usize, columns: usize| slots(rows.div_ceil(4) * columns.div_ceil(4), 16 * inner);
-    let products = cut.products.len() * product(M, M, M);
-    let looked_at = cut.J * product(Y, M, M) + product(cut.J * Y, M, H);
-    let ends = cut.longest_end() * product(H, M, M);
+    let programs = [blocked.preparation(), blocked.pulling_back()];
+    // Eight reads from memory for 16 multiply-adds.
+    let link =
+        |(tiles, inner)| slots(tiles, (16 + 8 * FROM_MEMORY) * inner) + BARRIER * blocked.matrix_threads;
     let (rows, columns) = blocked.sums();
-    let links = cut.J.max(cut.products.len()).max(cut.longest_end());
-    FROM_MEMORY * (3 * (products + looked_at + ends) + blocked.slices * rows * columns)
-        + 2 * links * BARRIER * blocked.matrix_threads
+    let products: usize = programs.iter().flat_map(|program| program.work()).map(link).sum();
+    products + FROM_MEMORY * blocked.slices * rows * columns
 }
 
 #[cfg(test)]

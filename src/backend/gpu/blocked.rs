@@ -7,10 +7,12 @@ use crate::backend::gpu::consts::{Capacity, Layout};
 use crate::backend::gpu::source::Constants;
 use crate::model::{Dims, Shape};
 
-/// Most ReLU units with which one thread a quad runs the recursion, without barriers.
+/// Most ReLU units with which one thread a sequence runs the recursion, without barriers.
 const SOLO: usize = 4;
 /// Rows of a phase from which a thread takes two of them, so that a read of workgroup memory serves twice.
 const MANY_ROWS: usize = 128;
+/// 4 × 4 entries along the side of a tile of `collect` at most.
+const MOST_TILE: usize = 16;
 /// Pairs (quad, block) that `collect` stages at a time.
 const COLLECT_STEPS: usize = 4;
 /// Quads that `collect` sums in one slice; more are shared out among several.
@@ -32,8 +34,9 @@ pub struct Blocked {
     pub adjoint_threads: usize,
     /// Threads of the kernels that work on matrices.
     pub matrix_threads: usize,
-    /// 4 × 4 blocks along the side of a tile of `collect`, and slices of the quads.
-    pub block: usize,
+    /// 4 × 4 entries along the sides of a tile of `collect`, down and across.
+    pub tile: (usize, usize),
+    /// Slices of the quads that `collect` sums apart.
     pub slices: usize,
 }
 
@@ -59,42 +62,49 @@ impl Places {
 }
 
 impl Blocked {
-    /// `None` where the device has too little workgroup memory for blocks of this length.
-    pub(in crate::backend) fn new(shape: Shape, gaps: bool, capacity: Capacity, cut: Cut) -> Option<Self> {
+    /// With `V` quads to a workgroup of the two passes. `None` where these do not divide the batch, or the device has
+    /// too little workgroup memory for blocks of this length.
+    pub(in crate::backend) fn new(
+        shape: Shape,
+        gaps: bool,
+        capacity: Capacity,
+        cut: Cut,
+        V: usize,
+    ) -> Option<Self> {
         let layout = Layout::new(shape, gaps, capacity);
         let (M, P, J, Y) = (shape.dims.M, cut.P, cut.J, cut.looked_at.len());
         let power_of_two = |threads: usize| threads.next_power_of_two().clamp(32, capacity.threads.min(256));
-        [2, 1].into_iter().find_map(|V| {
-            let rows = J * (Y - P) + M;
-            let R = 1 + usize::from(rows > MANY_ROWS);
-            let VT = if M > 32 { V } else { 1 };
-            let blocked = Self {
-                layout: Layout {
-                    wide: false,
-                    blocked: true,
-                    V,
-                    ..layout
-                },
-                T: shape.T,
-                R,
-                forward_threads: power_of_two(rows.div_ceil(R)),
-                VT,
-                adjoint_threads: power_of_two(M * V / VT),
-                matrix_threads: power_of_two(if M > 32 { 256 } else { 64 }),
-                block: if cut.ends.len() * M + J * Y > MANY_ROWS {
-                    16
-                } else {
-                    8
-                },
-                slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
-                cut: cut.clone(),
-            };
-            let fits = blocked.workgroup_memory() <= capacity.workgroup_memory;
-            (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
-        })
+        let rows = J * (Y - P) + M;
+        let R = 1 + usize::from(rows > MANY_ROWS);
+        let VT = if M > 32 { V } else { 1 };
+        let mut blocked = Self {
+            layout: Layout {
+                wide: false,
+                blocked: true,
+                V,
+                ..layout
+            },
+            T: shape.T,
+            R,
+            forward_threads: power_of_two(rows.div_ceil(R)),
+            VT,
+            adjoint_threads: power_of_two(M * V / VT),
+            matrix_threads: power_of_two(if M > 32 { 256 } else { 64 }),
+            tile: (1, 1),
+            slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
+            cut,
+        };
+        let side = |entries: usize| {
+            let fours = entries.div_ceil(4);
+            fours.div_ceil(fours.div_ceil(MOST_TILE))
+        };
+        let (rows, columns) = blocked.sums();
+        blocked.tile = (side(rows), side(columns));
+        let fits = blocked.workgroup_memory() <= capacity.workgroup_memory;
+        (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
     }
 
-    /// [`Blocked::new`] for blocks of at most `longest` steps.
+    /// [`Blocked::new`] for blocks of at most `longest` steps, with two quads to a workgroup or one.
     pub fn with_length(
         shape: Shape,
         gaps: bool,
@@ -102,7 +112,10 @@ impl Blocked {
         (P, tau): (usize, usize),
         longest: usize,
     ) -> Option<Self> {
-        Self::new(shape, gaps, capacity, Cut::new(shape, P, tau, longest))
+        let cut = Cut::new(shape, P, tau, longest);
+        [2, 1]
+            .into_iter()
+            .find_map(|V| Self::new(shape, gaps, capacity, cut.clone(), V))
     }
 
     /// Bytes of workgroup memory that the hungriest kernel takes.
@@ -113,7 +126,7 @@ impl Blocked {
         16 * self.layout.V * forward.max(adjoint) + 4 * self.forward_threads
     }
 
-    /// Whether one thread a quad runs the recursion.
+    /// Whether one thread a sequence runs the recursion.
     pub fn solo(&self) -> bool {
         self.cut.P <= SOLO
     }
@@ -150,7 +163,7 @@ impl Blocked {
     /// Tiles of `collect`.
     pub fn tiles(&self) -> usize {
         let (rows, columns) = self.sums();
-        rows.div_ceil(4 * self.block) * columns.div_ceil(4 * self.block)
+        rows.div_ceil(4 * self.tile.0) * columns.div_ceil(4 * self.tile.1)
     }
 
     /// Vectors of `states` to a quad: `z~` at the starts of blocks, ReLU units, residuals.
@@ -235,8 +248,10 @@ impl Blocked {
             .ends
             .iter()
             .map(|&length| [length, self.matrix(length), 0, 0].map(word));
-        let products = [self.preparation(), self.pulling_back()].concat();
-        blocks.chain(matrices).chain(ends).chain(products).collect()
+        let mut table: Vec<[u32; 4]> = blocks.chain(matrices).chain(ends).collect();
+        table.extend(self.preparation().entries(table.len()));
+        table.extend(self.pulling_back().entries(table.len()));
+        table
     }
 
     /// The constants that `shaders/shared/blocked.wgsl` is written in, on top of the layout's.
@@ -245,8 +260,9 @@ impl Blocked {
         let (Y, LE, matrices) = (self.Y(), cut.longest_end(), self.matrices());
         let (rows, columns) = self.sums();
         let NO = Y - cut.P;
-        let products_at = cut.blocks.len() + matrices + cut.ends.len();
-        let preparation = self.preparation().len();
+        let preparation = self.preparation();
+        let prepare_at = cut.blocks.len() + matrices + cut.ends.len();
+        let pull_at = prepare_at + preparation.entries(0).len();
         let constants = self
             .layout
             .constants()
@@ -261,10 +277,10 @@ impl Blocked {
             .number("MATRICES", matrices)
             .number("ENDS", cut.ends.len())
             .number("LE", LE)
-            .number("PREPARE_AT", products_at)
-            .number("PREPARE", preparation / 4)
-            .number("PULL_AT", products_at + preparation)
-            .number("PULL", self.pulling_back().len() / 4)
+            .number("PREPARE_AT", prepare_at)
+            .number("PREPARE", preparation.len())
+            .number("PULL_AT", pull_at)
+            .number("PULL", self.pulling_back().len())
             .number("STATES", self.states_len())
             .number("RELU_AT", self.relu_at())
             .number("RESIDUAL_AT", self.residual_at())
@@ -301,7 +317,8 @@ impl Blocked {
 
     pub fn collect_constants(&self) -> Constants {
         self.constants()
-            .number("BLOCK", self.block)
+            .number("DOWN", self.tile.0)
+            .number("ACROSS", self.tile.1)
             .number("STEPS", COLLECT_STEPS)
     }
 }

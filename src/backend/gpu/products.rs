@@ -41,74 +41,105 @@ struct Product {
     left: Factor,
     right: Factor,
     add: bool,
-    /// Whether what it and those before it wrote is read next.
-    barrier: bool,
 }
 
 impl Product {
+    /// Tiles of 4 × 4 entries, each a thread's.
+    fn tiles(&self) -> usize {
+        self.sizes.0.div_ceil(4) * self.sizes.2.div_ceil(4)
+    }
+
     /// The four table entries.
-    fn entries(&self) -> [[u32; 4]; 4] {
-        let Self {
-            out,
-            pitch,
-            sizes: (rows, inner, columns),
-            left,
-            right,
-            ..
-        } = *self;
+    fn entries(&self) -> [[usize; 4]; 4] {
+        let (rows, inner, columns) = self.sizes;
         let factor = |f: Factor| [f.at, f.down, f.along, 0];
         [
-            [out, pitch, usize::from(self.add), usize::from(self.barrier)],
+            [self.out, self.pitch, usize::from(self.add), self.tiles()],
             [rows, inner, columns, 0],
-            factor(left),
-            factor(right),
+            factor(self.left),
+            factor(self.right),
         ]
-        .map(|words| words.map(|word| word as u32))
     }
 }
 
-/// Products in an order in which each finds what it needs.
+/// Products in links: those of a link touch nothing that another of it writes, so that threads share them out; a
+/// barrier ends it.
 #[derive(Default)]
-struct Program(Vec<Product>);
+pub(super) struct Program(Vec<Vec<Product>>);
 
 impl Program {
+    fn link(&mut self) -> Link<'_> {
+        self.0.push(Vec::new());
+        Link(self)
+    }
+
+    /// Number of links.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The table: a line a link (place of its products, tiles of all), then four lines a product. `at` is where the
+    /// table begins.
+    pub fn entries(&self, at: usize) -> Vec<[u32; 4]> {
+        let mut place = at + self.len();
+        let mut lines = Vec::new();
+        for link in &self.0 {
+            lines.push([place, link.iter().map(Product::tiles).sum(), 0, 0]);
+            place += 4 * link.len();
+        }
+        lines.extend(self.0.iter().flatten().flat_map(Product::entries));
+        lines
+            .into_iter()
+            .map(|words| words.map(|word| word as u32))
+            .collect()
+    }
+
+    /// Tiles and longest inner size of each link.
+    pub fn work(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.0.iter().map(|link| {
+            let inner = link.iter().map(|product| product.sizes.1).max().unwrap_or(0);
+            (link.iter().map(Product::tiles).sum(), inner)
+        })
+    }
+}
+
+/// The last link of a program. One that stays empty is taken back.
+struct Link<'a>(&'a mut Program);
+
+impl Link<'_> {
     /// `out (+)= left right`; nothing where a size is 0.
     fn product(
         &mut self,
         (out, pitch): (usize, usize),
         sizes: (usize, usize, usize),
-        left: Factor,
-        right: Factor,
+        (left, right): (Factor, Factor),
         add: bool,
     ) {
-        if sizes.0 * sizes.1 * sizes.2 > 0 {
-            self.0.push(Product {
+        if sizes.0 * sizes.1 * sizes.2 > 0
+            && let Some(link) = self.0.0.last_mut()
+        {
+            link.push(Product {
                 out,
                 pitch,
                 sizes,
                 left,
                 right,
                 add,
-                barrier: false,
             });
         }
     }
+}
 
-    fn barrier(&mut self) {
-        if let Some(last) = self.0.last_mut() {
-            last.barrier = true;
-        }
-    }
-
-    fn entries(&self) -> Vec<[u32; 4]> {
-        self.0.iter().flat_map(Product::entries).collect()
+impl Drop for Link<'_> {
+    fn drop(&mut self) {
+        self.0.0.pop_if(|link| link.is_empty());
     }
 }
 
 impl Blocked {
     /// What makes the powers of `B`: `B^e`, `G_{j+1} = G_j B`, `R_{l+1}ᵀ = R_lᵀ Bᵀ`, then `K_l = G_l [W̃ | h]`. The three
     /// chains advance together.
-    pub(super) fn preparation(&self) -> Vec<[u32; 4]> {
+    pub(super) fn preparation(&self) -> Program {
         let (M, Y, H) = (self.layout.dims.M, self.Y(), self.cut.D + 1);
         let (J, LE, products) = (self.cut.J, self.cut.longest_end(), &self.cut.products);
         let B = Factor::rows(self.at("B_AT"), M);
@@ -117,25 +148,26 @@ impl Blocked {
         let R = |l: usize| Factor::rows(self.at("RT_AT") + l * H * M, M);
         let mut program = Program::default();
         for i in 0..J.max(products.len()).max(LE.saturating_sub(1)) {
+            let mut link = program.link();
             if let Some(&(e, a, b)) = products.get(i) {
-                program.product((power(e).at, M), (M, M, M), power(a), power(b), false);
+                link.product((power(e).at, M), (M, M, M), (power(a), power(b)), false);
             }
             if i < J {
-                program.product((G(i + 1).at, M), (Y, M, M), G(i), B, false);
+                link.product((G(i + 1).at, M), (Y, M, M), (G(i), B), false);
             }
             if i + 1 < LE {
-                program.product((R(i + 1).at, M), (H, M, M), R(i), B.transposed(), false);
+                link.product((R(i + 1).at, M), (H, M, M), (R(i), B.transposed()), false);
             }
-            program.barrier();
         }
         let weights = Factor::rows(self.at("WH_AT"), H);
-        program.product((self.at("K_AT"), H), (J * Y, M, H), G(0), weights, false);
-        program.barrier();
-        program.entries()
+        program
+            .link()
+            .product((self.at("K_AT"), H), (J * Y, M, H), (G(0), weights), false);
+        program
     }
 
     /// What pulls the gradients back, those in the second part of `powers`; see `shaders/blocked/pull_back.wgsl`.
-    pub(super) fn pulling_back(&self) -> Vec<[u32; 4]> {
+    pub(super) fn pulling_back(&self) -> Program {
         let (M, Y, H) = (self.layout.dims.M, self.Y(), self.cut.D + 1);
         let (J, LE, products) = (self.cut.J, self.cut.longest_end(), &self.cut.products);
         let B = Factor::rows(self.at("B_AT"), M);
@@ -150,40 +182,43 @@ impl Blocked {
         let mut program = Program::default();
 
         let weights = Factor::rows(self.at("WH_AT"), H).transposed();
-        program.product((dG(1).at, M), ((J - 1) * Y, H, M), dK(1), weights, true);
-        program.barrier();
+        let sizes = ((J - 1) * Y, H, M);
+        program
+            .link()
+            .product((dG(1).at, M), sizes, (dK(1), weights), true);
+        let mut squares = products.iter().rev();
         for i in 0..J.max(products.len()).max(LE.saturating_sub(1)) {
-            if let Some(&(e, a, b)) = products.iter().rev().nth(i) {
-                // Both may add to one matrix: a thread makes the same entries of either.
-                program.product(
-                    (dPower(a).at, M),
-                    (M, M, M),
-                    dPower(e),
-                    power(b).transposed(),
-                    true,
-                );
-                program.product(
-                    (dPower(b).at, M),
-                    (M, M, M),
-                    power(a).transposed(),
-                    dPower(e),
-                    true,
-                );
+            let product = squares.next();
+            let mut link = program.link();
+            if let Some(&(e, a, b)) = product {
+                let factors = (dPower(e), power(b).transposed());
+                link.product((dPower(a).at, M), (M, M, M), factors, true);
             }
             if i + 1 < J {
-                program.product((dG(J - i - 1).at, M), (Y, M, M), dG(J - i), B.transposed(), true);
+                let factors = (dG(J - i), B.transposed());
+                link.product((dG(J - i - 1).at, M), (Y, M, M), factors, true);
             }
             if i + 1 < LE {
                 let l = LE - 1 - i;
-                program.product((dR(l - 1).at, M), (H, M, M), dR(l), B, true);
+                link.product((dR(l - 1).at, M), (H, M, M), (dR(l), B), true);
             }
-            program.barrier();
+            drop(link);
+            // A link of its own: it may add to the same matrix.
+            if let Some(&(e, a, b)) = product {
+                let factors = (power(a).transposed(), dPower(e));
+                program
+                    .link()
+                    .product((dPower(b).at, M), (M, M, M), factors, true);
+            }
         }
         let later = LE.saturating_sub(1) * H;
-        program.product(dB, (M, later, M), dR(1).transposed(), R, true);
-        program.product(dB, (M, J * Y, M), G.transposed(), dG(1), true);
-        program.product((dR(0).at, M), (H, J * Y, M), dK(0).transposed(), G, true);
-        program.barrier();
-        program.entries()
+        let mut link = program.link();
+        link.product(dB, (M, later, M), (dR(1).transposed(), R), true);
+        link.product((dR(0).at, M), (H, J * Y, M), (dK(0).transposed(), G), true);
+        drop(link);
+        program
+            .link()
+            .product(dB, (M, J * Y, M), (G.transposed(), dG(1)), true);
+        program
     }
 }
