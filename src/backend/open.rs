@@ -73,7 +73,10 @@ fn checked(backend: Arc<dyn Backend>) -> Result<Arc<dyn Backend>> {
 pub fn refuse_wrong_results(backend: &dyn Backend) -> Result<()> {
     // Both forms may be trained in; one case touches every branch of the almost-linear one's kernels.
     let cases = built_in_cases();
-    let blocked = cases.iter().filter(|case| case.name == "inputs").map(|case| (case, Form::Blocked));
+    let blocked = cases
+        .iter()
+        .filter(|case| case.name == "inputs")
+        .map(|case| (case, Form::Blocked));
     for (case, form) in cases.iter().map(|case| (case, Form::Plain)).chain(blocked) {
         let errors = check_case(backend, case, form)?;
         if !errors.within(TOLERANCE) {

@@ -222,3 +222,60 @@ impl Blocked {
         program
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::backend::gpu::consts::Capacity;
+    use crate::model::{Dims, Shape};
+
+    impl Factor {
+        fn places(self, rows: usize, columns: usize) -> impl Iterator<Item = usize> {
+            (0..rows).flat_map(move |i| (0..columns).map(move |j| self.at + i * self.down + j * self.along))
+        }
+    }
+
+    /// Threads share out a link's tiles in any order: nothing in it may touch what another product of it, or it itself,
+    /// writes elsewhere. A software rasteriser, which runs them one after another, would not tell.
+    #[test]
+    fn products_of_a_link_are_independent() {
+        for (M, N, K, P, T, tau, longest) in [
+            (5, 2, 0, 2, 40, 16, 8),
+            (6, 3, 2, 5, 37, 7, 7),
+            (4, 4, 1, 0, 30, 13, 5),
+            (3, 1, 0, 3, 5, 1, 1),
+            (4, 2, 1, 1, 20, 1000, 20),
+        ] {
+            let shape = Shape::new(Dims::new(M, N, K).expect("sizes"), 4, T).expect("sizes");
+            let blocked =
+                Blocked::with_length(shape, false, Capacity::FLOOR, (P, tau), longest).expect("it fits");
+            for program in [blocked.preparation(), blocked.pulling_back()] {
+                assert!(program.len() > 0);
+                for link in &program.0 {
+                    assert!(!link.is_empty());
+                    let mut written = HashSet::new();
+                    for product in link {
+                        let (rows, _, columns) = product.sizes;
+                        for place in Factor::rows(product.out, product.pitch).places(rows, columns) {
+                            assert!(place < blocked.powers_len());
+                            assert!(written.insert(place), "{product:?} writes what another wrote");
+                        }
+                    }
+                    for product in link {
+                        let (rows, inner, columns) = product.sizes;
+                        let left = product.left.places(rows, inner);
+                        for place in left.chain(product.right.places(inner, columns)) {
+                            assert!(place < blocked.powers_len());
+                            assert!(
+                                !written.contains(&place),
+                                "{product:?} reads what its link writes"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
