@@ -104,7 +104,7 @@ impl Blocked {
         (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
     }
 
-    /// [`Blocked::new`] for blocks of at most `longest` steps, with two quads to a workgroup or one.
+    /// The layout of blocks of at most `longest` steps, with two quads to a workgroup or, where that does not fit, one.
     pub fn with_length(
         shape: Shape,
         gaps: bool,
