@@ -5,22 +5,23 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use crate::backend::MISSING;
-use crate::backend::cpu::buffers::{Buffer, CHUNK, Workspace, vectors, vectors_mut};
+use crate::backend::cpu::buffers::{Buffer, CHUNK, Pass, vectors, vectors_mut};
 use crate::backend::cpu::forward::Forcing;
 use crate::backend::cpu::kernel::{Outer, rows};
 use crate::backend::cpu::layout::{Layout, Weights};
 use crate::model::Dims;
 
-/// Walks one group of sequences back and adds its share to the partial gradients of `work`, lane by lane.
+/// Walks one group of sequences back and leaves its gradients in `pass.partial`, lane by lane.
 ///
 /// All of it is linear in the residuals, so the factor `2/(S·T·N)` comes last, in [`super::update`]:
 /// `λ_t = (z_t[:N] − x_t) + f_t ∘ g_t`, `g_t = Bᵀ λ_{t+1}` for linear and active units and `A ∘ λ_{t+1}` for others.
+#[inline(always)]
 pub(super) fn adjoint<S: Simd>(simd: S, arguments: Arguments<'_>) {
     match arguments.layout.rows {
-        4 => simd.vectorize(Adjoint::<4>(arguments)),
-        8 => simd.vectorize(Adjoint::<8>(arguments)),
-        10 => simd.vectorize(Adjoint::<10>(arguments)),
-        _ => simd.vectorize(Adjoint::<12>(arguments)),
+        4 => Adjoint::<4>(arguments).with_simd(simd),
+        8 => Adjoint::<8>(arguments).with_simd(simd),
+        10 => Adjoint::<10>(arguments).with_simd(simd),
+        _ => Adjoint::<12>(arguments).with_simd(simd),
     }
 }
 
@@ -29,8 +30,7 @@ pub(super) struct Arguments<'a> {
     pub forcing: Forcing,
     pub theta: &'a [f32],
     pub weights: &'a Weights,
-    pub group: usize,
-    pub work: &'a mut Workspace,
+    pub pass: &'a mut Pass,
 }
 
 struct Adjoint<'a, const R: usize>(Arguments<'a>);
@@ -45,20 +45,19 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
             forcing,
             theta,
             weights,
-            group,
-            work,
+            pass,
         } = self.0;
         let (T, stride, N) = (layout.shape.T, layout.stride, layout.shape.dims.N);
         // Nothing flows into λ_T but its residual.
         let last = T.min(CHUNK) * stride;
-        vectors_mut::<S>(work.lambda.padded_mut())[last..last + stride].fill(simd.splat_f32s(0.0));
+        vectors_mut::<S>(pass.lambda.padded_mut())[last..last + stride].fill(simd.splat_f32s(0.0));
         let mut high = T;
         while high > 0 {
             // λ_t lies at slot t − low + 1; slot 0 takes what flows on to the next chunk.
             let low = high.saturating_sub(CHUNK) + 1;
-            let lambda = vectors_mut::<S>(work.lambda.padded_mut());
-            let x = vectors::<S>(work.x.padded());
-            let phi = vectors::<S>(work.phi.padded());
+            let lambda = vectors_mut::<S>(pass.lambda.padded_mut());
+            let x = vectors::<S>(pass.x.padded());
+            let phi = vectors::<S>(pass.phi.padded());
             for t in (low..=high).rev() {
                 let slot = t - low + 1;
                 let (earlier, own) = lambda.split_at_mut(slot * stride);
@@ -88,21 +87,14 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
                     release(simd, 1.0 - forcing.alpha, x, &mut out[..N]);
                 }
             }
-            collect(
-                simd,
-                layout,
-                forcing,
-                work,
-                low..high + 1,
-                group == 0 && high == T,
-            );
+            collect(simd, layout, forcing, pass, low..high + 1, high == T);
             let next = (low - 1).min(CHUNK) * stride;
-            vectors_mut::<S>(work.lambda.padded_mut()).copy_within(0..stride, next);
+            vectors_mut::<S>(pass.lambda.padded_mut()).copy_within(0..stride, next);
             high = low - 1;
         }
         // λ_0 is left at slot 0.
-        let lambda = vectors::<S>(work.lambda.padded());
-        collect_L(simd, layout.shape.dims, lambda, &work.x, &mut work.dL);
+        let lambda = vectors::<S>(pass.lambda.padded());
+        collect_L(simd, layout.shape.dims, lambda, &pass.x, &mut pass.partial.dL);
     }
 }
 
@@ -141,15 +133,15 @@ fn collect<S: Simd>(
     simd: S,
     layout: &Layout,
     forcing: Forcing,
-    work: &mut Workspace,
+    pass: &mut Pass,
     times: Range<usize>,
     fresh: bool,
 ) {
     let (low, steps, stride) = (times.start, times.len(), layout.stride);
     let Dims { M, K, .. } = layout.shape.dims;
-    let lambda = &vectors::<S>(work.lambda.padded())[stride..(steps + 1) * stride];
-    let phi = &vectors::<S>(work.phi.padded())[(low - 1) * stride..];
-    work.dW.add(
+    let lambda = &vectors::<S>(pass.lambda.padded())[stride..(steps + 1) * stride];
+    let phi = &vectors::<S>(pass.phi.padded())[(low - 1) * stride..];
+    pass.partial.dW.collect(
         simd,
         Outer {
             left: lambda,
@@ -160,26 +152,30 @@ fn collect<S: Simd>(
         },
     );
     let P = forcing.P;
-    let neg = &vectors::<S>(work.neg.padded())[(low - 1) * P..];
-    let dA = &mut vectors_mut::<S>(work.dA.padded_mut())[..M];
+    let neg = &vectors::<S>(pass.neg.padded())[(low - 1) * P..];
+    let dA = &mut vectors_mut::<S>(pass.partial.dA.padded_mut())[..M];
+    if fresh {
+        dA.fill(simd.splat_f32s(0.0));
+    }
     for (p, dA) in dA[M - P..].iter_mut().enumerate() {
         for t in 0..steps {
             *dA = simd.mul_add_e_f32s(lambda[t * stride + M - P + p], neg[t * P + p], *dA);
         }
     }
-    let inputs = &vectors::<S>(work.s.padded())[low * K..];
-    for (entry, dC) in vectors_mut::<S>(work.dC.padded_mut())[..M * K]
-        .iter_mut()
-        .enumerate()
-    {
+    let inputs = &vectors::<S>(pass.s.padded())[low * K..];
+    let dC = &mut vectors_mut::<S>(pass.partial.dC.padded_mut())[..M * K];
+    for (entry, dC) in dC.iter_mut().enumerate() {
         let (i, k) = (entry / K, entry % K);
+        if fresh {
+            *dC = simd.splat_f32s(0.0);
+        }
         for t in 0..steps {
             *dC = simd.mul_add_e_f32s(lambda[t * stride + i], inputs[t * K + k], *dC);
         }
     }
 }
 
-/// `∂L += λ_0[N:] x_0ᵀ`.
+/// `∂L = λ_0[N:] x_0ᵀ`.
 #[inline(always)]
 pub(super) fn collect_L<S: Simd>(simd: S, dims: Dims, lambda: &[S::f32s], x: &Buffer, dL: &mut Buffer) {
     let Dims { M, N, .. } = dims;
@@ -187,7 +183,7 @@ pub(super) fn collect_L<S: Simd>(simd: S, dims: Dims, lambda: &[S::f32s], x: &Bu
     let dL = vectors_mut::<S>(dL.padded_mut());
     for (row, &lambda) in dL.chunks_exact_mut(N).zip(&lambda[N..M]) {
         for (dL, &x) in row.iter_mut().zip(x0) {
-            *dL = simd.mul_add_e_f32s(lambda, x, *dL);
+            *dL = simd.mul_f32s(lambda, x);
         }
     }
 }

@@ -7,8 +7,10 @@
 use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use pulp::Simd;
 
-use crate::backend::cpu::kernel::{QUAD, Tiles};
+use crate::backend::cpu::blocked::{PowerSums, States};
+use crate::backend::cpu::kernel::{QUAD, Tiles, store_all_sums};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cut::Cut;
 use crate::model::{Dims, Shape};
 
 /// Widest vector of any instruction set, in f32.
@@ -61,8 +63,8 @@ pub(super) fn vectors_mut<S: Simd>(floats: &mut [f32]) -> &mut [S::f32s] {
     S::as_mut_simd_f32s(floats).0
 }
 
-/// Scratch memory of one thread: trajectory and partial gradients of one group of sequences at a time.
-pub(super) struct Workspace {
+/// Memory of a pass over one group of sequences: its windows, trajectory and partial gradients.
+pub(super) struct Pass {
     /// Observations with noise `[T+1][N]`; the forward pass leaves `z_t[:N] − x_t` in their place (t > 0).
     pub x: Buffer,
     /// Inputs `[T+1][K]`.
@@ -73,6 +75,24 @@ pub(super) struct Workspace {
     pub neg: Buffer,
     /// `λ_t` of a chunk of steps, `[CHUNK + 1][stride]`.
     pub lambda: Buffer,
+    /// States of the blocked form.
+    pub states: States,
+    pub partial: Partial,
+    /// Sums over the lanes of what `partial` holds, in the order that the form takes them in.
+    pub sums: Vec<f32>,
+}
+
+/// Numbers that [`Pass::sums`] takes in either form.
+pub(super) fn n_sums(layout: &Layout, cuts: &[&Cut]) -> usize {
+    let dims = layout.shape.dims;
+    let blocked = |cut: &&Cut| PowerSums::len(layout, cut) + dims.range_L().len();
+    cuts.iter().map(blocked).fold(dims.n_params(), usize::max)
+}
+
+/// Squared errors and gradients, each a sum over the steps of a pass, lane by lane. A pass sets all that its form uses.
+pub(super) struct Partial {
+    /// Sum of squared errors, and number of targets.
+    pub errors: [[f32; MAX_LANES]; 2],
     /// `Σ λ_{t+1} φ(z̃_t)ᵀ`, and `Σ λ` as its sums.
     pub dW: Tiles,
     /// `Σ λ ∘ (z̃ − φ(z̃))` of the ReLU units, `[M]` (the last `P` used).
@@ -81,53 +101,57 @@ pub(super) struct Workspace {
     pub dL: Buffer,
     /// `[M][K]`
     pub dC: Buffer,
-    /// Lanes' sequences of every group, `[groups][lanes]`, and their weights: 1, or 0 for a filler.
-    pub sequences: Vec<u32>,
-    pub lane_weights: Buffer,
-    /// First data row of each lane's window.
-    pub starts: Vec<u32>,
-    /// Gradient, packed as the parameters.
-    pub gradient: Buffer,
-    /// Parameters and moments after the step, until it is known that they are finite.
-    pub updated: [Buffer; 3],
+    /// Of what the blocked form applies.
+    pub powers: PowerSums,
 }
 
 /// Steps whose `λ` are kept until `∂W` collects them, so that both factors come from the first-level cache.
 pub(super) const CHUNK: usize = 20;
 
-impl Workspace {
-    /// Takes memory for members with up to `max_P` ReLU units.
-    pub fn new(layout: &Layout, max_P: usize) -> Self {
-        let Shape { dims, S, T } = layout.shape;
-        let Dims { M, N, K } = dims;
+impl Pass {
+    /// Takes memory for members with up to `max_P` ReLU units in the plain form, and for these cuts.
+    pub fn new(layout: &Layout, max_P: usize, cuts: &[&Cut]) -> Self {
+        let Shape { dims, T, .. } = layout.shape;
+        let Dims { N, K, .. } = dims;
         let vectors = |count: usize| Buffer::zeros(count * layout.lanes);
-        let n_lanes = layout.groups * layout.lanes;
-        let mut lane_weights = Buffer::zeros(n_lanes);
-        lane_weights.as_mut_slice()[..S].fill(1.0);
-        let packed = || Buffer::zeros(dims.n_params());
         Self {
             x: vectors(((T + 1) * N).next_multiple_of(QUAD)),
             s: vectors(((T + 1) * K).next_multiple_of(QUAD)),
             phi: vectors((T + 1) * layout.stride),
             neg: vectors((T + 1) * max_P),
             lambda: vectors((CHUNK + 1) * layout.stride),
+            states: States::new(layout, cuts),
+            partial: Partial::new(layout, cuts),
+            sums: vec![0.0; n_sums(layout, cuts)],
+        }
+    }
+}
+
+impl Partial {
+    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+        let Dims { M, N, K } = layout.shape.dims;
+        let vectors = |count: usize| Buffer::zeros(count.next_multiple_of(QUAD) * layout.lanes);
+        Self {
+            errors: [[0.0; MAX_LANES]; 2],
             dW: Tiles::new(M, M, layout.tile_rows, layout.lanes),
-            dA: vectors(M.next_multiple_of(QUAD)),
-            dL: vectors(((M - N) * N).next_multiple_of(QUAD)),
-            dC: vectors((M * K).next_multiple_of(QUAD)),
-            // A filler repeats a real sequence, so that it stays as finite as that one.
-            sequences: (0..n_lanes).map(|lane| (lane % S) as u32).collect(),
-            lane_weights,
-            starts: vec![0; n_lanes],
-            gradient: packed(),
-            updated: [packed(), packed(), packed()],
+            dA: vectors(M),
+            dL: vectors((M - N) * N),
+            dC: vectors(M * K),
+            powers: PowerSums::new(layout, cuts),
         }
     }
 
-    /// Sets the partial gradients to 0, except `dW`, whose tiles start afresh.
-    pub fn clear_gradients(&mut self) {
-        for buffer in [&mut self.dA, &mut self.dL, &mut self.dC] {
-            buffer.padded_mut().fill(0.0);
+    /// Sums the lanes of what the plain form collected, packed as the parameters; `A` lacks what `∂W` holds of it.
+    #[inline(always)]
+    pub fn sum_lanes<S: Simd>(&self, simd: S, dims: Dims, out: &mut [f32]) {
+        self.dW.sum_lanes(simd, &mut out[dims.range_W()], dims.M);
+        self.dW.sum_lanes_of_sums(simd, &mut out[dims.range_h()]);
+        for (range, partial) in [
+            (dims.range_A(), &self.dA),
+            (dims.range_L(), &self.dL),
+            (dims.range_C(), &self.dC),
+        ] {
+            store_all_sums(simd, vectors::<S>(partial.padded()), &mut out[range]);
         }
     }
 }

@@ -1,98 +1,100 @@
 //! Windows given or asked for explicitly: between `f64` arrays `[S, T+1, N]` and vectors of sequences.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array1, Array3, ArrayView3, s};
-use pulp::{Arch, Simd, WithSimd};
+use std::sync::PoisonError;
 
-use crate::backend::cpu::blocked::{self, Cut};
-use crate::backend::cpu::buffers::{Buffer, Workspace};
-use crate::backend::cpu::layout::{self, Layout};
+use ndarray::{Array1, Array3, ArrayView3, s};
+use pulp::{Simd, WithSimd};
+
+use crate::backend::cpu::buffers::{Buffer, Pass};
+use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::sample::Draw;
-use crate::backend::cpu::step::{self, Batch, Scratch, States, Windows as Source};
+use crate::backend::cpu::step::{Batches, Scratch, Way, Windows as Source};
 use crate::backend::cpu::update::regularise;
+use crate::backend::cut::Cut;
 use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
 use crate::model::{Shape, Theta};
 
 /// [`crate::backend::Backend::gradient`].
 pub(super) fn gradient(
-    arch: Arch,
-    shape: Shape,
+    way: &Way,
     member: &Member,
     cut: Option<&Cut>,
     theta: &Theta,
     windows: &Windows,
 ) -> Gradient {
-    let Shape { dims, S, T } = shape;
-    let layout = Layout::new(shape, layout::machine(arch));
+    let Shape { dims, S, T } = way.layout.shape;
     let cuts: Vec<&Cut> = cut.into_iter().collect();
-    let mut scratch = Scratch::new(&layout, member.P, &cuts);
-    let mut source = Explicit {
-        member,
-        theta,
-        windows,
-        z: Array3::zeros((S, T, dims.M)),
-    };
+    let mut scratch = Scratch::new(way, member.P, &cuts);
     let packed = theta.pack();
-    let mut z = Buffer::zeros(T * dims.M * layout.lanes);
-    let mse = arch.dispatch(Batch {
-        layout: &layout,
+    let batches = Batches {
+        way,
         member,
         cut,
-        theta: &packed,
-        scratch: &mut scratch,
-        windows: &mut source,
-        z: Some(&mut z),
-    });
-    let gradient = scratch.work.gradient.as_mut_slice();
+        windows: &Explicit(windows),
+    };
+    let Scratch {
+        prepared,
+        passes,
+        totals,
+        gradient,
+        ..
+    } = &mut scratch;
+    let prepared = prepared.get_mut().unwrap_or_else(PoisonError::into_inner);
+    let pass = passes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
+    let mut states = States {
+        member,
+        theta,
+        z: Array3::zeros((S, T, dims.M)),
+    };
+    let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
+    batches.prepare(0, &packed, prepared);
+    for group in 0..way.layout.groups {
+        batches.pass(prepared, group, pass, Some(z.padded_mut()));
+        match cut {
+            None => read(z.as_slice(), &way.layout, group, &mut states.z),
+            Some(cut) => states.between(&way.layout, group, cut, pass),
+        }
+        batches.add(group, pass, totals);
+    }
+    let gradient = gradient.as_mut_slice();
+    let mse = batches.reduce(prepared, totals, gradient);
     let reg = regularise(dims, member, &packed, gradient);
     Gradient {
         mse,
         reg,
         theta: Theta::unpack(dims, gradient),
-        z: source.z,
+        z: states.z,
     }
 }
 
-struct Explicit<'a> {
-    member: &'a Member,
-    theta: &'a Theta,
-    windows: &'a Windows,
-    z: Array3<f64>,
-}
+struct Explicit<'a>(&'a Windows);
 
 impl Source for Explicit<'_> {
     #[inline(always)]
-    fn load<S: Simd>(&self, _simd: S, layout: &Layout, group: usize, work: &mut Workspace) {
-        let sequences = &work.sequences[group * layout.lanes..(group + 1) * layout.lanes];
-        fill(self.windows.x.view(), sequences, work.x.as_mut_slice());
-        fill(self.windows.s.view(), sequences, work.s.as_mut_slice());
-    }
-
-    fn states(&mut self, layout: &Layout, group: usize, states: States<'_>) {
-        match states {
-            States::All(z) => read(z, layout, group, &mut self.z),
-            States::Starts(cut, starts, work) => self.between(layout, group, cut, starts, work),
-        }
+    fn load<S: Simd>(&self, _simd: S, layout: &Layout, _step: u32, group: usize, pass: &mut Pass) {
+        let sequences = &layout.sequences(group)[..layout.lanes];
+        fill(self.0.x.view(), sequences, pass.x.as_mut_slice());
+        fill(self.0.s.view(), sequences, pass.s.as_mut_slice());
     }
 }
 
-impl Explicit<'_> {
+struct States<'a> {
+    member: &'a Member,
+    theta: &'a Theta,
+    z: Array3<f64>,
+}
+
+impl States<'_> {
     /// Fills in the states between the starts of blocks, step by step from each start.
-    fn between(
-        &mut self,
-        layout: &Layout,
-        group: usize,
-        cut: &Cut,
-        starts: &blocked::States,
-        work: &Workspace,
-    ) {
+    fn between(&mut self, layout: &Layout, group: usize, cut: &Cut, pass: &Pass) {
         let first = group * layout.lanes;
         let K = layout.shape.dims.K;
         for (lane, s) in (first..layout.shape.S).take(layout.lanes).enumerate() {
             for (index, block) in cut.blocks.iter().enumerate() {
-                let mut z: Array1<f64> = starts.start_of(layout, index, lane).mapv(f64::from);
+                let mut z: Array1<f64> = pass.states.start_of(layout, index, lane).mapv(f64::from);
                 for t in block.start..block.start + block.length {
-                    let inputs = &work.s.as_slice()[(t + 1) * K * layout.lanes..];
+                    let inputs = &pass.s.as_slice()[(t + 1) * K * layout.lanes..];
                     let inputs: Vec<f64> = (0..K)
                         .map(|k| f64::from(inputs[k * layout.lanes + lane]))
                         .collect();
@@ -130,14 +132,8 @@ fn read(from: &[f32], layout: &Layout, group: usize, to: &mut Array3<f64>) {
 }
 
 /// [`crate::backend::Ensemble::windows`].
-pub(super) fn draw(
-    arch: Arch,
-    layout: &Layout,
-    member: &Member,
-    data: &TrainingData,
-    step: u32,
-    work: &mut Workspace,
-) -> Windows {
+pub(super) fn draw(way: &Way, member: &Member, data: &TrainingData, step: u32, pass: &mut Pass) -> Windows {
+    let layout = &way.layout;
     let Shape { dims, S, T } = layout.shape;
     let mut windows = Windows {
         x: Array3::zeros((S, T + 1, dims.N)),
@@ -147,26 +143,27 @@ pub(super) fn draw(
         data,
         seed: member.seed,
         noise: member.noise as f32,
-        step,
     };
     for group in 0..layout.groups {
-        arch.dispatch(LoadGroup {
+        way.lanes.dispatch(LoadGroup {
             layout,
-            draw,
+            draw: &draw,
+            step,
             group,
-            work: &mut *work,
+            pass: &mut *pass,
         });
-        read(work.x.as_slice(), layout, group, &mut windows.x);
-        read(work.s.as_slice(), layout, group, &mut windows.s);
+        read(pass.x.as_slice(), layout, group, &mut windows.x);
+        read(pass.s.as_slice(), layout, group, &mut windows.s);
     }
     windows
 }
 
 struct LoadGroup<'a> {
     layout: &'a Layout,
-    draw: Draw<'a>,
+    draw: &'a Draw<'a>,
+    step: u32,
     group: usize,
-    work: &'a mut Workspace,
+    pass: &'a mut Pass,
 }
 
 impl WithSimd for LoadGroup<'_> {
@@ -174,6 +171,7 @@ impl WithSimd for LoadGroup<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        step::Windows::load(&self.draw, simd, self.layout, self.group, self.work);
+        self.draw
+            .load(simd, self.layout, self.step, self.group, self.pass);
     }
 }

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::MISSING;
-use crate::backend::cpu::buffers::{Workspace, vectors, vectors_mut};
+use crate::backend::cpu::buffers::{MAX_LANES, Pass, vectors, vectors_mut};
 use crate::backend::cpu::kernel::{rows, splat};
 use crate::backend::cpu::layout::{Layout, Weights};
 use crate::model::Dims;
@@ -30,16 +30,18 @@ pub(super) struct SquaredErrors {
 }
 
 impl SquaredErrors {
+    /// Adds what a pass left, lane by lane and in their order, so that it matters not how many a group has.
+    pub fn add(&mut self, lanes: &[[f32; MAX_LANES]; 2], n: usize) {
+        let [sums, targets] = lanes;
+        for (&sum, &n_targets) in sums.iter().zip(targets).take(n) {
+            self.sum += f64::from(sum);
+            self.n_targets += f64::from(n_targets);
+        }
+    }
+
     /// `2 / n_targets`, by which gradients of half the sum of squares are those of the mean.
     pub fn gradient_scale(self) -> f32 {
         (2.0 / self.n_targets.max(1.0)) as f32
-    }
-}
-
-impl std::ops::AddAssign for SquaredErrors {
-    fn add_assign(&mut self, other: Self) {
-        self.sum += other.sum;
-        self.n_targets += other.n_targets;
     }
 }
 
@@ -47,12 +49,13 @@ impl std::ops::AddAssign for SquaredErrors {
 /// the unforced states `[T][M]`, where asked.
 ///
 /// `z_{t+1} = B φ(z̃_t) + A ∘ (z̃_t − φ(z̃_t)) + h + C s_{t+1}` with `B = diag(A) + W`, which is `model.md`'s step.
-pub(super) fn forward<S: Simd>(simd: S, arguments: Arguments<'_>) -> SquaredErrors {
+#[inline(always)]
+pub(super) fn forward<S: Simd>(simd: S, arguments: Arguments<'_>) {
     match arguments.layout.rows {
-        4 => simd.vectorize(Forward::<4>(arguments)),
-        8 => simd.vectorize(Forward::<8>(arguments)),
-        10 => simd.vectorize(Forward::<10>(arguments)),
-        _ => simd.vectorize(Forward::<12>(arguments)),
+        4 => Forward::<4>(arguments).with_simd(simd),
+        8 => Forward::<8>(arguments).with_simd(simd),
+        10 => Forward::<10>(arguments).with_simd(simd),
+        _ => Forward::<12>(arguments).with_simd(simd),
     }
 }
 
@@ -62,24 +65,24 @@ pub(super) struct Arguments<'a> {
     pub theta: &'a [f32],
     pub weights: &'a Weights,
     pub group: usize,
-    pub work: &'a mut Workspace,
+    pub pass: &'a mut Pass,
     pub z: Option<&'a mut [f32]>,
 }
 
 struct Forward<'a, const R: usize>(Arguments<'a>);
 
 impl<const R: usize> WithSimd for Forward<'_, R> {
-    type Output = SquaredErrors;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> SquaredErrors {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Arguments {
             layout,
             forcing,
             theta,
             weights,
             group,
-            work,
+            pass,
             z,
         } = self.0;
         let (dims, T, stride) = (layout.shape.dims, layout.shape.T, layout.stride);
@@ -87,12 +90,11 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
         let P = forcing.P;
         let A = &theta[M - P..M];
         let mut z = z.map(|z| vectors_mut::<S>(z));
-        let x = vectors_mut::<S>(work.x.padded_mut());
-        let inputs = vectors::<S>(work.s.padded());
-        let phi = vectors_mut::<S>(work.phi.padded_mut());
-        let neg = vectors_mut::<S>(work.neg.padded_mut());
-        let weight = vectors::<S>(work.lane_weights.as_slice())[group];
-        let mut errors = Errors::new(simd, weight);
+        let x = vectors_mut::<S>(pass.x.padded_mut());
+        let inputs = vectors::<S>(pass.s.padded());
+        let phi = vectors_mut::<S>(pass.phi.padded_mut());
+        let neg = vectors_mut::<S>(pass.neg.padded_mut());
+        let mut errors = Errors::<S>::new(simd, &layout.weights(group));
         initial_state(simd, dims, theta, x, &mut phi[..stride]);
         split(simd, &mut phi[M - P..M], &mut neg[..P]);
         for t in 0..T {
@@ -124,7 +126,7 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
             errors.add(simd, alpha, &mut next[..N], &mut x[(t + 1) * N..(t + 2) * N]);
             split(simd, &mut next[M - P..M], &mut neg_next[..P]);
         }
-        errors.finish(simd)
+        errors.finish(simd, &mut pass.partial.errors);
     }
 }
 
@@ -171,10 +173,10 @@ pub(super) struct Errors<S: Simd> {
 
 impl<S: Simd> Errors<S> {
     #[inline(always)]
-    pub fn new(simd: S, weight: S::f32s) -> Self {
+    pub fn new(simd: S, weights: &[f32; MAX_LANES]) -> Self {
         let zero = simd.splat_f32s(0.0);
         Self {
-            weight,
+            weight: vectors::<S>(weights)[0],
             sum: zero,
             n_targets: zero,
         }
@@ -202,10 +204,8 @@ impl<S: Simd> Errors<S> {
     }
 
     #[inline(always)]
-    pub fn finish(self, simd: S) -> SquaredErrors {
-        SquaredErrors {
-            sum: f64::from(simd.reduce_sum_f32s(self.sum)),
-            n_targets: f64::from(simd.reduce_sum_f32s(self.n_targets)),
-        }
+    pub fn finish(self, simd: S, lanes: &mut [[f32; MAX_LANES]; 2]) {
+        simd.partial_store_f32s(&mut lanes[0], self.sum);
+        simd.partial_store_f32s(&mut lanes[1], self.n_targets);
     }
 }

@@ -178,7 +178,7 @@ impl Tiles {
 
     /// Adds outer products, or begins with them where they are `fresh`.
     #[inline(always)]
-    pub fn add<S: Simd>(&mut self, simd: S, operands: Outer<'_, S>) {
+    pub fn collect<S: Simd>(&mut self, simd: S, operands: Outer<'_, S>) {
         let (I, J) = (self.tile_rows, QUAD);
         let sums = vectors_mut::<S>(self.sums.padded_mut());
         let mut tiles = vectors_mut::<S>(self.entries.padded_mut()).chunks_exact_mut(I * J);
@@ -199,9 +199,9 @@ impl Tiles {
         }
     }
 
-    /// `out[i][j] = scale · Σ_lanes`, with `pitch` numbers a row of `out`.
+    /// `out[i][j] = Σ_lanes`, with `pitch` numbers a row of `out`.
     #[inline(always)]
-    pub fn sum_lanes<S: Simd>(&self, simd: S, scale: f32, out: &mut [f32], pitch: usize) {
+    pub fn sum_lanes<S: Simd>(&self, simd: S, out: &mut [f32], pitch: usize) {
         let (I, J) = (self.tile_rows, QUAD);
         let mut tiles = vectors::<S>(self.entries.padded()).chunks_exact(I * J);
         for i in (0..self.rows).step_by(I) {
@@ -209,43 +209,39 @@ impl Tiles {
                 for (i, quad) in (i..self.rows).zip(tile.as_chunks::<QUAD>().0) {
                     let row = &mut out[i * pitch + j..i * pitch + self.columns];
                     let width = row.len().min(J);
-                    store_sums(simd, scale, quad, &mut row[..width]);
+                    store_sums(simd, quad, &mut row[..width]);
                 }
             }
         }
     }
 
-    /// `out[i] = scale · Σ_lanes sums[i]`.
+    /// `out[i] = Σ_lanes sums[i]`.
     #[inline(always)]
-    pub fn sum_lanes_of_sums<S: Simd>(&self, simd: S, scale: f32, out: &mut [f32]) {
-        store_all_sums(simd, scale, vectors::<S>(self.sums.padded()), out);
+    pub fn sum_lanes_of_sums<S: Simd>(&self, simd: S, out: &mut [f32]) {
+        store_all_sums(simd, vectors::<S>(self.sums.padded()), out);
     }
 }
 
-/// `out[i] = scale · Σ_lanes vectors[i]`; `vectors` are readable up to whole quads.
+/// `out[i] = Σ_lanes vectors[i]`; `vectors` are readable up to whole quads.
 #[inline(always)]
-pub(super) fn store_all_sums<S: Simd>(simd: S, scale: f32, vectors: &[S::f32s], out: &mut [f32]) {
+pub(super) fn store_all_sums<S: Simd>(simd: S, vectors: &[S::f32s], out: &mut [f32]) {
     for (out, quad) in out.chunks_mut(QUAD).zip(vectors.as_chunks::<QUAD>().0) {
-        store_sums(simd, scale, quad, out);
+        store_sums(simd, quad, out);
     }
 }
 
-/// `scale · Σ_lanes` of (at most) four vectors. No closure: those are compiled without the instruction set.
+/// `Σ_lanes` of (at most) four vectors. No closure: those are compiled without the instruction set.
 #[inline(always)]
-fn store_sums<S: Simd>(simd: S, scale: f32, quad: &[S::f32s; QUAD], to: &mut [f32]) {
+fn store_sums<S: Simd>(simd: S, quad: &[S::f32s; QUAD], to: &mut [f32]) {
     let sums = lane_sums(simd, *quad);
-    if let Some(to) = to.first_chunk_mut::<QUAD>() {
-        for k in 0..QUAD {
-            to[k] = scale * sums[k];
-        }
-    } else {
-        for (to, sum) in to.iter_mut().zip(sums) {
-            *to = scale * sum;
-        }
+    match to.first_chunk_mut::<QUAD>() {
+        Some(to) => *to = sums,
+        None => to.copy_from_slice(&sums[..to.len()]),
     }
 }
 
-/// The sums over lanes of four vectors.
+/// The sums over lanes of four vectors: of fours of lanes, of pairs of those, and so on, so that sixteen lanes give the
+/// bits that two groups of eight give when their sums are added.
 #[inline(always)]
 fn lane_sums<S: Simd>(simd: S, quad: [S::f32s; QUAD]) -> [f32; QUAD] {
     if S::F32_LANES < QUAD {
@@ -259,10 +255,10 @@ fn lane_sums<S: Simd>(simd: S, quad: [S::f32s; QUAD]) -> [f32; QUAD] {
     }
     let [a, b, c, d] = transpose_quad(simd, quad);
     let mut sum = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
-    let mut width = S::F32_LANES / 2;
-    while width >= QUAD {
-        sum = simd.add_f32s(sum, simd.rotate_right_f32s(sum, width));
-        width /= 2;
+    let mut width = QUAD;
+    while width < S::F32_LANES {
+        sum = simd.add_f32s(sum, simd.rotate_left_f32s(sum, width));
+        width *= 2;
     }
     let mut sums = [0.0; QUAD];
     simd.partial_store_f32s(&mut sums, sum);

@@ -3,7 +3,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::backend::cpu::buffers::Buffer;
+use crate::backend::cpu::buffers::{Buffer, MAX_LANES};
 use crate::backend::cpu::kernel::{QUAD, tile_rows};
 use crate::model::{Dims, Shape};
 
@@ -33,6 +33,63 @@ impl WithSimd for Describe {
 
 pub(super) fn machine(arch: Arch) -> Machine {
     arch.dispatch(Describe)
+}
+
+/// Vectors of sequences: those of an instruction set, or of half its width.
+#[derive(Clone, Copy)]
+pub(super) enum Lanes {
+    Whole(Arch),
+    /// Eight lanes with the instructions and registers of AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Half(pulp::x86::V4, pulp::x86::V3),
+}
+
+impl Lanes {
+    /// Half as many as `arch` has, where there is such a thing.
+    pub fn half(arch: Arch) -> Option<Self> {
+        match arch {
+            #[cfg(target_arch = "x86_64")]
+            Arch::V4(wide) => Some(Self::Half(wide, *wide)),
+            _ => None,
+        }
+    }
+
+    pub fn machine(self) -> Machine {
+        match self {
+            Self::Whole(arch) => machine(arch),
+            #[cfg(target_arch = "x86_64")]
+            Self::Half(wide, narrow) => Machine {
+                lanes: machine(Arch::V3(narrow)).lanes,
+                ..machine(Arch::V4(wide))
+            },
+        }
+    }
+
+    /// Runs `op`. What it does must not leave for a function compiled for its own instruction set.
+    pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
+        match self {
+            Self::Whole(arch) => arch.dispatch(op),
+            #[cfg(target_arch = "x86_64")]
+            Self::Half(wide, narrow) => Simd::vectorize(wide, WithHalf { narrow, op }),
+        }
+    }
+}
+
+/// An operation on half vectors in a function compiled for whole ones.
+#[cfg(target_arch = "x86_64")]
+struct WithHalf<Op> {
+    narrow: pulp::x86::V3,
+    op: Op,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<Op: WithSimd> WithSimd for WithHalf<Op> {
+    type Output = Op::Output;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _wide: S) -> Op::Output {
+        self.op.with_simd(self.narrow)
+    }
 }
 
 /// Sizes derived from a shape for one instruction set.
@@ -74,6 +131,27 @@ impl Layout {
                 .max(M.next_multiple_of(tile_rows))
                 .max(M.next_multiple_of(QUAD)),
         }
+    }
+}
+
+impl Layout {
+    /// The same shape in groups of half as many lanes, twice as many of them: group `g` becomes `2g` and `2g + 1`.
+    pub fn halved(&self, machine: Machine) -> Self {
+        debug_assert!(self.lanes == 2 * machine.lanes);
+        Self {
+            groups: 2 * self.groups,
+            ..Self::new(self.shape, machine)
+        }
+    }
+
+    /// Sequences of a group's lanes. A lane too many repeats a real sequence, so that it stays as finite as that one.
+    pub fn sequences(&self, group: usize) -> [u32; MAX_LANES] {
+        std::array::from_fn(|lane| ((group * self.lanes + lane) % self.shape.S) as u32)
+    }
+
+    /// Weights of a group's lanes: 1, or 0 for one too many.
+    pub fn weights(&self, group: usize) -> [f32; MAX_LANES] {
+        std::array::from_fn(|lane| f32::from(u8::from(group * self.lanes + lane < self.shape.S)))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The production backend where there is no GPU: f32, the sequences of a batch as SIMD lanes, members across cores.
 //!
 //! Every kernel is written once against [`pulp::Simd`] and compiled for AVX-512, AVX2 with FMA, NEON and plain
-//! Rust; the widest that the machine has is chosen at run time. A member's whole epoch runs on one thread, so its
-//! bits depend neither on the number of threads nor on the other members.
+//! Rust; the widest that the machine has is chosen at run time. A member's whole epoch runs on one thread, or the
+//! sequences of its batches on several where there are threads to spare; sums are taken in one order, so its bits
+//! depend neither on the number of threads nor on the other members.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
@@ -16,25 +17,28 @@ mod kernel;
 mod layout;
 mod sample;
 mod step;
+mod team;
 mod update;
+mod ways;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use ndarray::Array2;
 use pulp::Arch;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::backend::cut::Cut;
 use crate::backend::{
     Backend, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient, Member,
     MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
-use blocked::Cut;
 use buffers::Buffer;
-use layout::Layout;
-use step::{MemberMemory, Scratch, Steps};
+use layout::{Lanes, Layout};
+use step::{MemberMemory, Scratch, Steps, Way};
+use ways::Fastest;
 
 /// The f32 backend.
 pub struct CpuBackend {
@@ -131,20 +135,17 @@ impl Backend for CpuBackend {
         let members: Vec<MemberMemory> = state.members.iter().zip(&plan.members).map(memory).collect();
         let mut cuts: Vec<&Cut> = members.iter().filter_map(|memory| memory.cut.as_ref()).collect();
         cuts.dedup();
-        let scratch = (0..busy)
-            .map(|_| Mutex::new(Scratch::new(&layout, max_P, &cuts)))
-            .collect();
+        let ways = ways::ways(self.arch, &layout, members.len(), self.threads.count());
+        let fastest = Fastest::new(ways, busy, max_P, &cuts);
         Ok(Box::new(CpuEnsemble {
-            arch: self.arch,
             threads: self.threads.clone(),
-            scratch,
+            fastest,
             coefficients: Vec::with_capacity(plan.batches_per_epoch as usize),
             members,
             step: state.step,
             finished: Vec::new(),
             plan,
             data,
-            layout,
         }))
     }
 
@@ -159,14 +160,13 @@ impl Backend for CpuBackend {
         check::windows(shape, member, theta, windows)?;
         let layout = Layout::new(shape, layout::machine(self.arch));
         let cut = blocked::cost::choose(&layout, member.P, member.tau, form);
-        Ok(explicit::gradient(
-            self.arch,
-            shape,
-            member,
-            cut.as_ref(),
-            theta,
-            windows,
-        ))
+        let way = Way {
+            arch: self.arch,
+            lanes: Lanes::Whole(self.arch),
+            layout,
+            threads: 1,
+        };
+        Ok(explicit::gradient(&way, member, cut.as_ref(), theta, windows))
     }
 
     fn free_run(
@@ -195,14 +195,12 @@ impl Backend for CpuBackend {
 }
 
 struct CpuEnsemble {
-    arch: Arch,
     threads: Threads,
     plan: Plan,
     data: Arc<TrainingData>,
-    layout: Layout,
     members: Vec<MemberMemory>,
-    /// One for each thread that can be busy at once. A thread takes any free one for a member's epoch.
-    scratch: Vec<Mutex<Scratch>>,
+    /// A thread takes any scratch that is free for a member's epoch.
+    fastest: Fastest,
     coefficients: Vec<StepCoefficients>,
     step: u32,
     finished: Vec<EpochResult>,
@@ -211,13 +209,11 @@ struct CpuEnsemble {
 impl Ensemble for CpuEnsemble {
     fn train_epoch(&mut self) -> Result<()> {
         let Self {
-            arch,
             threads,
             plan,
             data,
-            layout,
             members,
-            scratch,
+            fastest,
             coefficients,
             step,
             ..
@@ -225,9 +221,9 @@ impl Ensemble for CpuEnsemble {
         let epoch = *step / plan.batches_per_epoch;
         coefficients.clear();
         coefficients.extend((1..=plan.batches_per_epoch).map(|t| plan.optimizer.coefficients(*step + t)));
-        let train = |memory: &mut MemberMemory, member: &Member, scratch: &mut Scratch| {
-            arch.dispatch(Steps {
-                layout,
+        let train = |way: &Way, memory: &mut MemberMemory, member: &Member, scratch: &mut Scratch| {
+            let steps = Steps {
+                way,
                 member,
                 data,
                 lr: learning_rate(member.start_lr, member.end_lr, epoch, plan.epochs),
@@ -235,19 +231,22 @@ impl Ensemble for CpuEnsemble {
                 coefficients,
                 memory,
                 scratch,
-            });
+            };
+            steps.run();
         };
-        threads.run(|| {
-            members
-                .par_iter_mut()
-                .zip(&plan.members)
-                .with_max_len(1)
-                .for_each(|(memory, member)| {
-                    // There are as many as can be busy: one is free, unless the scan missed it.
-                    let free = scratch.iter().find_map(|scratch| scratch.try_lock().ok());
-                    let wait = || scratch[0].lock().unwrap_or_else(PoisonError::into_inner);
-                    train(memory, member, &mut free.unwrap_or_else(wait));
-                });
+        fastest.run(|way, scratch| {
+            threads.run(|| {
+                members
+                    .par_iter_mut()
+                    .zip(&plan.members)
+                    .with_max_len(1)
+                    .for_each(|(memory, member)| {
+                        // There are as many as can be busy: one is free, unless the scan missed it.
+                        let free = scratch.iter().find_map(|scratch| scratch.try_lock().ok());
+                        let wait = || scratch[0].lock().unwrap_or_else(PoisonError::into_inner);
+                        train(way, memory, member, &mut free.unwrap_or_else(wait));
+                    });
+            });
         });
         *step += plan.batches_per_epoch;
         let batches = f64::from(plan.batches_per_epoch);
@@ -284,14 +283,11 @@ impl Ensemble for CpuEnsemble {
     }
 
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
-        let scratch = self.scratch[0].get_mut().unwrap_or_else(PoisonError::into_inner);
-        Ok(explicit::draw(
-            self.arch,
-            &self.layout,
-            &self.plan.members[member],
-            &self.data,
-            step,
-            &mut scratch.work,
-        ))
+        let (way, scratch) = self.fastest.any();
+        let pass = scratch.passes[0]
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let member = &self.plan.members[member];
+        Ok(explicit::draw(way, member, &self.data, step, pass))
     }
 }

@@ -3,37 +3,42 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::TrainingData;
-use crate::backend::cpu::buffers::{MAX_LANES, Workspace, vectors_mut};
+use crate::backend::cpu::buffers::{MAX_LANES, Pass, vectors_mut};
 use crate::backend::cpu::kernel::{QUAD, transpose_quad};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::step::Windows;
 use crate::model::Dims;
 use crate::rng::{Stream, index, normal_pair, threefry2x32};
 
-/// The batch of optimiser step `step` (counted from 0) of the member with this seed.
-#[derive(Clone, Copy)]
+/// Draws the batches of the member with this seed.
 pub(super) struct Draw<'a> {
     pub data: &'a TrainingData,
     pub seed: u32,
     pub noise: f32,
-    pub step: u32,
 }
 
-/// Draws the windows of one group: fills `x[t·N + n]` with `x + σ n` and `s[t·K + k]`, addressed as
-/// [`Stream::Window`] and [`Stream::Noise`] say. A missing entry is so large that noise leaves it as it is.
-pub(super) fn sample<S: Simd>(simd: S, layout: &Layout, draw: Draw<'_>, group: usize, work: &mut Workspace) {
-    simd.vectorize(Sample {
-        layout,
-        draw,
-        group,
-        work,
-    });
+impl Windows for Draw<'_> {
+    /// `x[t·N + n]` is `x + σ n`, and `s[t·K + k]`, addressed as [`Stream::Window`] and [`Stream::Noise`] say. A missing
+    /// entry is so large that noise leaves it as it is.
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, pass: &mut Pass) {
+        let sample = Sample {
+            layout,
+            draw: self,
+            step,
+            group,
+            pass,
+        };
+        sample.with_simd(simd);
+    }
 }
 
 struct Sample<'a> {
     layout: &'a Layout,
-    draw: Draw<'a>,
+    draw: &'a Draw<'a>,
+    step: u32,
     group: usize,
-    work: &'a mut Workspace,
+    pass: &'a mut Pass,
 }
 
 impl WithSimd for Sample<'_> {
@@ -44,27 +49,28 @@ impl WithSimd for Sample<'_> {
         let Self {
             layout,
             draw,
+            step,
             group,
-            work,
+            pass,
         } = self;
         let Dims { N, K, .. } = layout.shape.dims;
         let rows = layout.shape.T + 1;
         let lanes = S::F32_LANES;
-        let sequences = &work.sequences[group * lanes..(group + 1) * lanes];
-        let starts = &mut work.starts[..lanes];
+        let sequences = &layout.sequences(group)[..lanes];
+        let starts = &mut [0; MAX_LANES][..lanes];
         for (start, &s) in starts.iter_mut().zip(sequences) {
-            let words = threefry2x32([draw.seed, Stream::Window as u32], [draw.step, s]);
+            let words = threefry2x32([draw.seed, Stream::Window as u32], [step, s]);
             *start = draw.data.starts[index(words[0], draw.data.starts.len() as u32) as usize];
         }
-        let x = &mut work.x.padded_mut()[..(rows * N).next_multiple_of(QUAD) * lanes];
+        let x = &mut pass.x.padded_mut()[..(rows * N).next_multiple_of(QUAD) * lanes];
         gather::<S>(&draw.data.x, N, starts, rows * N, x);
         if draw.noise == 0.0 {
             transpose(simd, x);
         } else {
-            transpose_and_add_noise(simd, draw, layout.shape.S as u32, sequences, x);
+            transpose_and_add_noise(simd, draw, step, layout.shape.S as u32, sequences, x);
         }
         if K > 0 {
-            let s = &mut work.s.padded_mut()[..(rows * K).next_multiple_of(QUAD) * lanes];
+            let s = &mut pass.s.padded_mut()[..(rows * K).next_multiple_of(QUAD) * lanes];
             gather::<S>(&draw.data.s, K, starts, rows * K, s);
             transpose(simd, s);
         }
@@ -104,7 +110,14 @@ fn transpose<S: Simd>(simd: S, x: &mut [f32]) {
 
 /// As [`transpose`], and `x[e] += σ n_e` for elements `e`, two from one draw and two draws side by side.
 #[inline(always)]
-fn transpose_and_add_noise<S: Simd>(simd: S, draw: Draw<'_>, batch: u32, sequences: &[u32], x: &mut [f32]) {
+fn transpose_and_add_noise<S: Simd>(
+    simd: S,
+    draw: &Draw<'_>,
+    step: u32,
+    batch: u32,
+    sequences: &[u32],
+    x: &mut [f32],
+) {
     const DRAWS: usize = QUAD / 2;
     let lanes = S::F32_LANES;
     let key = [draw.seed, Stream::Noise as u32];
@@ -118,7 +131,7 @@ fn transpose_and_add_noise<S: Simd>(simd: S, draw: Draw<'_>, batch: u32, sequenc
     let mut normals = [[0.0; DRAWS * MAX_LANES]; 2];
     for rows in vectors_mut::<S>(x).as_chunks_mut::<QUAD>().0 {
         for lane in 0..DRAWS * lanes {
-            let pair = normal_pair(threefry2x32(key, [draw.step, counters[lane]]));
+            let pair = normal_pair(threefry2x32(key, [step, counters[lane]]));
             (normals[0][lane], normals[1][lane]) = (pair[0], pair[1]);
             counters[lane] = counters[lane].wrapping_add(DRAWS as u32 * batch);
         }

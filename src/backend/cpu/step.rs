@@ -1,106 +1,257 @@
 //! From windows to a gradient, and from a gradient to new parameters: the order of the kernels.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use pulp::{Simd, WithSimd};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::backend::cpu::blocked::{self, Blocked, Cut};
-use crate::backend::cpu::buffers::{Buffer, Workspace};
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::backend::cpu::blocked::{self, Blocked, PowerSums};
+use crate::backend::cpu::buffers::{Buffer, Pass, n_sums, vectors};
 use crate::backend::cpu::forward::{Forcing, SquaredErrors};
-use crate::backend::cpu::layout::{Layout, Weights};
+use crate::backend::cpu::kernel::store_all_sums;
+use crate::backend::cpu::layout::{Lanes, Layout, Weights};
 use crate::backend::cpu::sample::Draw;
-use crate::backend::cpu::{adjoint, forward, sample, update};
+use crate::backend::cpu::{adjoint, forward, team, update};
+use crate::backend::cut::Cut;
 use crate::backend::{Member, StepCoefficients, TrainingData};
 
-/// A thread's tools for one shape: scratch memory, packed weights, and those of the blocked form if any member
-/// uses it.
+/// How the steps of a member are computed. Every way comes to the same bits.
+#[derive(Clone)]
+pub(super) struct Way {
+    /// For what is done once a step: powers of `B`, optimiser.
+    pub arch: Arch,
+    /// For the passes over groups of sequences.
+    pub lanes: Lanes,
+    /// Sizes for `lanes`.
+    pub layout: Layout,
+    /// Threads that share the groups of sequences.
+    pub threads: usize,
+}
+
+/// A member's tools for one shape.
 pub(super) struct Scratch {
-    pub work: Workspace,
-    pub weights: Weights,
-    pub blocked: Option<Blocked>,
+    pub prepared: RwLock<Prepared>,
+    /// One, or one for each group where several threads share them.
+    pub passes: Vec<Mutex<Pass>>,
+    pub totals: Totals,
+    /// Packed as the parameters.
+    pub gradient: Buffer,
+    /// Parameters and moments after the step, until it is known that they are finite.
+    updated: [Buffer; 3],
+}
+
+/// What the passes of a step read.
+pub(super) struct Prepared {
+    step: u32,
+    /// Packed parameters.
+    theta: Vec<f32>,
+    /// Of the plain form.
+    weights: Weights,
+    /// Of the blocked form, if any member uses it.
+    blocked: Option<Blocked>,
+}
+
+/// Sums over the groups of a batch.
+pub(super) struct Totals {
+    errors: SquaredErrors,
+    /// As [`Pass::sums`].
+    sums: Vec<f32>,
+    /// Those of a group of eight lanes that waits for its other half: sums are taken of sixteen.
+    half: Vec<f32>,
 }
 
 impl Scratch {
-    pub fn new(layout: &Layout, max_P: usize, cuts: &[&Cut]) -> Self {
+    pub fn new(way: &Way, max_P: usize, cuts: &[&Cut]) -> Self {
+        let layout = &way.layout;
+        let n_params = layout.shape.dims.n_params();
+        let packed = || Buffer::zeros(n_params);
+        let passes = if way.threads > 1 { layout.groups } else { 1 };
         Self {
-            work: Workspace::new(layout, max_P),
-            weights: Weights::new(layout),
-            blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
+            prepared: RwLock::new(Prepared {
+                step: 0,
+                theta: vec![0.0; n_params],
+                weights: Weights::new(layout),
+                blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
+            }),
+            passes: (0..passes)
+                .map(|_| Mutex::new(Pass::new(layout, max_P, cuts)))
+                .collect(),
+            totals: Totals {
+                errors: SquaredErrors::default(),
+                sums: vec![0.0; n_sums(layout, cuts)],
+                half: vec![0.0; n_sums(layout, cuts)],
+            },
+            gradient: packed(),
+            updated: [packed(), packed(), packed()],
         }
     }
 }
 
 /// Where the windows of a batch come from.
-pub(super) trait Windows {
-    /// Fills `work.x` and `work.s` for one group of sequences.
-    fn load<S: Simd>(&self, simd: S, layout: &Layout, group: usize, work: &mut Workspace);
-
-    /// Is shown what the forward pass of a group left.
-    fn states(&mut self, _layout: &Layout, _group: usize, _states: States<'_>) {}
+pub(super) trait Windows: Sync {
+    /// Fills `pass.x` and `pass.s` for one group of sequences of optimiser step `step` (counted from 0).
+    fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, pass: &mut Pass);
 }
 
-/// States after a forward pass.
-pub(super) enum States<'a> {
-    /// Unforced `z_1 … z_T`, `[T][M]`, where [`Batch::z`] asked for them.
-    All(&'a [f32]),
-    /// Those at the starts of blocks.
-    Starts(&'a Cut, &'a blocked::States, &'a Workspace),
-}
-
-impl Windows for Draw<'_> {
-    #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, layout: &Layout, group: usize, work: &mut Workspace) {
-        sample::sample(simd, layout, *self, group, work);
-    }
-}
-
-/// One batch to compute: mean squared error as the result, its gradient in `work.gradient`.
-pub(super) struct Batch<'a, W: Windows> {
-    pub layout: &'a Layout,
+/// The batches of a member: a step is [`Batches::prepare`], [`Batches::pass`] and [`Batches::add`] for every group, and
+/// [`Batches::reduce`].
+pub(super) struct Batches<'a, W: Windows> {
+    pub way: &'a Way,
     pub member: &'a Member,
     /// `None` for the plain form.
     pub cut: Option<&'a Cut>,
-    pub theta: &'a [f32],
-    pub scratch: &'a mut Scratch,
-    pub windows: &'a mut W,
-    /// Room for one group's `[T][M]` unforced states, which the plain form then writes.
-    pub z: Option<&'a mut Buffer>,
+    pub windows: &'a W,
 }
 
-impl<W: Windows> WithSimd for Batch<'_, W> {
-    type Output = f64;
+impl<W: Windows> Batches<'_, W> {
+    pub fn prepare(&self, step: u32, theta: &[f32], prepared: &mut Prepared) {
+        prepared.step = step;
+        prepared.theta.copy_from_slice(theta);
+        let dims = self.way.layout.shape.dims;
+        match (self.cut, &mut prepared.blocked) {
+            (Some(cut), Some(blocked)) => self.way.arch.dispatch(blocked::Prepare {
+                dims,
+                cut,
+                theta,
+                blocked,
+            }),
+            _ => prepared.weights.fill(&self.way.layout, theta),
+        }
+    }
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) -> f64 {
+    /// Passes over one group, forward and back. The plain form also writes the unforced states `[T][M]` to `z`.
+    pub fn pass(&self, prepared: &Prepared, group: usize, pass: &mut Pass, z: Option<&mut [f32]>) {
         let forcing = Forcing {
             P: self.member.P,
             tau: self.member.tau,
             alpha: self.member.alpha as f32,
         };
-        self.scratch.work.clear_gradients();
-        let errors = match self.cut {
-            Some(cut) => self.blocked(simd, forcing, cut),
-            None => self.plain(simd, forcing),
-        };
+        self.way.lanes.dispatch(Group {
+            layout: &self.way.layout,
+            forcing,
+            cut: self.cut,
+            prepared,
+            windows: self.windows,
+            group,
+            pass,
+            z,
+        });
+    }
+
+    /// Adds what a pass left to the sums over the groups, which must come in order; takes `pass.sums` away.
+    pub fn add(&self, group: usize, pass: &mut Pass, totals: &mut Totals) {
+        let Totals { errors, sums, half } = totals;
+        let layout = &self.way.layout;
+        if group == 0 {
+            *errors = SquaredErrors::default();
+        }
+        errors.add(&pass.partial.errors, layout.lanes);
+        let halves = if layout.lanes == 8 { 2 } else { 1 };
+        if halves == 2 && group.is_multiple_of(2) && group + 1 < layout.groups {
+            std::mem::swap(half, &mut pass.sums);
+            return;
+        }
+        if halves == 2 && !group.is_multiple_of(2) {
+            pass.sums
+                .iter_mut()
+                .zip(&*half)
+                .for_each(|(sum, half)| *sum += half);
+        }
+        if group < halves {
+            std::mem::swap(sums, &mut pass.sums);
+        } else {
+            sums.iter_mut()
+                .zip(&pass.sums)
+                .for_each(|(sum, more)| *sum += more);
+        }
+    }
+
+    /// The mean squared error of the batch and, in `gradient`, its gradient.
+    pub fn reduce(&self, prepared: &mut Prepared, totals: &Totals, gradient: &mut [f32]) -> f64 {
+        let way = self.way;
+        let layout = &way.layout;
+        let dims = layout.shape.dims;
+        let Totals { errors, sums, .. } = totals;
+        let scale = errors.gradient_scale();
+        match (self.cut, &mut prepared.blocked) {
+            (Some(cut), Some(blocked)) => {
+                let dL = blocked.reduce(layout, cut, scale, sums);
+                for (gradient, sum) in gradient[dims.range_L()].iter_mut().zip(dL) {
+                    *gradient = scale * sum;
+                }
+                way.arch.dispatch(blocked::PullBack {
+                    dims,
+                    cut,
+                    blocked,
+                    gradient,
+                });
+            }
+            _ => update::reduce(dims, scale, sums, gradient),
+        }
         errors.sum / errors.n_targets.max(1.0)
     }
 }
 
-impl<W: Windows> Batch<'_, W> {
+/// The pass over one group of sequences, forward and back.
+struct Group<'a, W> {
+    layout: &'a Layout,
+    forcing: Forcing,
+    cut: Option<&'a Cut>,
+    prepared: &'a Prepared,
+    windows: &'a W,
+    group: usize,
+    pass: &'a mut Pass,
+    z: Option<&'a mut [f32]>,
+}
+
+impl<W: Windows> WithSimd for Group<'_, W> {
+    type Output = ();
+
     #[inline(always)]
-    fn plain<S: Simd>(&mut self, simd: S, forcing: Forcing) -> SquaredErrors {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             layout,
-            theta,
+            forcing,
+            cut,
+            prepared,
             windows,
+            group,
+            pass,
             z,
-            ..
         } = self;
-        let Scratch { work, weights, .. } = &mut *self.scratch;
-        weights.fill(layout, theta);
-        let mut errors = SquaredErrors::default();
-        for group in 0..layout.groups {
-            windows.load(simd, layout, group, work);
-            errors += forward::forward(
+        let Prepared {
+            step,
+            theta,
+            weights,
+            blocked,
+        } = prepared;
+        windows.load(simd, layout, *step, group, pass);
+        if let (Some(cut), Some(blocked)) = (cut, blocked) {
+            let forward = blocked::Forward {
+                layout,
+                cut,
+                forcing,
+                theta,
+                blocked,
+                group,
+                pass,
+            };
+            forward.with_simd(simd);
+            let adjoint = blocked::Adjoint {
+                layout,
+                cut,
+                forcing,
+                blocked,
+                pass,
+            };
+            adjoint.with_simd(simd);
+            let Pass { partial, sums, .. } = pass;
+            let (powers, dL) = sums.split_at_mut(PowerSums::len(layout, cut));
+            partial.powers.sum_lanes(simd, layout, cut, powers);
+            let dL = &mut dL[..layout.shape.dims.range_L().len()];
+            store_all_sums(simd, vectors::<S>(partial.dL.padded()), dL);
+        } else {
+            forward::forward(
                 simd,
                 forward::Arguments {
                     layout,
@@ -108,13 +259,10 @@ impl<W: Windows> Batch<'_, W> {
                     theta,
                     weights,
                     group,
-                    work,
-                    z: z.as_mut().map(|z| z.padded_mut()),
+                    pass,
+                    z,
                 },
             );
-            if let Some(z) = z {
-                windows.states(layout, group, States::All(z.padded()));
-            }
             adjoint::adjoint(
                 simd,
                 adjoint::Arguments {
@@ -122,61 +270,12 @@ impl<W: Windows> Batch<'_, W> {
                     forcing,
                     theta,
                     weights,
-                    group,
-                    work,
+                    pass,
                 },
             );
+            let Pass { partial, sums, .. } = pass;
+            partial.sum_lanes(simd, layout.shape.dims, sums);
         }
-        update::reduce(simd, layout, errors.gradient_scale(), work);
-        errors
-    }
-
-    #[inline(always)]
-    fn blocked<S: Simd>(&mut self, simd: S, forcing: Forcing, cut: &Cut) -> SquaredErrors {
-        let Self {
-            layout,
-            theta,
-            windows,
-            ..
-        } = self;
-        let Scratch { work, blocked, .. } = &mut *self.scratch;
-        let blocked = blocked.as_mut().expect("a cut comes with memory for it");
-        simd.vectorize(blocked::Prepare {
-            layout,
-            cut,
-            theta,
-            blocked,
-        });
-        let mut errors = SquaredErrors::default();
-        for group in 0..layout.groups {
-            windows.load(simd, layout, group, work);
-            errors += simd.vectorize(blocked::Forward {
-                layout,
-                cut,
-                forcing,
-                theta,
-                blocked,
-                group,
-                work,
-            });
-            windows.states(layout, group, States::Starts(cut, &blocked.states, work));
-            simd.vectorize(blocked::Adjoint {
-                layout,
-                cut,
-                forcing,
-                blocked,
-                group,
-                work,
-            });
-        }
-        simd.vectorize(blocked::PullBack {
-            layout,
-            cut,
-            scale: errors.gradient_scale(),
-            blocked,
-            work,
-        });
-        errors
     }
 }
 
@@ -192,7 +291,7 @@ pub(super) struct MemberMemory {
 
 /// Consecutive optimiser steps of one member.
 pub(super) struct Steps<'a> {
-    pub layout: &'a Layout,
+    pub way: &'a Way,
     pub member: &'a Member,
     pub data: &'a TrainingData,
     pub lr: f64,
@@ -204,13 +303,10 @@ pub(super) struct Steps<'a> {
     pub scratch: &'a mut Scratch,
 }
 
-impl WithSimd for Steps<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+impl Steps<'_> {
+    pub fn run(self) {
         let Self {
-            layout,
+            way,
             member,
             data,
             lr,
@@ -219,46 +315,88 @@ impl WithSimd for Steps<'_> {
             memory,
             scratch,
         } = self;
-        memory.loss = 0.0;
-        for (step, &coefficients) in (done..).zip(coefficients) {
-            if memory.stopped_at.is_some() {
-                return;
-            }
-            let theta = memory.values[0].as_slice();
-            let mut windows = Draw {
+        let MemberMemory {
+            values,
+            stopped_at,
+            loss: sum_of_losses,
+            cut,
+        } = memory;
+        let Scratch {
+            prepared,
+            passes,
+            totals,
+            gradient,
+            updated,
+        } = scratch;
+        let (prepared, passes) = (&*prepared, &*passes);
+        let layout = &way.layout;
+        let batches = Batches {
+            way,
+            member,
+            cut: cut.as_ref(),
+            windows: &Draw {
                 data,
                 seed: member.seed,
                 noise: member.noise as f32,
-                step,
-            };
-            let batch = Batch {
-                layout,
-                member,
-                cut: memory.cut.as_ref(),
-                theta,
-                scratch: &mut *scratch,
-                windows: &mut windows,
-                z: None,
-            };
-            let mse = batch.with_simd(simd);
-            let work = &mut scratch.work;
-            let gradient = work.gradient.as_mut_slice();
-            let loss = mse + update::regularise(layout.shape.dims, member, theta, gradient);
-            let clip_factor = update::clip_factor(member.clip, gradient);
-            let finite = simd.vectorize(update::Step {
-                lr,
-                clip_factor,
-                coefficients,
-                gradient: &work.gradient,
-                old: &memory.values,
-                new: &mut work.updated,
-            });
-            if finite && (loss as f32).is_finite() {
-                std::mem::swap(&mut memory.values, &mut work.updated);
-                memory.loss += loss;
-            } else {
-                memory.stopped_at = Some(step + 1);
+            },
+        };
+        let share = |thread: usize| {
+            for group in (thread..layout.groups).step_by(way.threads) {
+                batches.pass(&read(prepared), group, &mut lock(&passes[group]), None);
             }
-        }
+        };
+        *sum_of_losses = 0.0;
+        team::with_helpers(way.threads as u32 - 1, share, |all_shares| {
+            for (step, &coefficients) in (done..).zip(coefficients) {
+                if stopped_at.is_some() {
+                    return;
+                }
+                let theta = values[0].as_slice();
+                batches.prepare(step, theta, &mut write(prepared));
+                if way.threads > 1 {
+                    all_shares();
+                    for (group, pass) in passes.iter().enumerate() {
+                        batches.add(group, &mut lock(pass), totals);
+                    }
+                } else {
+                    let pass = &mut lock(&passes[0]);
+                    for group in 0..layout.groups {
+                        batches.pass(&read(prepared), group, pass, None);
+                        batches.add(group, pass, totals);
+                    }
+                }
+                let g = gradient.as_mut_slice();
+                let mse = batches.reduce(&mut write(prepared), totals, g);
+                let loss = mse + update::regularise(layout.shape.dims, member, theta, g);
+                let clip_factor = update::clip_factor(member.clip, g);
+                let finite = way.arch.dispatch(update::Step {
+                    lr,
+                    clip_factor,
+                    coefficients,
+                    gradient,
+                    old: values,
+                    new: updated,
+                });
+                if finite && (loss as f32).is_finite() {
+                    std::mem::swap(values, updated);
+                    *sum_of_losses += loss;
+                } else {
+                    *stopped_at = Some(step + 1);
+                }
+            }
+        });
     }
+}
+
+/// Locks of scratch memory, which is written before it is read: that somebody panicked matters not.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,46 +2,18 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::cpu::buffers::{Buffer, Workspace, vectors, vectors_mut};
-use crate::backend::cpu::kernel::store_all_sums;
-use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::buffers::{Buffer, vectors, vectors_mut};
 use crate::backend::{BETA1, BETA2, EPSILON, Member, StepCoefficients};
 use crate::model::Dims;
 
-/// Sums the lanes of the partial gradients into `work.gradient`, packed and scaled.
-pub(super) fn reduce<S: Simd>(simd: S, layout: &Layout, scale: f32, work: &mut Workspace) {
-    simd.vectorize(Reduce { layout, scale, work });
-}
-
-struct Reduce<'a> {
-    layout: &'a Layout,
-    scale: f32,
-    work: &'a mut Workspace,
-}
-
-impl WithSimd for Reduce<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layout, scale, work } = self;
-        let dims = layout.shape.dims;
-        let Dims { M, .. } = dims;
-        let gradient = work.gradient.as_mut_slice();
-        work.dW.sum_lanes(simd, scale, &mut gradient[dims.range_W()], M);
-        work.dW
-            .sum_lanes_of_sums(simd, scale, &mut gradient[dims.range_h()]);
-        for (range, partial) in [
-            (dims.range_A(), &work.dA),
-            (dims.range_L(), &work.dL),
-            (dims.range_C(), &work.dC),
-        ] {
-            store_all_sums(simd, scale, vectors::<S>(partial.padded()), &mut gradient[range]);
-        }
-        // B = diag(A) + W acts on φ(z̃) for both; A also on the part that the ReLU cut off, collected in dA.
-        for i in 0..M {
-            gradient[i] += gradient[dims.range_W().start + i * M + i];
-        }
+/// The plain form's gradient from the sums of [`crate::backend::cpu::buffers::Partial::sum_lanes`].
+pub(super) fn reduce(dims: Dims, scale: f32, sums: &[f32], gradient: &mut [f32]) {
+    for (gradient, sum) in gradient.iter_mut().zip(sums) {
+        *gradient = scale * sum;
+    }
+    // B = diag(A) + W acts on φ(z̃) for both; A also on the part that the ReLU cut off, collected in dA.
+    for i in 0..dims.M {
+        gradient[i] += gradient[dims.range_W().start + i * dims.M + i];
     }
 }
 

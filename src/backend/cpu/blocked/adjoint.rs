@@ -3,14 +3,14 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::adjoint::{add_residuals, collect_L, release};
-use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, States};
-use crate::backend::cpu::blocked::cut::{Block, Cut};
-use crate::backend::cpu::buffers::{Workspace, vectors, vectors_mut};
+use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, PowerSums, States};
+use crate::backend::cpu::buffers::{Pass, vectors, vectors_mut};
 use crate::backend::cpu::forward::Forcing;
 use crate::backend::cpu::kernel::{Outer, QUAD};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cut::{Block, Cut};
 
-/// Walks one group of sequences back, block by block, and adds its share to the partial gradients.
+/// Walks one group of sequences back, block by block, and leaves its gradients in `pass.partial`.
 ///
 /// With `Λ` the gradient at a block's end (0 for the last block), from its last step to its first
 /// `ū_i = Σ_{j>i} K_{j−1−i}ᵀ ȳ_j + R_{ℓ−1−i}ᵀ Λ`, `ȳ_j = residual_j − [z_P ≤ 0] ū_j` (on the ReLU units), and
@@ -19,9 +19,8 @@ pub(in crate::backend::cpu) struct Adjoint<'a> {
     pub layout: &'a Layout,
     pub cut: &'a Cut,
     pub forcing: Forcing,
-    pub blocked: &'a mut Blocked,
-    pub group: usize,
-    pub work: &'a mut Workspace,
+    pub blocked: &'a Blocked,
+    pub pass: &'a mut Pass,
 }
 
 impl WithSimd for Adjoint<'_> {
@@ -34,13 +33,16 @@ impl WithSimd for Adjoint<'_> {
             cut,
             forcing,
             blocked,
-            group,
-            work,
+            pass,
         } = self;
         let (M, N) = (layout.shape.dims.M, layout.shape.dims.N);
         let (stride, Q) = (layout.stride, cut.Q());
-        let Blocked { states, packed, .. } = &mut *blocked;
-        let x = vectors::<S>(work.x.padded());
+        let packed = &blocked.packed;
+        let Pass {
+            x, states, partial, ..
+        } = pass;
+        let x_0 = &*x;
+        let x = vectors::<S>(x.padded());
         for (index, block) in cut.blocks.iter().enumerate().rev() {
             let y_bar = &mut vectors_mut::<S>(states.y_bar.padded_mut())[index * cut.J * Q..][..cut.J * Q];
             let (before, at) = vectors_mut::<S>(states.lambda.padded_mut()).split_at_mut(index * stride);
@@ -74,9 +76,9 @@ impl WithSimd for Adjoint<'_> {
                 add_residuals(simd, x, &mut out[..N]);
             }
         }
-        collect(simd, layout, cut, blocked, group == 0);
-        let lambda_0 = vectors::<S>(blocked.states.lambda_0.padded());
-        collect_L(simd, layout.shape.dims, lambda_0, &work.x, &mut work.dL);
+        collect(simd, layout, cut, states, &mut partial.powers);
+        let lambda_0 = vectors::<S>(states.lambda_0.padded());
+        collect_L(simd, layout.shape.dims, lambda_0, x_0, &mut partial.dL);
     }
 }
 
@@ -140,11 +142,10 @@ impl<S: Simd> Sweep<'_, S> {
     }
 }
 
-/// Adds the outer products of all blocks.
+/// Sums the outer products of all blocks.
 #[inline(always)]
-fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, blocked: &mut Blocked, fresh: bool) {
+fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, states: &States, partial: &mut PowerSums) {
     let (stride, D, rows) = (layout.stride, cut.D, cut.J * cut.Q());
-    let Blocked { states, partial, .. } = blocked;
     let States {
         z,
         lambda,
@@ -156,20 +157,20 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, blocked: &mut Blocked, 
     partial.G.resize(rows, layout.shape.dims.M);
     if rows > 0 {
         let steps = cut.blocks.len();
-        partial.G.add(
+        partial.G.collect(
             simd,
             Outer {
                 left: y_bar,
                 right: z,
                 strides: (rows, stride),
                 steps,
-                fresh,
+                fresh: true,
             },
         );
     }
     for (end, &length) in cut.ends.iter().enumerate() {
         partial.drives[end].resize(layout.shape.dims.M, length * D);
-        let mut fresh = fresh;
+        let mut fresh = true;
         let mut first = 0;
         while first < cut.blocks.len() {
             // Runs of blocks of this length lie evenly spaced.
@@ -183,7 +184,7 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, blocked: &mut Blocked, 
             }
             let left = &lambda[first * stride..];
             let (right, steps) = (&z[first * stride..], run);
-            partial.ends[end].add(
+            partial.ends[end].collect(
                 simd,
                 Outer {
                     left,
@@ -196,7 +197,7 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, blocked: &mut Blocked, 
             if D > 0 {
                 let right = &drive[cut.blocks[first].start * D..];
                 let strides = (stride, length * D);
-                partial.drives[end].add(
+                partial.drives[end].collect(
                     simd,
                     Outer {
                         left,
@@ -210,9 +211,6 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, blocked: &mut Blocked, 
             fresh = false;
             first += run;
         }
-    }
-    if fresh {
-        partial.K.padded_mut().fill(0.0);
     }
     let entries = vectors_mut::<S>(partial.K.padded_mut());
     match (layout.tile_rows, D) {
@@ -229,7 +227,7 @@ pub(super) fn convolution_tile(tile_rows: usize, D: usize) -> (usize, usize) {
     (tile_rows, if D <= 2 { 2 } else { QUAD })
 }
 
-/// `∂K_l += Σ ȳ_j v_{j−1−l}ᵀ` over all blocks and their steps `j > l`, in tiles `[l][of Q][of D]`.
+/// `∂K_l = Σ ȳ_j v_{j−1−l}ᵀ` over all blocks and their steps `j > l`, in tiles `[l][of Q][of D]`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "loops over registers")]
 fn convolve<S: Simd, const I: usize, const C: usize>(
@@ -246,11 +244,6 @@ fn convolve<S: Simd, const I: usize, const C: usize>(
             for d in (0..D).step_by(C) {
                 let tile = tiles.next().expect("room for every tile");
                 let mut acc = [[simd.splat_f32s(0.0); C]; I];
-                for i in 0..I {
-                    for c in 0..C {
-                        acc[i][c] = tile[i][c];
-                    }
-                }
                 for (index, block) in cut.blocks.iter().enumerate() {
                     for j in l + 1..=block.looked_at {
                         let left = y_bar[(index * J + J - j) * Q + q..].first_chunk::<I>();

@@ -1,21 +1,19 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::cpu::blocked::cut::Cut;
+use pulp::Simd;
+
 use crate::backend::cpu::blocked::matrix::Matrix;
 use crate::backend::cpu::blocked::packed::{Packed, SLACK};
-use crate::backend::cpu::buffers::Buffer;
-use crate::backend::cpu::kernel::{QUAD, Tiles};
+use crate::backend::cpu::buffers::{Buffer, vectors};
+use crate::backend::cpu::kernel::{QUAD, Tiles, store_all_sums};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cut::Cut;
 
-/// What one thread needs for the blocked form, large enough for any of an ensemble's cuts.
+/// What the blocked form needs of the parameters, and their gradients: large enough for any of an ensemble's cuts.
 pub(in crate::backend::cpu) struct Blocked {
-    pub states: States,
     pub(super) packed: PackedPowers,
-    pub(super) partial: Partial,
     pub(super) powers: Powers,
     pub(super) gradients: Powers,
-    /// Lane sums that are not matrices yet.
-    pub(super) sums: Buffer,
 }
 
 /// Vectors of sequences of one group.
@@ -39,15 +37,15 @@ pub(in crate::backend::cpu) struct States {
 }
 
 /// Gradients of what a block applies, lane by lane.
-pub(super) struct Partial {
+pub(in crate::backend::cpu) struct PowerSums {
     /// Of `G_j` (latest step first, as `y_bar`) and, as sums, of `c_j`.
-    pub G: Tiles,
+    pub(super) G: Tiles,
     /// Of `K_l`: `[l][tile of Q][tile of D]`, see [`super::adjoint`].
-    pub K: Buffer,
+    pub(super) K: Buffer,
     /// Of each end's `B^ℓ` and, as sums, of `g_ℓ`.
-    pub ends: Vec<Tiles>,
+    pub(super) ends: Vec<Tiles>,
     /// Of each end's `[R_{ℓ−1} … R_0]`, `M × ℓ D`.
-    pub drives: Vec<Tiles>,
+    pub(super) drives: Vec<Tiles>,
 }
 
 /// Dense matrices: the parameters' powers, or their gradients.
@@ -95,31 +93,91 @@ fn most(cuts: &[&Cut], size: impl Fn(&Cut) -> usize) -> usize {
     cuts.iter().map(|cut| size(cut)).max().unwrap_or(0)
 }
 
+impl States {
+    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+        let T = layout.shape.T;
+        let vectors = |size: &dyn Fn(&Cut) -> usize| match cuts {
+            [] => Buffer::zeros(0),
+            _ => Buffer::zeros((most(cuts, size) + SLACK) * layout.lanes),
+        };
+        Self {
+            z: vectors(&|cut| cut.blocks.len() * layout.stride),
+            lambda: vectors(&|cut| cut.blocks.len() * layout.stride),
+            relu: vectors(&|cut| T * cut.P),
+            drive: vectors(&|cut| T * cut.D),
+            y: vectors(&|cut| cut.J * cut.Q()),
+            y_bar: vectors(&|cut| cut.blocks.len() * cut.J * cut.Q()),
+            u_bar: vectors(&|cut| longest_block(cut) * cut.P),
+            lambda_0: vectors(&|_| layout.stride),
+        }
+    }
+}
+
+impl PowerSums {
+    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+        let M = layout.shape.dims.M;
+        let tiles = |rows, columns| Tiles::new(rows, columns, layout.tile_rows, layout.lanes);
+        let n_ends = most(cuts, |cut| cut.ends.len());
+        let drives = most(cuts, |cut| cut.longest_end() * cut.D);
+        Self {
+            G: tiles(most(cuts, |cut| cut.J * cut.Q()), M),
+            K: Buffer::zeros(most(cuts, K_entries).next_multiple_of(QUAD) * layout.lanes),
+            ends: (0..n_ends).map(|_| tiles(M, M)).collect(),
+            drives: (0..n_ends).map(|_| tiles(M, drives)).collect(),
+        }
+    }
+
+    /// Numbers that [`PowerSums::sum_lanes`] writes.
+    pub fn len(layout: &Layout, cut: &Cut) -> usize {
+        let M = layout.shape.dims.M;
+        let ends: usize = cut.ends.iter().map(|length| M * (M + 1 + length * cut.D)).sum();
+        cut.J * cut.Q() * (M + 1) + K_entries(cut) + ends
+    }
+
+    /// Sums over lanes: of `G` and `c`, of the tiles of `K`, and for each end of `B^ℓ`, `g` and `R`.
+    #[inline(always)]
+    pub fn sum_lanes<S: Simd>(&self, simd: S, layout: &Layout, cut: &Cut, out: &mut [f32]) {
+        let M = layout.shape.dims.M;
+        let rows = cut.J * cut.Q();
+        let (G, out) = out.split_at_mut(rows * M);
+        let (c, out) = out.split_at_mut(rows);
+        if rows > 0 {
+            self.G.sum_lanes(simd, G, M);
+            self.G.sum_lanes_of_sums(simd, c);
+        }
+        let (K, mut out) = out.split_at_mut(K_entries(cut));
+        store_all_sums(simd, vectors::<S>(self.K.padded()), K);
+        for (end, length) in cut.ends.iter().enumerate() {
+            let width = length * cut.D;
+            let (B, rest) = out.split_at_mut(M * M);
+            let (g, rest) = rest.split_at_mut(M);
+            let (R, rest) = rest.split_at_mut(M * width);
+            self.ends[end].sum_lanes(simd, B, M);
+            self.ends[end].sum_lanes_of_sums(simd, g);
+            if width > 0 {
+                self.drives[end].sum_lanes(simd, R, width);
+            }
+            out = rest;
+        }
+    }
+}
+
+/// Numbers that the gradients of all `K_l` take at most in tiles, see [`super::adjoint`].
+pub(super) fn K_entries(cut: &Cut) -> usize {
+    cut.J * (cut.Q() + 4) * (cut.D + 3)
+}
+
+fn longest_block(cut: &Cut) -> usize {
+    cut.blocks.iter().map(|block| block.length).max().unwrap_or(0)
+}
+
 impl Blocked {
     pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
         let M = layout.shape.dims.M;
-        let T = layout.shape.T;
-        let lanes = layout.lanes;
-        let vectors = |size: &dyn Fn(&Cut) -> usize| Buffer::zeros((most(cuts, size) + SLACK) * lanes);
-        let tiles = |rows, columns| Tiles::new(rows, columns, layout.tile_rows, lanes);
-        let longest = most(cuts, |cut| {
-            cut.blocks.iter().map(|block| block.length).max().unwrap_or(0)
-        });
-        let D = most(cuts, |cut| cut.D);
         let n_ends = most(cuts, |cut| cut.ends.len());
         let packed =
             |size: &dyn Fn(&Cut) -> (usize, usize)| Packed::with_room(cuts.iter().map(|cut| size(cut)));
         Self {
-            states: States {
-                z: vectors(&|cut| cut.blocks.len() * layout.stride),
-                lambda: vectors(&|cut| cut.blocks.len() * layout.stride),
-                relu: vectors(&|cut| T * cut.P),
-                drive: vectors(&|cut| T * cut.D),
-                y: vectors(&|cut| cut.J * cut.Q()),
-                y_bar: vectors(&|cut| cut.blocks.len() * cut.J * cut.Q()),
-                u_bar: vectors(&|cut| longest * cut.P),
-                lambda_0: vectors(&|_| layout.stride),
-            },
             packed: PackedPowers {
                 G: packed(&|cut| (cut.J * cut.Q(), M)),
                 K: packed(&|cut| (cut.Q(), cut.J * cut.D)),
@@ -131,19 +189,8 @@ impl Blocked {
                 Kt: packed(&|cut| (cut.P, cut.J * cut.Q())),
                 Rt: packed(&|cut| (cut.longest_end() * cut.P, M)),
             },
-            partial: Partial {
-                G: tiles(most(cuts, |cut| cut.J * cut.Q()), M),
-                K: Buffer::zeros(
-                    most(cuts, |cut| cut.J * (cut.Q() + 4) * (cut.D + 3)).next_multiple_of(QUAD) * lanes,
-                ),
-                ends: (0..n_ends).map(|_| tiles(M, M)).collect(),
-                drives: (0..n_ends).map(|_| tiles(M, longest * D)).collect(),
-            },
             powers: Powers::new(layout, cuts),
             gradients: Powers::new(layout, cuts),
-            sums: Buffer::zeros(most(cuts, |cut| {
-                (cut.J * (cut.Q() + 4) * (cut.D + 3)).max(M * cut.longest_end() * cut.D)
-            })),
         }
     }
 }

@@ -2,8 +2,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
-use crate::backend::cpu::blocked::cut::Cut;
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cut::Cut;
 use crate::model::Dims;
 
 /// How a member is computed: `None` in the plain form, else as this cut says. `tau` is the forcing interval.

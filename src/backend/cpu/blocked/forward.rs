@@ -4,10 +4,10 @@ use ndarray::Array1;
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::blocked::buffers::{Blocked, States};
-use crate::backend::cpu::blocked::cut::Cut;
-use crate::backend::cpu::buffers::{Workspace, vectors, vectors_mut};
-use crate::backend::cpu::forward::{Errors, Forcing, SquaredErrors, initial_state};
+use crate::backend::cpu::buffers::{Pass, vectors, vectors_mut};
+use crate::backend::cpu::forward::{Errors, Forcing, initial_state};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cut::Cut;
 use crate::model::Dims;
 
 /// Runs one group of sequences through its windows, block by block: fills `states` and leaves the residuals in `x`.
@@ -16,16 +16,16 @@ pub(in crate::backend::cpu) struct Forward<'a> {
     pub cut: &'a Cut,
     pub forcing: Forcing,
     pub theta: &'a [f32],
-    pub blocked: &'a mut Blocked,
+    pub blocked: &'a Blocked,
     pub group: usize,
-    pub work: &'a mut Workspace,
+    pub pass: &'a mut Pass,
 }
 
 impl WithSimd for Forward<'_> {
-    type Output = SquaredErrors;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> SquaredErrors {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             layout,
             cut,
@@ -33,20 +33,15 @@ impl WithSimd for Forward<'_> {
             theta,
             blocked,
             group,
-            work,
+            pass,
         } = self;
         let Dims { M, N, K } = layout.shape.dims;
         let (stride, Q, D) = (layout.stride, cut.Q(), cut.D);
-        let Blocked {
-            states,
-            packed,
-            powers,
-            ..
-        } = blocked;
-        let x = vectors_mut::<S>(work.x.padded_mut());
-        let inputs = vectors::<S>(work.s.padded());
-        let weight = vectors::<S>(work.lane_weights.as_slice())[group];
-        let mut errors = Errors::new(simd, weight);
+        let Blocked { packed, powers, .. } = blocked;
+        let Pass { x, s, states, .. } = &mut *pass;
+        let x = vectors_mut::<S>(x.padded_mut());
+        let inputs = vectors::<S>(s.padded());
+        let mut errors = Errors::<S>::new(simd, &layout.weights(group));
         initial_state(
             simd,
             layout.shape.dims,
@@ -54,7 +49,7 @@ impl WithSimd for Forward<'_> {
             x,
             vectors_mut::<S>(states.z.padded_mut()),
         );
-        for (index, &block) in cut.blocks.iter().enumerate() {
+        for (index, block) in cut.blocks.iter().enumerate() {
             let (z, after) = vectors_mut::<S>(states.z.padded_mut())[index * stride..].split_at_mut(stride);
             let y = vectors_mut::<S>(states.y.padded_mut());
             let relu = vectors_mut::<S>(states.relu.padded_mut());
@@ -94,7 +89,7 @@ impl WithSimd for Forward<'_> {
                 errors.add(simd, alpha, &mut after[..N], &mut x[t * N..(t + 1) * N]);
             }
         }
-        errors.finish(simd)
+        errors.finish(simd, &mut pass.partial.errors);
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! so only the block's end needs all of `z`, and what is sequential inside is a recursion over the `P` numbers `u`.
 //! [`adjoint`] has the same form backwards. It collects gradients of `G, K, c, B^ℓ, R, g`, which [`powers`] pulls
-//! back through the powers of `B` once an optimiser step. [`cut`] says where blocks begin; [`cost`] what they cost.
+//! back through the powers of `B` once an optimiser step. [`crate::backend::cut`] says where blocks begin; [`cost`] what they cost.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
@@ -21,10 +21,9 @@ mod forward;
 mod matrix;
 mod packed;
 mod powers;
+mod reduce;
 
-use crate::backend::cut;
 pub(super) use adjoint::Adjoint;
-pub(super) use buffers::{Blocked, States};
-pub(super) use cut::Cut;
+pub(super) use buffers::{Blocked, PowerSums, States};
 pub(super) use forward::Forward;
 pub(super) use powers::{Prepare, PullBack};

@@ -2,13 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::cpu::blocked::adjoint::convolution_tile;
 use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, Powers};
-use crate::backend::cpu::blocked::cut::Cut;
 use crate::backend::cpu::blocked::matrix::{Left, Matrix, Product};
-use crate::backend::cpu::buffers::{Workspace, vectors};
-use crate::backend::cpu::kernel::store_all_sums;
-use crate::backend::cpu::layout::Layout;
+use crate::backend::cut::Cut;
 use crate::model::Dims;
 
 /// `out = left · right`, or `+=`, on whole rows of `right` and `out`, which have the same pitch.
@@ -34,7 +30,7 @@ fn multiply<S: Simd>(
 
 /// Computes the powers of `B` that the blocks apply, and packs them.
 pub(in crate::backend::cpu) struct Prepare<'a> {
-    pub layout: &'a Layout,
+    pub dims: Dims,
     pub cut: &'a Cut,
     pub theta: &'a [f32],
     pub blocked: &'a mut Blocked,
@@ -46,15 +42,15 @@ impl WithSimd for Prepare<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
-            layout,
+            dims,
             cut,
             theta,
             blocked,
         } = self;
         let powers = &mut blocked.powers;
-        powers.fill(layout.shape.dims, cut, theta);
-        powers.compute(simd, layout.shape.dims.M, cut);
-        blocked.packed.fill(layout.shape.dims.M, cut, powers);
+        powers.fill(dims, cut, theta);
+        powers.compute(simd, dims.M, cut);
+        blocked.packed.fill(dims.M, cut, powers);
     }
 }
 
@@ -167,7 +163,7 @@ impl Powers {
     }
 }
 
-fn product_index(cut: &Cut, e: usize) -> usize {
+pub(super) fn product_index(cut: &Cut, e: usize) -> usize {
     cut.products
         .iter()
         .position(|&(made, _, _)| made == e)
@@ -228,14 +224,13 @@ impl PackedPowers {
     }
 }
 
-/// Sums the lanes of the partial gradients, scales them, and pulls them back through the powers of `B` into
-/// `work.gradient`, packed as the parameters.
+/// Pulls the gradients of what the blocks apply back through the powers of `B`.
 pub(in crate::backend::cpu) struct PullBack<'a> {
-    pub layout: &'a Layout,
+    pub dims: Dims,
     pub cut: &'a Cut,
-    pub scale: f32,
     pub blocked: &'a mut Blocked,
-    pub work: &'a mut Workspace,
+    /// Packed as the parameters; `L` is left as it is.
+    pub gradient: &'a mut [f32],
 }
 
 impl WithSimd for PullBack<'_> {
@@ -244,116 +239,17 @@ impl WithSimd for PullBack<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
-            layout,
+            dims,
             cut,
-            scale,
             blocked,
-            work,
+            gradient,
         } = self;
-        let dims = layout.shape.dims;
-        blocked.reduce(simd, layout, cut, scale);
         let Blocked {
             powers, gradients, ..
         } = blocked;
         gradients.pull_back_ends(simd, dims.M, cut, powers);
         gradients.pull_back_looked_at(simd, dims.M, cut, powers);
-        let gradient = work.gradient.as_mut_slice();
         gradients.unpack(dims, cut, gradient);
-        let dL = vectors::<S>(work.dL.padded());
-        store_all_sums(simd, scale, dL, &mut gradient[dims.range_L()]);
-    }
-}
-
-impl Blocked {
-    /// Partial gradients as matrices, of `G_j` and `K_l` in their own order.
-    #[inline(always)]
-    fn reduce<S: Simd>(&mut self, simd: S, layout: &Layout, cut: &Cut, scale: f32) {
-        let Self {
-            partial,
-            gradients,
-            sums,
-            ..
-        } = self;
-        let M = layout.shape.dims.M;
-        let (J, Q, D) = (cut.J, cut.Q(), cut.D);
-        let pitch = gradients.G.pitch;
-        if J > 0 {
-            // Latest step first: brought into order by swapping blocks of rows.
-            partial.G.sum_lanes(simd, scale, gradients.G.rows_mut(Q), pitch);
-            partial
-                .G
-                .sum_lanes_of_sums(simd, scale, &mut gradients.c.as_mut_slice()[..J * Q]);
-            reverse_blocks(&mut gradients.G.rows_mut(Q)[..J * Q * pitch], Q * pitch);
-            reverse_blocks(&mut gradients.c.as_mut_slice()[..J * Q], Q);
-        }
-        gradients.G.rows_mut(0)[..Q * pitch].fill(0.0);
-        let (rows, columns) = convolution_tile(layout.tile_rows, D);
-        let (down, across) = (Q.div_ceil(rows), D.div_ceil(columns));
-        let n_entries = J * down * rows * across * columns;
-        let sums = &mut sums.as_mut_slice()[..n_entries];
-        store_all_sums(simd, scale, vectors::<S>(partial.K.padded()), sums);
-        for l in 0..J {
-            for q in 0..Q {
-                let row = gradients.K.row_mut(l * Q + q);
-                for (d, slot) in row[..D].iter_mut().enumerate() {
-                    let tile = (l * down + q / rows) * across + d / columns;
-                    *slot = sums[(tile * rows + q % rows) * columns + d % columns];
-                }
-            }
-        }
-        for end in 0..cut.ends.len() {
-            let index = cut.ends[end];
-            let target = if index == 1 {
-                &mut gradients.B
-            } else {
-                &mut gradients.products[product_index(cut, index)].0
-            };
-            partial.ends[end].sum_lanes(simd, scale, target.rows_mut(0), pitch);
-            partial.ends[end].sum_lanes_of_sums(simd, scale, &mut gradients.g[end].as_mut_slice()[..M]);
-        }
-        self.reduce_drives(simd, M, cut, scale);
-    }
-
-    /// Gradients of the ends' drives into those of `Rt`, of `g` into its last rows.
-    #[inline(always)]
-    fn reduce_drives<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, scale: f32) {
-        let Self {
-            partial,
-            gradients,
-            sums,
-            ..
-        } = self;
-        let (D, Dh, pitch) = (cut.D, cut.D + 1, gradients.Rt.pitch);
-        gradients.Rt.rows_mut(0)[..cut.longest_end() * Dh * pitch].fill(0.0);
-        for (end, &length) in cut.ends.iter().enumerate() {
-            let width = length * D;
-            let sums = &mut sums.as_mut_slice()[..M * width];
-            if D > 0 {
-                partial.drives[end].sum_lanes(simd, scale, sums, width);
-            }
-            for l in 0..length {
-                for d in 0..D {
-                    let column = (length - 1 - l) * D + d;
-                    let row = &mut gradients.Rt.row_mut(l * Dh + d)[..M];
-                    row.iter_mut()
-                        .zip(sums[column..].iter().step_by(width))
-                        .for_each(|(to, from)| *to += from);
-                }
-                let row = &mut gradients.Rt.row_mut(l * Dh + D)[..M];
-                row.iter_mut()
-                    .zip(gradients.g[end].as_slice())
-                    .for_each(|(to, from)| *to += from);
-            }
-        }
-    }
-}
-
-/// Reverses the order of blocks of `size` numbers.
-fn reverse_blocks(data: &mut [f32], size: usize) {
-    let blocks = data.len() / size;
-    for block in 0..blocks / 2 {
-        let (front, back) = data.split_at_mut((blocks - 1 - block) * size);
-        front[block * size..(block + 1) * size].swap_with_slice(&mut back[..size]);
     }
 }
 
