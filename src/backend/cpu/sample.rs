@@ -55,90 +55,120 @@ impl WithSimd for Sample<'_> {
         } = self;
         let Dims { N, K, .. } = layout.shape.dims;
         let rows = layout.shape.T + 1;
-        let lanes = S::F32_LANES;
-        let sequences = &layout.sequences(group)[..lanes];
-        let starts = &mut [0; MAX_LANES][..lanes];
+        let sequences = &layout.sequences(group)[..S::F32_LANES];
+        let starts = &mut [0; MAX_LANES][..S::F32_LANES];
         for (start, &s) in starts.iter_mut().zip(sequences) {
             let words = threefry2x32([draw.seed, Stream::Window as u32], [step, s]);
             *start = draw.data.starts[index(words[0], draw.data.starts.len() as u32) as usize];
         }
-        let x = &mut pass.x.padded_mut()[..(rows * N).next_multiple_of(QUAD) * lanes];
-        gather::<S>(&draw.data.x, N, starts, rows * N, x);
+        let windows = Source {
+            data: &draw.data.x,
+            columns: N,
+            starts,
+            length: rows * N,
+        };
+        let x = vectors_mut::<S>(pass.x.padded_mut());
         if draw.noise == 0.0 {
-            transpose(simd, x);
+            windows.copy(simd, x);
         } else {
-            transpose_and_add_noise(simd, draw, step, layout.shape.S as u32, sequences, x);
+            windows.copy_with_noise(simd, x, draw, step, layout.shape.S as u32, sequences);
         }
         if K > 0 {
-            let s = &mut pass.s.padded_mut()[..(rows * K).next_multiple_of(QUAD) * lanes];
-            gather::<S>(&draw.data.s, K, starts, rows * K, s);
-            transpose(simd, s);
+            let inputs = Source {
+                data: &draw.data.s,
+                columns: K,
+                starts,
+                length: rows * K,
+            };
+            inputs.copy(simd, vectors_mut::<S>(pass.s.padded_mut()));
         }
     }
 }
 
-/// Copies each lane's window of `length` elements, four at a time, to where [`transpose`] takes them from: element
-/// `4b + i` of lane `4c + k` to `out[4b + k][4c + i]`. Copies of 16 bytes are several times as fast as a scatter.
-#[inline(always)]
-fn gather<S: Simd>(data: &[f32], columns: usize, starts: &[u32], length: usize, out: &mut [f32]) {
-    let lanes = S::F32_LANES;
-    for (lane, &start) in starts.iter().enumerate() {
-        let window = &data[start as usize * columns..][..length];
-        let place = if lanes < QUAD {
-            0
-        } else {
-            lane % QUAD * lanes + lane / QUAD * QUAD
-        };
-        let (quads, rest) = window.as_chunks::<QUAD>();
-        for (out, quad) in out.chunks_exact_mut(QUAD * lanes).zip(quads) {
-            out[place..place + QUAD].copy_from_slice(quad);
-        }
-        if !rest.is_empty() {
-            let last = quads.len() * QUAD * lanes + place;
-            out[last..last + rest.len()].copy_from_slice(rest);
-        }
-    }
+/// Windows of `length` elements of a table, one for each lane, from these rows on.
+struct Source<'a> {
+    data: &'a [f32],
+    columns: usize,
+    starts: &'a [u32],
+    length: usize,
 }
 
-/// Makes rows of lanes of what [`gather`] left.
-#[inline(always)]
-fn transpose<S: Simd>(simd: S, x: &mut [f32]) {
-    for rows in vectors_mut::<S>(x).as_chunks_mut::<QUAD>().0 {
-        *rows = transpose_quad(simd, *rows);
-    }
-}
+/// Elements that are copied for all lanes before the next: what they take stays in the first-level cache.
+const CHUNK: usize = 16 * QUAD;
 
-/// As [`transpose`], and `x[e] += σ n_e` for elements `e`, two from one draw and two draws side by side.
-#[inline(always)]
-fn transpose_and_add_noise<S: Simd>(
-    simd: S,
-    draw: &Draw<'_>,
-    step: u32,
-    batch: u32,
-    sequences: &[u32],
-    x: &mut [f32],
-) {
-    const DRAWS: usize = QUAD / 2;
-    let lanes = S::F32_LANES;
-    let key = [draw.seed, Stream::Noise as u32];
-    let noise = simd.splat_f32s(draw.noise);
-    let mut counters = [0; DRAWS * MAX_LANES];
-    for (ahead, counters) in (0..).zip(counters.chunks_exact_mut(lanes).take(DRAWS)) {
-        for (counter, &s) in counters.iter_mut().zip(sequences) {
-            *counter = ahead * batch + s;
+impl Source<'_> {
+    #[inline(always)]
+    fn copy<S: Simd>(&self, simd: S, x: &mut [S::f32s]) {
+        for first in (0..self.length).step_by(CHUNK) {
+            for rows in self.gather::<S>(first, x) {
+                *rows = transpose_quad(simd, *rows);
+            }
         }
     }
-    let mut normals = [[0.0; DRAWS * MAX_LANES]; 2];
-    for rows in vectors_mut::<S>(x).as_chunks_mut::<QUAD>().0 {
-        for lane in 0..DRAWS * lanes {
-            let pair = normal_pair(threefry2x32(key, [step, counters[lane]]));
-            (normals[0][lane], normals[1][lane]) = (pair[0], pair[1]);
-            counters[lane] = counters[lane].wrapping_add(DRAWS as u32 * batch);
+
+    /// As [`Source::copy`], and `x[e] += σ n_e` for elements `e`, two from one draw and two draws side by side.
+    #[inline(always)]
+    fn copy_with_noise<S: Simd>(
+        &self,
+        simd: S,
+        x: &mut [S::f32s],
+        draw: &Draw<'_>,
+        step: u32,
+        batch: u32,
+        sequences: &[u32],
+    ) {
+        const DRAWS: usize = QUAD / 2;
+        let lanes = S::F32_LANES;
+        let key = [draw.seed, Stream::Noise as u32];
+        let sigma = simd.splat_f32s(draw.noise);
+        let mut counters = [0; DRAWS * MAX_LANES];
+        for (ahead, counters) in (0..).zip(counters.chunks_exact_mut(lanes).take(DRAWS)) {
+            for (counter, &s) in counters.iter_mut().zip(sequences) {
+                *counter = ahead * batch + s;
+            }
         }
-        *rows = transpose_quad(simd, *rows);
-        for (row, x) in rows.iter_mut().enumerate() {
-            let normals = S::as_simd_f32s(&normals[row % 2]).0[row / 2];
-            *x = simd.mul_add_e_f32s(noise, normals, *x);
+        let mut normals = [[0.0; DRAWS * MAX_LANES]; 2];
+        for first in (0..self.length).step_by(CHUNK) {
+            for rows in self.gather::<S>(first, x) {
+                for lane in 0..DRAWS * lanes {
+                    let pair = normal_pair(threefry2x32(key, [step, counters[lane]]));
+                    (normals[0][lane], normals[1][lane]) = (pair[0], pair[1]);
+                    counters[lane] = counters[lane].wrapping_add(DRAWS as u32 * batch);
+                }
+                *rows = transpose_quad(simd, *rows);
+                for (row, x) in rows.iter_mut().enumerate() {
+                    let normals = S::as_simd_f32s(&normals[row % 2]).0[row / 2];
+                    *x = simd.mul_add_e_f32s(sigma, normals, *x);
+                }
+            }
         }
+    }
+
+    /// Copies a chunk of each lane's window, four elements at a time, to where a transposition of four vectors takes
+    /// them from: element `4b + i` of lane `4c + k` to `[4b + k][4c + i]`. Copies of 16 bytes are several times as fast
+    /// as a scatter.
+    #[inline(always)]
+    fn gather<'x, S: Simd>(&self, first: usize, x: &'x mut [S::f32s]) -> &'x mut [[S::f32s; QUAD]] {
+        let lanes = S::F32_LANES;
+        let length = CHUNK.min(self.length - first);
+        let chunk = &mut x[first..first + length.next_multiple_of(QUAD)];
+        let out: &mut [f32] = bytemuck::cast_slice_mut(chunk);
+        for (lane, &start) in self.starts.iter().enumerate() {
+            let window = &self.data[start as usize * self.columns + first..][..length];
+            let place = if lanes < QUAD {
+                0
+            } else {
+                lane % QUAD * lanes + lane / QUAD * QUAD
+            };
+            let (quads, rest) = window.as_chunks::<QUAD>();
+            for (out, quad) in out.chunks_exact_mut(QUAD * lanes).zip(quads) {
+                out[place..place + QUAD].copy_from_slice(quad);
+            }
+            if !rest.is_empty() {
+                let last = quads.len() * QUAD * lanes + place;
+                out[last..last + rest.len()].copy_from_slice(rest);
+            }
+        }
+        chunk.as_chunks_mut::<QUAD>().0
     }
 }

@@ -65,6 +65,38 @@ impl Packed {
         }
     }
 
+    /// As [`Packed::fill`], from columns that lie in memory one after another.
+    pub fn fill_columns<'c>(&mut self, rows: usize, columns: usize, column: impl Fn(usize) -> &'c [f32]) {
+        (self.height, self.rows, self.columns) = (best_height(rows), rows, columns);
+        match self.height {
+            2 => self.copy_columns::<2>(column),
+            4 => self.copy_columns::<4>(column),
+            5 => self.copy_columns::<5>(column),
+            6 => self.copy_columns::<6>(column),
+            7 => self.copy_columns::<7>(column),
+            8 => self.copy_columns::<8>(column),
+            10 => self.copy_columns::<10>(column),
+            _ => self.copy_columns::<12>(column),
+        }
+    }
+
+    fn copy_columns<'c, const R: usize>(&mut self, column: impl Fn(usize) -> &'c [f32]) {
+        let (rows, columns) = (self.rows, self.columns);
+        let blocks = rows.div_ceil(R);
+        let slots = &mut self.data.as_mut_slice().as_chunks_mut::<R>().0[..blocks * columns];
+        for j in 0..columns {
+            let (whole, rest) = column(j)[..rows].as_chunks::<R>();
+            for (block, whole) in whole.iter().enumerate() {
+                slots[block * columns + j] = *whole;
+            }
+            if !rest.is_empty() {
+                let slot = &mut slots[(blocks - 1) * columns + j];
+                *slot = [0.0; R];
+                slot[..rest.len()].copy_from_slice(rest);
+            }
+        }
+    }
+
     /// `out = bias + self[..rows] · columns`, writing whole blocks of rows; no bias is 0.
     #[inline(always)]
     pub fn assign<S: Simd>(

@@ -201,25 +201,24 @@ impl PackedPowers {
         let longest = cut.longest_end();
         let relu = M - P;
         self.G.fill(J * Q, M, |row, m| powers.G.at(Q + row, m));
-        self.Gt.fill(M, J * Q, |m, column| {
-            powers.G.at((J - column / Q) * Q + column % Q, m)
-        });
+        self.Gt
+            .fill_columns(M, J * Q, |column| powers.G.row((J - column / Q) * Q + column % Q));
         self.K.fill(Q, J * D, |q, column| {
             powers.K.at((J - 1 - column / D) * Q + q, column % D)
         });
         self.Kt.fill(P, J * Q, |p, column| {
             powers.K.at((J - 1 - column / Q) * Q + column % Q, p)
         });
-        self.R.fill(M, longest * D, |m, column| {
-            powers.Rt.at((longest - 1 - column / D) * Dh + column % D, m)
+        self.R.fill_columns(M, longest * D, |column| {
+            powers.Rt.row((longest - 1 - column / D) * Dh + column % D)
         });
         self.Rt
             .fill(longest * P, M, |row, m| powers.Rt.at(row / P * Dh + row % P, m));
         debug_assert!(relu + P == M);
         for ((ends, transposed), &length) in self.ends.iter_mut().zip(&cut.ends) {
-            let power = powers.power(cut, length);
-            ends.fill(M, M, |i, j| power.at(i, j));
-            transposed.fill(M, M, |i, j| power.at(j, i));
+            let (power, power_transposed) = (powers.power(cut, length), powers.power_transposed(cut, length));
+            ends.fill_columns(M, M, |column| power_transposed.row(column));
+            transposed.fill_columns(M, M, |column| power.row(column));
         }
     }
 }
