@@ -22,6 +22,8 @@ mod matrix;
 mod packed;
 mod powers;
 mod reduce;
+#[cfg(test)]
+mod tests;
 
 pub(super) use adjoint::Adjoint;
 pub(super) use buffers::{Blocked, PowerSums, States};
