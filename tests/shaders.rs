@@ -91,7 +91,7 @@ fn every_shader_validates_for_every_cut() {
     assert!(fitting > 80, "only {fitting} cuts fit 16 KiB");
 }
 
-/// Without this line in Cargo.toml `tests/vulkan.rs` compiles, runs none of its tests and reports success.
+/// Without this line in Cargo.toml `tests/vulkan/` compiles, runs none of its tests and reports success.
 #[test]
 fn the_gpu_tests_run_their_own_harness() {
     let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("Cargo.toml parses");

@@ -2,7 +2,7 @@
 //!
 //! The unit is a multiply-add of one thread. Lanes that a warp carries along idle count, and so do barriers and reads of
 //! weights and of workgroup memory; launches and the traffic of states do not. No device has been measured: until one is, the almost-linear form is chosen only where the count
-//! is clearly lower ([`CLEARLY`]). `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
+//! is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
@@ -93,8 +93,10 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
         None => Cut::cheapest(shape, P, tau, cost).map(|(_, cut)| cut),
     };
     let best = cut.as_ref().and_then(cheapest_width);
+    let plain_fits = Footprint::plain(&plain, shape.T).members(choice.max_buffer, u64::MAX) > 0;
+    let clearly_cheaper = |cost: f64| cost < CLEARLY * plain_cost(&plain, shape.T);
     match best {
-        Some((cost, blocked)) if choice.form == Form::Blocked || cost < CLEARLY * plain_cost(&plain, shape.T) => {
+        Some((cost, blocked)) if choice.form == Form::Blocked || !plain_fits || clearly_cheaper(cost) => {
             Ok(Arrangement::Blocked(Box::new(blocked)))
         }
         None if choice.form == Form::Blocked => Err(Error::input(format!(
@@ -230,5 +232,9 @@ mod tests {
         assert!(refused.hint().is_some());
         let auto = arrange(choice(Form::Auto), shape, false, 256, 10).expect("plain fits");
         assert!(matches!(auto, Arrangement::Plain(_)));
+        // Windows whose states fill more than a buffer in the plain form.
+        let shape = Shape::new(Dims::new(64, 2, 0).expect("sizes"), 64, 10_000).expect("sizes");
+        let auto = arrange(choice(Form::Auto), shape, false, 2, 20).expect("the blocked form fits");
+        assert!(matches!(auto, Arrangement::Blocked(_)));
     }
 }

@@ -3,7 +3,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::cut::Cut;
-use crate::backend::gpu::consts::{Capacity, Layout};
+use crate::backend::gpu::consts::{Capacity, Layout, WARP};
 use crate::backend::gpu::source::Constants;
 use crate::model::{Dims, Shape};
 
@@ -88,7 +88,8 @@ impl Blocked {
             R,
             forward_threads: power_of_two(rows.div_ceil(R)),
             VT,
-            adjoint_threads: power_of_two(M * V / VT),
+            // No sum over the workgroup there: warps suffice.
+            adjoint_threads: (M * V / VT).next_multiple_of(WARP).min(capacity.threads.min(256)),
             matrix_threads: power_of_two(if M > 32 { 256 } else { 64 }),
             tile: (1, 1),
             slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),

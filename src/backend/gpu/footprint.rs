@@ -53,7 +53,7 @@ impl Footprint {
         }
     }
 
-    fn plain(layout: &Layout, T: usize) -> Self {
+    pub fn plain(layout: &Layout, T: usize) -> Self {
         let M = layout.dims.M;
         Self {
             z: quads(layout, T + 1, M),

@@ -1,0 +1,317 @@
+//! What runs on an adapter (hardware, or a software one such as lavapipe). Without any, every test is listed as
+//! ignored and the last lines say so; ALRNN_REQUIRE_GPU=1 makes that a failure.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod ensembles;
+mod gradients;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use alrnn_gpu::backend::gpu::source::{Constants, expand};
+use alrnn_gpu::backend::gpu::{AdapterDescription, Gpu, GpuBackend, GpuOptions, adapters};
+use alrnn_gpu::backend::reference::ReferenceBackend;
+use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun};
+use alrnn_gpu::model::Dims;
+use alrnn_gpu::rng::{normal_pair, threefry2x32};
+use common::training;
+use gradients::theta;
+use libtest_mimic::{Arguments, Trial};
+use ndarray::Array2;
+
+type Check = fn(&GpuBackend);
+
+const TESTS: &[(&str, Check)] = &[
+    ("random_numbers", random_numbers),
+    ("golden_cases", |gpu| {
+        common::golden::check(gpu, Form::Plain, 1e-4)
+    }),
+    ("golden_cases_blocked", |gpu| {
+        common::golden::check(gpu, Form::Blocked, 1e-4)
+    }),
+    (
+        "every_block_length_matches_the_golden_cases",
+        gradients::every_block_length,
+    ),
+    ("odd_shapes_match_the_reference", |gpu| {
+        gradients::odd_shapes(gpu, Form::Plain)
+    }),
+    ("odd_shapes_blocked_match_the_reference", |gpu| {
+        gradients::odd_shapes(gpu, Form::Blocked)
+    }),
+    (
+        "random_shapes_blocked_match_the_reference",
+        gradients::random_shapes,
+    ),
+    ("selftest_passes_from_the_command_line", selftest),
+    ("windows_match_the_reference", |gpu| {
+        training::windows_match_the_reference(gpu)
+    }),
+    ("training_matches_the_reference", |gpu| {
+        training::matches_the_reference(gpu, Form::Plain)
+    }),
+    ("blocked_training_matches_the_reference", |gpu| {
+        training::matches_the_reference(gpu, Form::Blocked)
+    }),
+    ("wide_training_matches_the_reference", ensembles::wide_training),
+    ("a_crowd_changes_nothing", |gpu| {
+        training::crowd_changes_nothing(gpu, Form::Auto)
+    }),
+    ("a_crowd_changes_nothing_blocked", |gpu| {
+        training::crowd_changes_nothing(gpu, Form::Blocked)
+    }),
+    ("chunks_change_nothing", ensembles::chunks_change_nothing),
+    (
+        "submissions_change_nothing",
+        ensembles::submissions_change_nothing,
+    ),
+    (
+        "profile_times_every_kernel",
+        ensembles::profile_times_every_kernel,
+    ),
+    ("resume_changes_nothing", |gpu| {
+        training::resume_changes_nothing(gpu, Form::Auto)
+    }),
+    ("resume_changes_nothing_blocked", |gpu| {
+        training::resume_changes_nothing(gpu, Form::Blocked)
+    }),
+    ("divergence_stays_alone", |gpu| {
+        training::divergence_stays_alone(gpu, Form::Auto)
+    }),
+    ("divergence_stays_alone_blocked", |gpu| {
+        training::divergence_stays_alone(gpu, Form::Blocked)
+    }),
+    (
+        "results_come_without_waiting",
+        ensembles::results_come_without_waiting,
+    ),
+    ("free_runs_match_the_reference", free_runs),
+    ("threads_share_the_device", ensembles::threads_share_the_device),
+    ("unknown_adapter_is_one_sentence", unknown_adapter),
+    ("a_lost_device_is_one_sentence", ensembles::lost_device),
+];
+
+fn open() -> GpuOptions {
+    GpuOptions {
+        allow_software: true,
+        ..GpuOptions::default()
+    }
+}
+
+/// Relative L2 distance.
+fn distance<'a>(got: impl IntoIterator<Item = &'a f64>, want: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let (mut difference, mut size) = (0.0, 0.0);
+    for (a, b) in got.into_iter().zip(want) {
+        difference += (a - b) * (a - b);
+        size += b * b;
+    }
+    if size == 0.0 {
+        difference.sqrt()
+    } else {
+        (difference / size).sqrt()
+    }
+}
+
+/// The WGSL twins of `rng` against it: threefry to the bit, with its published known answers, normals to rounding.
+fn random_numbers(_: &GpuBackend) {
+    const COUNT: usize = 4096;
+    let text = "#import threefry\n#import normal\n\
+        @group(0) @binding(0) var<storage, read> words: array<vec4<u32>>;\n\
+        @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;\n\
+        @compute @workgroup_size(64)\n\
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) {\n\
+            let w = words[id.x];\n\
+            let bits = threefry2x32(w.xy, w.zw);\n\
+            let n = normal_pair(bits);\n\
+            out[2 * id.x] = vec4(bits, bitcast<vec2<u32>>(n));\n\
+            out[2 * id.x + 1] = vec4(uniform_index(bits.x, w.w), 0u, 0u, 0u);\n\
+        }";
+    let source = expand(text, &Constants::default()).expect("the imports exist");
+    let mut words: Vec<[u32; 4]> = (0..COUNT as u32)
+        .map(|i| [i % 7, 1, i, 0xffff_fff0 ^ (i << 9)])
+        .collect();
+    words[0] = [0; 4];
+    words[1] = [u32::MAX; 4];
+    words[2] = [0x1319_8a2e, 0x0370_7344, 0x243f_6a88, 0x85a3_08d3];
+    let gpu = Gpu::open(&open()).expect("opened before");
+    let out = run_raw(&gpu, &source, &words, 2 * COUNT);
+
+    let known = [
+        [0x6b20_0159, 0x99ba_4efe],
+        [0x1cb9_96fc, 0xbb00_2be7],
+        [0xc492_3a9c, 0x483d_f7a0],
+    ];
+    for (i, expected) in known.into_iter().enumerate() {
+        assert_eq!(out[2 * i][..2], expected, "known answer {i}");
+    }
+    for (w, got) in words.iter().zip(out.chunks_exact(2)) {
+        let bits = threefry2x32([w[0], w[1]], [w[2], w[3]]);
+        assert_eq!(got[0][..2], bits, "threefry of {w:x?}");
+        assert_eq!(got[1][0], alrnn_gpu::rng::index(bits[0], w[3]), "index of {w:x?}");
+        for (a, b) in got[0][2..]
+            .iter()
+            .map(|&n| f32::from_bits(n))
+            .zip(normal_pair(bits))
+        {
+            assert!(
+                (a - b).abs() <= 1e-6 * (1.0 + b.abs()),
+                "normal of {w:x?}: {a:e}, host {b:e}"
+            );
+        }
+    }
+}
+
+/// Runs a kernel of one input and one output, 64 invocations a workgroup.
+fn run_raw(gpu: &Gpu, source: &str, input: &[[u32; 4]], outputs: usize) -> Vec<[u32; 4]> {
+    let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let pipeline = gpu
+        .device
+        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &module,
+            entry_point: None,
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+    let buffers = [
+        gpu.storage("in", input),
+        gpu.storage("out", &vec![[u32::MAX; 4]; outputs]),
+    ];
+    let entries: Vec<_> = buffers
+        .iter()
+        .zip(0..)
+        .map(|(buffer, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: buffer.as_entire_binding(),
+        })
+        .collect();
+    let bind = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
+    let mut encoder = gpu
+        .device
+        .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bind, &[]);
+        pass.dispatch_workgroups(input.len() as u32 / 64, 1, 1);
+    }
+    gpu.queue.submit([encoder.finish()]);
+    gpu.read(&buffers[1], 0, outputs).expect("the results are read")
+}
+
+fn selftest(gpu: &GpuBackend) {
+    let adapters = adapters();
+    let used = |a: &&AdapterDescription| gpu.device().name.starts_with(&a.name);
+    let adapter = adapters.iter().find(used).expect("the adapter is listed");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
+        .args([
+            "selftest",
+            "--backend",
+            "gpu",
+            "--device",
+            &adapter.name,
+            "--cases",
+        ])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("all ") && text.contains("wide"), "{text}");
+}
+
+/// A short horizon, so that rounding has no time to grow; runs of unequal length, more than one dispatch.
+fn free_runs(gpu: &GpuBackend) {
+    for (M, N, K, runs, latent) in [(20, 3, 0, 1, false), (7, 2, 2, 6, true), (100, 5, 1, 3, false)] {
+        let dims = Dims::new(M, N, K).expect("valid sizes");
+        let packed: Vec<Vec<f32>> = (0..3).map(|i| theta(dims, i).pack()).collect();
+        let models: Vec<FreeModel<'_>> = packed
+            .iter()
+            .zip([0, 1, M])
+            .map(|(theta, P)| FreeModel { theta, P })
+            .collect();
+        let starts: Vec<FreeRun> = (0..runs)
+            .map(|r| FreeRun {
+                x0: (0..N)
+                    .map(|n| {
+                        if r == 1 && n == 0 {
+                            f32::NAN
+                        } else {
+                            (r + 2 * n) as f32 * 0.1
+                        }
+                    })
+                    .collect(),
+                s: if K == 0 {
+                    Array2::zeros((0, 0))
+                } else {
+                    Array2::from_shape_fn((150 + r + 1, K), |(t, k)| ((t + 5 * k) as f32 * 0.3).sin())
+                },
+                steps: 150 + r,
+            })
+            .collect();
+        let run = |b: &dyn Backend| {
+            b.free_run(dims, &models, &starts, latent)
+                .expect("the models run")
+        };
+        let (got, want) = (run(gpu), run(&ReferenceBackend::new()));
+        assert_eq!((got.len(), got[0].len()), (3, runs));
+        for (model, (got, want)) in got.iter().zip(&want).enumerate() {
+            for (r, (got, want)) in got.iter().zip(want).enumerate() {
+                assert_eq!(got.dim(), (150 + r + 1, if latent { M } else { N }));
+                let wide = |a: &Array2<f32>| a.mapv(f64::from);
+                let error = distance(&wide(got), &wide(want));
+                assert!(
+                    error <= 1e-4,
+                    "M {M} model {model} run {r}: relative error {error:e}"
+                );
+            }
+        }
+    }
+}
+
+fn unknown_adapter(_: &GpuBackend) {
+    let error = GpuBackend::new(&GpuOptions {
+        adapter: Some("no such adapter".into()),
+        ..open()
+    })
+    .expect_err("there is none of that name");
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.hint().is_some_and(|h| h.contains("0: ")), "{error}");
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let backend = GpuBackend::new(&open());
+    let required = std::env::var_os("ALRNN_REQUIRE_GPU").is_some_and(|v| v == "1");
+    let backend = backend.map(Arc::new).map_err(|e| e.to_string());
+    let trials = TESTS.iter().map(|&(name, check)| {
+        let backend = backend.clone();
+        let ignored = backend.is_err() && !required;
+        Trial::test(name, move || {
+            check(&*backend?);
+            Ok(())
+        })
+        .with_ignored_flag(ignored)
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if let Err(why) = &backend {
+        println!("GPU tests NOT RUN ({why}):");
+        TESTS.iter().for_each(|(name, _)| println!("  {name}"));
+        println!("Install a Vulkan driver (Debian's software one: mesa-vulkan-drivers) to run them.");
+    }
+    conclusion.exit_code()
+}
