@@ -56,7 +56,7 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
             // λ_t lies at slot t − low + 1; slot 0 takes what flows on to the next chunk.
             let low = high.saturating_sub(CHUNK) + 1;
             let lambda = vectors_mut::<S>(pass.lambda.padded_mut());
-            let x = vectors::<S>(pass.x.padded());
+            let x = vectors::<S>(pass.windows.x.padded());
             let phi = vectors::<S>(pass.phi.padded());
             for t in (low..=high).rev() {
                 let slot = t - low + 1;
@@ -94,7 +94,13 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
         }
         // λ_0 is left at slot 0.
         let lambda = vectors::<S>(pass.lambda.padded());
-        collect_L(simd, layout.shape.dims, lambda, &pass.x, &mut pass.partial.dL);
+        collect_L(
+            simd,
+            layout.shape.dims,
+            lambda,
+            &pass.windows.x,
+            &mut pass.partial.dL,
+        );
     }
 }
 
@@ -162,7 +168,7 @@ fn collect<S: Simd>(
             *dA = simd.mul_add_e_f32s(lambda[t * stride + M - P + p], neg[t * P + p], *dA);
         }
     }
-    let inputs = &vectors::<S>(pass.s.padded())[low * K..];
+    let inputs = &vectors::<S>(pass.windows.s.padded())[low * K..];
     let dC = &mut vectors_mut::<S>(pass.partial.dC.padded_mut())[..M * K];
     for (entry, dC) in dC.iter_mut().enumerate() {
         let (i, k) = (entry / K, entry % K);

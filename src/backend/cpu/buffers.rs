@@ -63,12 +63,33 @@ pub(super) fn vectors_mut<S: Simd>(floats: &mut [f32]) -> &mut [S::f32s] {
     S::as_mut_simd_f32s(floats).0
 }
 
-/// Memory of a pass over one group of sequences: its windows, trajectory and partial gradients.
-pub(super) struct Pass {
-    /// Observations with noise `[T+1][N]`; the forward pass leaves `z_t[:N] − x_t` in their place (t > 0).
+/// Windows of one group of sequences.
+pub(super) struct GroupWindows {
+    /// Observations with noise `[T+1][N]`.
     pub x: Buffer,
     /// Inputs `[T+1][K]`.
     pub s: Buffer,
+}
+
+impl GroupWindows {
+    pub fn new(layout: &Layout) -> Self {
+        let Shape {
+            dims: Dims { N, K, .. },
+            T,
+            ..
+        } = layout.shape;
+        let vectors = |count: usize| Buffer::zeros(count.next_multiple_of(QUAD) * layout.lanes);
+        Self {
+            x: vectors((T + 1) * N),
+            s: vectors((T + 1) * K),
+        }
+    }
+}
+
+/// Memory of a pass over one group of sequences: its windows, trajectory and partial gradients.
+pub(super) struct Pass {
+    /// The forward pass leaves `z_t[:N] − x_t` in the place of `x_t` (t > 0).
+    pub windows: GroupWindows,
     /// `φ(z̃_t)`, `[T+1][stride]`.
     pub phi: Buffer,
     /// `z̃_t − φ(z̃_t)` of the ReLU units, `[T+1][P]`.
@@ -111,12 +132,10 @@ pub(super) const CHUNK: usize = 20;
 impl Pass {
     /// Takes memory for members with up to `max_P` ReLU units in the plain form, and for these cuts.
     pub fn new(layout: &Layout, max_P: usize, cuts: &[&Cut]) -> Self {
-        let Shape { dims, T, .. } = layout.shape;
-        let Dims { N, K, .. } = dims;
+        let T = layout.shape.T;
         let vectors = |count: usize| Buffer::zeros(count * layout.lanes);
         Self {
-            x: vectors(((T + 1) * N).next_multiple_of(QUAD)),
-            s: vectors(((T + 1) * K).next_multiple_of(QUAD)),
+            windows: GroupWindows::new(layout),
             phi: vectors((T + 1) * layout.stride),
             neg: vectors((T + 1) * max_P),
             lambda: vectors((CHUNK + 1) * layout.stride),

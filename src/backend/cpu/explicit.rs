@@ -4,12 +4,12 @@
 use std::sync::PoisonError;
 
 use ndarray::{Array1, Array3, ArrayView3, s};
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
-use crate::backend::cpu::buffers::{Buffer, Pass};
+use crate::backend::cpu::buffers::{Buffer, GroupWindows, Pass};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::sample::Draw;
-use crate::backend::cpu::step::{Batches, Scratch, Way, Windows as Source};
+use crate::backend::cpu::step::{Batches, Load, Scratch, Way, Windows as Source};
 use crate::backend::cpu::update::regularise;
 use crate::backend::cut::Cut;
 use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
@@ -48,8 +48,9 @@ pub(super) fn gradient(
         z: Array3::zeros((S, T, dims.M)),
     };
     let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
-    batches.prepare(0, &packed, prepared);
+    batches.prepare(&packed, prepared);
     for group in 0..way.layout.groups {
+        batches.load(0, group, &mut pass.windows);
         batches.pass(prepared, group, pass, Some(z.padded_mut()));
         match cut {
             None => read(z.as_slice(), &way.layout, group, &mut states.z),
@@ -72,10 +73,10 @@ struct Explicit<'a>(&'a Windows);
 
 impl Source for Explicit<'_> {
     #[inline(always)]
-    fn load<S: Simd>(&self, _simd: S, layout: &Layout, _step: u32, group: usize, pass: &mut Pass) {
+    fn load<S: Simd>(&self, _simd: S, layout: &Layout, _step: u32, group: usize, to: &mut GroupWindows) {
         let sequences = &layout.sequences(group)[..layout.lanes];
-        fill(self.0.x.view(), sequences, pass.x.as_mut_slice());
-        fill(self.0.s.view(), sequences, pass.s.as_mut_slice());
+        fill(self.0.x.view(), sequences, to.x.as_mut_slice());
+        fill(self.0.s.view(), sequences, to.s.as_mut_slice());
     }
 }
 
@@ -94,7 +95,7 @@ impl States<'_> {
             for (index, block) in cut.blocks.iter().enumerate() {
                 let mut z: Array1<f64> = pass.states.start_of(layout, index, lane).mapv(f64::from);
                 for t in block.start..block.start + block.length {
-                    let inputs = &pass.s.as_slice()[(t + 1) * K * layout.lanes..];
+                    let inputs = &pass.windows.s.as_slice()[(t + 1) * K * layout.lanes..];
                     let inputs: Vec<f64> = (0..K)
                         .map(|k| f64::from(inputs[k * layout.lanes + lane]))
                         .collect();
@@ -132,7 +133,13 @@ fn read(from: &[f32], layout: &Layout, group: usize, to: &mut Array3<f64>) {
 }
 
 /// [`crate::backend::Ensemble::windows`].
-pub(super) fn draw(way: &Way, member: &Member, data: &TrainingData, step: u32, pass: &mut Pass) -> Windows {
+pub(super) fn draw(
+    way: &Way,
+    member: &Member,
+    data: &TrainingData,
+    step: u32,
+    group_windows: &mut GroupWindows,
+) -> Windows {
     let layout = &way.layout;
     let Shape { dims, S, T } = layout.shape;
     let mut windows = Windows {
@@ -145,33 +152,15 @@ pub(super) fn draw(way: &Way, member: &Member, data: &TrainingData, step: u32, p
         noise: member.noise as f32,
     };
     for group in 0..layout.groups {
-        way.lanes.dispatch(LoadGroup {
+        way.lanes.dispatch(Load {
             layout,
-            draw: &draw,
+            windows: &draw,
             step,
             group,
-            pass: &mut *pass,
+            to: &mut *group_windows,
         });
-        read(pass.x.as_slice(), layout, group, &mut windows.x);
-        read(pass.s.as_slice(), layout, group, &mut windows.s);
+        read(group_windows.x.as_slice(), layout, group, &mut windows.x);
+        read(group_windows.s.as_slice(), layout, group, &mut windows.s);
     }
     windows
-}
-
-struct LoadGroup<'a> {
-    layout: &'a Layout,
-    draw: &'a Draw<'a>,
-    step: u32,
-    group: usize,
-    pass: &'a mut Pass,
-}
-
-impl WithSimd for LoadGroup<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        self.draw
-            .load(simd, self.layout, self.step, self.group, self.pass);
-    }
 }

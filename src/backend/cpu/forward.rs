@@ -90,8 +90,8 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
         let P = forcing.P;
         let A = &theta[M - P..M];
         let mut z = z.map(|z| vectors_mut::<S>(z));
-        let x = vectors_mut::<S>(pass.x.padded_mut());
-        let inputs = vectors::<S>(pass.s.padded());
+        let x = vectors_mut::<S>(pass.windows.x.padded_mut());
+        let inputs = vectors::<S>(pass.windows.s.padded());
         let phi = vectors_mut::<S>(pass.phi.padded_mut());
         let neg = vectors_mut::<S>(pass.neg.padded_mut());
         let mut errors = Errors::<S>::new(simd, &layout.weights(group));

@@ -288,6 +288,6 @@ impl Ensemble for CpuEnsemble {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let member = &self.plan.members[member];
-        Ok(explicit::draw(way, member, &self.data, step, pass))
+        Ok(explicit::draw(way, member, &self.data, step, &mut pass.windows))
     }
 }

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::TrainingData;
-use crate::backend::cpu::buffers::{MAX_LANES, Pass, vectors_mut};
+use crate::backend::cpu::buffers::{GroupWindows, MAX_LANES, vectors_mut};
 use crate::backend::cpu::kernel::{QUAD, transpose_quad};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::step::Windows;
@@ -21,13 +21,13 @@ impl Windows for Draw<'_> {
     /// `x[t·N + n]` is `x + σ n`, and `s[t·K + k]`, addressed as [`Stream::Window`] and [`Stream::Noise`] say. A missing
     /// entry is so large that noise leaves it as it is.
     #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, pass: &mut Pass) {
+    fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, to: &mut GroupWindows) {
         let sample = Sample {
             layout,
             draw: self,
             step,
             group,
-            pass,
+            to,
         };
         sample.with_simd(simd);
     }
@@ -38,7 +38,7 @@ struct Sample<'a> {
     draw: &'a Draw<'a>,
     step: u32,
     group: usize,
-    pass: &'a mut Pass,
+    to: &'a mut GroupWindows,
 }
 
 impl WithSimd for Sample<'_> {
@@ -51,7 +51,7 @@ impl WithSimd for Sample<'_> {
             draw,
             step,
             group,
-            pass,
+            to,
         } = self;
         let Dims { N, K, .. } = layout.shape.dims;
         let rows = layout.shape.T + 1;
@@ -67,7 +67,7 @@ impl WithSimd for Sample<'_> {
             starts,
             length: rows * N,
         };
-        let x = vectors_mut::<S>(pass.x.padded_mut());
+        let x = vectors_mut::<S>(to.x.padded_mut());
         if draw.noise == 0.0 {
             windows.copy(simd, x);
         } else {
@@ -80,7 +80,7 @@ impl WithSimd for Sample<'_> {
                 starts,
                 length: rows * K,
             };
-            inputs.copy(simd, vectors_mut::<S>(pass.s.padded_mut()));
+            inputs.copy(simd, vectors_mut::<S>(to.s.padded_mut()));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! From windows to a gradient, and from a gradient to new parameters: the order of the kernels.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::cpu::blocked::{self, Blocked, PowerSums};
-use crate::backend::cpu::buffers::{Buffer, Pass, n_sums, vectors};
+use crate::backend::cpu::buffers::{Buffer, GroupWindows, Pass, n_sums, vectors};
 use crate::backend::cpu::forward::{Forcing, SquaredErrors};
 use crate::backend::cpu::kernel::store_all_sums;
 use crate::backend::cpu::layout::{Lanes, Layout, Weights};
@@ -33,6 +34,8 @@ pub(super) struct Scratch {
     pub prepared: RwLock<Prepared>,
     /// One, or one for each group where several threads share them.
     pub passes: Vec<Mutex<Pass>>,
+    /// Windows loaded ahead, for each group where several threads share them.
+    ahead: Vec<Mutex<Ahead>>,
     pub totals: Totals,
     /// Packed as the parameters.
     pub gradient: Buffer,
@@ -40,9 +43,15 @@ pub(super) struct Scratch {
     updated: [Buffer; 3],
 }
 
+/// Windows of a group for the step after this one.
+struct Ahead {
+    /// The step that they are of, if there are any.
+    step: Option<u32>,
+    windows: GroupWindows,
+}
+
 /// What the passes of a step read.
 pub(super) struct Prepared {
-    step: u32,
     /// Packed parameters.
     theta: Vec<f32>,
     /// Of the plain form.
@@ -68,13 +77,20 @@ impl Scratch {
         let passes = if way.threads > 1 { layout.groups } else { 1 };
         Self {
             prepared: RwLock::new(Prepared {
-                step: 0,
                 theta: vec![0.0; n_params],
                 weights: Weights::new(layout),
                 blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
             }),
             passes: (0..passes)
                 .map(|_| Mutex::new(Pass::new(layout, max_P, cuts)))
+                .collect(),
+            ahead: (0..if way.threads > 1 { layout.groups } else { 0 })
+                .map(|_| {
+                    Mutex::new(Ahead {
+                        step: None,
+                        windows: GroupWindows::new(layout),
+                    })
+                })
                 .collect(),
             totals: Totals {
                 errors: SquaredErrors::default(),
@@ -89,12 +105,12 @@ impl Scratch {
 
 /// Where the windows of a batch come from.
 pub(super) trait Windows: Sync {
-    /// Fills `pass.x` and `pass.s` for one group of sequences of optimiser step `step` (counted from 0).
-    fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, pass: &mut Pass);
+    /// Those of one group of sequences of optimiser step `step` (counted from 0).
+    fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, to: &mut GroupWindows);
 }
 
-/// The batches of a member: a step is [`Batches::prepare`], [`Batches::pass`] and [`Batches::add`] for every group, and
-/// [`Batches::reduce`].
+/// The batches of a member: a step is [`Batches::prepare`], [`Batches::load`], [`Batches::pass`] and [`Batches::add`] for
+/// every group, and [`Batches::reduce`].
 pub(super) struct Batches<'a, W: Windows> {
     pub way: &'a Way,
     pub member: &'a Member,
@@ -104,8 +120,7 @@ pub(super) struct Batches<'a, W: Windows> {
 }
 
 impl<W: Windows> Batches<'_, W> {
-    pub fn prepare(&self, step: u32, theta: &[f32], prepared: &mut Prepared) {
-        prepared.step = step;
+    pub fn prepare(&self, theta: &[f32], prepared: &mut Prepared) {
         prepared.theta.copy_from_slice(theta);
         let dims = self.way.layout.shape.dims;
         match (self.cut, &mut prepared.blocked) {
@@ -119,7 +134,17 @@ impl<W: Windows> Batches<'_, W> {
         }
     }
 
-    /// Passes over one group, forward and back. The plain form also writes the unforced states `[T][M]` to `z`.
+    pub fn load(&self, step: u32, group: usize, to: &mut GroupWindows) {
+        self.way.lanes.dispatch(Load {
+            layout: &self.way.layout,
+            windows: self.windows,
+            step,
+            group,
+            to,
+        });
+    }
+
+    /// Passes over one group, whose windows are there, forward and back. The plain form also writes the unforced states `[T][M]` to `z`.
     pub fn pass(&self, prepared: &Prepared, group: usize, pass: &mut Pass, z: Option<&mut [f32]>) {
         let forcing = Forcing {
             P: self.member.P,
@@ -131,7 +156,6 @@ impl<W: Windows> Batches<'_, W> {
             forcing,
             cut: self.cut,
             prepared,
-            windows: self.windows,
             group,
             pass,
             z,
@@ -192,19 +216,37 @@ impl<W: Windows> Batches<'_, W> {
     }
 }
 
+/// The windows of one group of sequences.
+pub(super) struct Load<'a, W> {
+    pub layout: &'a Layout,
+    pub windows: &'a W,
+    pub step: u32,
+    pub group: usize,
+    pub to: &'a mut GroupWindows,
+}
+
+impl<W: Windows> WithSimd for Load<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.windows
+            .load(simd, self.layout, self.step, self.group, self.to);
+    }
+}
+
 /// The pass over one group of sequences, forward and back.
-struct Group<'a, W> {
+struct Group<'a> {
     layout: &'a Layout,
     forcing: Forcing,
     cut: Option<&'a Cut>,
     prepared: &'a Prepared,
-    windows: &'a W,
     group: usize,
     pass: &'a mut Pass,
     z: Option<&'a mut [f32]>,
 }
 
-impl<W: Windows> WithSimd for Group<'_, W> {
+impl WithSimd for Group<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -214,18 +256,15 @@ impl<W: Windows> WithSimd for Group<'_, W> {
             forcing,
             cut,
             prepared,
-            windows,
             group,
             pass,
             z,
         } = self;
         let Prepared {
-            step,
             theta,
             weights,
             blocked,
         } = prepared;
-        windows.load(simd, layout, *step, group, pass);
         if let (Some(cut), Some(blocked)) = (cut, blocked) {
             let forward = blocked::Forward {
                 layout,
@@ -324,11 +363,14 @@ impl Steps<'_> {
         let Scratch {
             prepared,
             passes,
+            ahead,
             totals,
             gradient,
             updated,
         } = scratch;
-        let (prepared, passes) = (&*prepared, &*passes);
+        // Another member may have left windows there.
+        ahead.iter().for_each(|ahead| lock(ahead).step = None);
+        let (prepared, passes, ahead) = (&*prepared, &*passes, &*ahead);
         let layout = &way.layout;
         let batches = Batches {
             way,
@@ -340,20 +382,42 @@ impl Steps<'_> {
                 noise: member.noise as f32,
             },
         };
+        let current = AtomicU32::new(done);
         let share = |thread: usize| {
+            let step = current.load(Ordering::Relaxed);
             for group in (thread..layout.groups).step_by(way.threads) {
-                batches.pass(&read(prepared), group, &mut lock(&passes[group]), None);
+                let mut pass = lock(&passes[group]);
+                let mut ahead = lock(&ahead[group]);
+                if ahead.step.take() == Some(step) {
+                    std::mem::swap(&mut pass.windows, &mut ahead.windows);
+                } else {
+                    batches.load(step, group, &mut pass.windows);
+                }
+                drop(ahead);
+                batches.pass(&read(prepared), group, &mut pass, None);
+            }
+        };
+        // While this thread brings the step to its end, others load the windows of the next: first those of this thread.
+        let load_ahead = |thread: usize, rounds: u32| {
+            let step = done + rounds;
+            let groups = |thread: usize| (thread..layout.groups).step_by(way.threads);
+            let leads = groups(0).take(if thread == 1 { layout.groups } else { 0 });
+            for group in leads.chain(groups(thread)) {
+                let mut ahead = lock(&ahead[group]);
+                batches.load(step, group, &mut ahead.windows);
+                ahead.step = Some(step);
             }
         };
         *sum_of_losses = 0.0;
-        team::with_helpers(way.threads as u32 - 1, share, |all_shares| {
+        team::with_helpers(way.threads as u32 - 1, share, load_ahead, |all_shares| {
             for (step, &coefficients) in (done..).zip(coefficients) {
                 if stopped_at.is_some() {
                     return;
                 }
                 let theta = values[0].as_slice();
-                batches.prepare(step, theta, &mut write(prepared));
+                batches.prepare(theta, &mut write(prepared));
                 if way.threads > 1 {
+                    current.store(step, Ordering::Relaxed);
                     all_shares();
                     for (group, pass) in passes.iter().enumerate() {
                         batches.add(group, &mut lock(pass), totals);
@@ -361,6 +425,7 @@ impl Steps<'_> {
                 } else {
                     let pass = &mut lock(&passes[0]);
                     for group in 0..layout.groups {
+                        batches.load(step, group, &mut pass.windows);
                         batches.pass(&read(prepared), group, pass, None);
                         batches.add(group, pass, totals);
                     }

@@ -43,13 +43,15 @@ impl Drop for EndsRounds<'_> {
 }
 
 /// Runs `lead` on this thread with `helpers` others beside it. Each time that `lead` calls what it is given, `work` is
-/// done once for every thread, counted from 0, which is this one; the call returns when all are done.
+/// done once for every thread, counted from 0, which is this one; the call returns when all are done. Helpers then do
+/// `meanwhile` for themselves, which is also given the number of rounds that were.
 ///
 /// # Panics
 /// Where `lead` or `work` does.
 pub(super) fn with_helpers<R>(
     helpers: u32,
     work: impl Fn(usize) + Sync,
+    meanwhile: impl Fn(usize, u32) + Sync,
     lead: impl FnOnce(&dyn Fn()) -> R,
 ) -> R {
     if helpers == 0 {
@@ -58,7 +60,7 @@ pub(super) fn with_helpers<R>(
     let rounds = Rounds::default();
     std::thread::scope(|scope| {
         for helper in 1..=helpers {
-            let (rounds, work) = (&rounds, &work);
+            let (rounds, work, meanwhile) = (&rounds, &work, &meanwhile);
             scope.spawn(move || {
                 let over_if_panicked = EndsRounds(rounds);
                 let mut round = 0;
@@ -66,6 +68,7 @@ pub(super) fn with_helpers<R>(
                     round += 1;
                     work(helper as usize);
                     rounds.done.fetch_add(1, Ordering::Release);
+                    meanwhile(helper as usize, round);
                 }
                 std::mem::forget(over_if_panicked);
             });
@@ -92,6 +95,7 @@ mod tests {
             let seen = with_helpers(
                 helpers,
                 |thread| *counts[thread].lock().expect("no panic") += 1,
+                |_, round| assert!(round <= 1000),
                 |all_work| {
                     (1..=1000)
                         .filter(|&round| {
@@ -110,15 +114,16 @@ mod tests {
     /// Neither side waits for ever for one that is gone.
     #[test]
     fn a_panic_ends_the_rounds() {
-        for panics in [0, 1] {
+        for panics in [0, 1, 2] {
             let outcome = std::panic::catch_unwind(|| {
                 with_helpers(
                     1,
                     |thread| assert!(thread != panics, "on purpose"),
+                    |_, round| assert!(panics != 2 || round != 1, "on purpose"),
                     |all_work| (0..2).for_each(|_| all_work()),
                 );
             });
-            assert!(outcome.is_err(), "thread {panics}");
+            assert!(outcome.is_err(), "case {panics}");
         }
     }
 }

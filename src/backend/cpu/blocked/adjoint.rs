@@ -39,10 +39,12 @@ impl WithSimd for Adjoint<'_> {
         let (stride, Q) = (layout.stride, cut.Q());
         let packed = &blocked.packed;
         let Pass {
-            x, states, partial, ..
+            windows,
+            states,
+            partial,
+            ..
         } = pass;
-        let x_0 = &*x;
-        let x = vectors::<S>(x.padded());
+        let x = vectors::<S>(windows.x.padded());
         for (index, block) in cut.blocks.iter().enumerate().rev() {
             let y_bar = &mut vectors_mut::<S>(states.y_bar.padded_mut())[index * cut.J * Q..][..cut.J * Q];
             let (before, at) = vectors_mut::<S>(states.lambda.padded_mut()).split_at_mut(index * stride);
@@ -78,7 +80,7 @@ impl WithSimd for Adjoint<'_> {
         }
         collect(simd, layout, cut, states, &mut partial.powers);
         let lambda_0 = vectors::<S>(states.lambda_0.padded());
-        collect_L(simd, layout.shape.dims, lambda_0, x_0, &mut partial.dL);
+        collect_L(simd, layout.shape.dims, lambda_0, &windows.x, &mut partial.dL);
     }
 }
 

@@ -38,9 +38,9 @@ impl WithSimd for Forward<'_> {
         let Dims { M, N, K } = layout.shape.dims;
         let (stride, Q, D) = (layout.stride, cut.Q(), cut.D);
         let Blocked { packed, powers, .. } = blocked;
-        let Pass { x, s, states, .. } = &mut *pass;
-        let x = vectors_mut::<S>(x.padded_mut());
-        let inputs = vectors::<S>(s.padded());
+        let Pass { windows, states, .. } = &mut *pass;
+        let x = vectors_mut::<S>(windows.x.padded_mut());
+        let inputs = vectors::<S>(windows.s.padded());
         let mut errors = Errors::<S>::new(simd, &layout.weights(group));
         initial_state(
             simd,
