@@ -12,7 +12,8 @@ use crate::backend::cut::Cut;
 
 /// Epochs of a way that are remembered; their median is what it is judged by.
 const REMEMBERED: usize = 3;
-/// After so many epochs a way that was left aside is tried again: what else the machine does may have changed.
+/// After so many epochs a way that was left aside is tried again, for what else the machine does may have changed; after
+/// twice as many each time that it was in vain.
 const PATIENCE: u64 = 50;
 
 /// Ways to compute the steps of `members` members at once on `threads` threads, of which the first uses one thread a
@@ -47,8 +48,9 @@ struct Candidate {
     scratch: Vec<Mutex<Scratch>>,
     /// How long its last epochs took, latest last.
     took: VecDeque<Duration>,
-    /// Epoch in which it was used last.
+    /// Epoch in which it was used last, and epochs until it is tried again.
     used: u64,
+    patience: u64,
 }
 
 impl Candidate {
@@ -57,6 +59,10 @@ impl Candidate {
         let mut took: Vec<Duration> = self.took.iter().copied().collect();
         took.sort_unstable();
         (took.len() == REMEMBERED).then(|| took[REMEMBERED / 2])
+    }
+
+    fn left_aside(&self, now: u64) -> bool {
+        now - self.used > self.patience
     }
 }
 
@@ -76,6 +82,7 @@ impl Fastest {
             way,
             took: VecDeque::with_capacity(REMEMBERED + 1),
             used: 0,
+            patience: PATIENCE,
         };
         Self {
             candidates: ways.into_iter().map(candidate).collect(),
@@ -85,22 +92,37 @@ impl Fastest {
 
     /// Has `epoch` done in the way whose turn it is.
     pub fn run(&mut self, epoch: impl FnOnce(&Way, &[Mutex<Scratch>])) {
-        self.epoch += 1;
-        let now = self.epoch;
-        let turn = |candidate: &&mut Candidate| match candidate.usual() {
-            None => (0, Duration::from_nanos(candidate.took.len() as u64)),
-            Some(usual) if now - candidate.used > PATIENCE => (1, usual),
-            Some(usual) => (2, usual),
-        };
-        let candidate = self.candidates.iter_mut().min_by_key(turn);
-        let candidate = candidate.expect("there is a way");
+        let turn = self.turn();
+        let Candidate { way, scratch, .. } = &self.candidates[turn];
         let start = Instant::now();
-        epoch(&candidate.way, &candidate.scratch);
-        candidate.took.push_back(start.elapsed());
+        epoch(way, scratch);
+        self.record(turn, start.elapsed());
+    }
+
+    /// The way whose turn it is: one not tried often enough, one left aside for long, or the fastest.
+    fn turn(&self) -> usize {
+        let key = |candidate: &Candidate| match candidate.usual() {
+            None => (0, candidate.took.len() as u128),
+            Some(usual) if candidate.left_aside(self.epoch) => (1, usual.as_nanos()),
+            Some(usual) => (2, usual.as_nanos()),
+        };
+        let turns = self.candidates.iter().map(key).enumerate();
+        turns.min_by_key(|&(_, key)| key).map_or(0, |(index, _)| index)
+    }
+
+    fn record(&mut self, turn: usize, took: Duration) {
+        let best = self.candidates.iter().filter_map(Candidate::usual).min();
+        let candidate = &mut self.candidates[turn];
+        if candidate.left_aside(self.epoch) {
+            let in_vain = best.is_some_and(|best| took > best);
+            candidate.patience = if in_vain { 2 * candidate.patience } else { PATIENCE };
+        }
+        candidate.took.push_back(took);
         if candidate.took.len() > REMEMBERED {
             candidate.took.pop_front();
         }
-        candidate.used = now;
+        candidate.used = self.epoch;
+        self.epoch += 1;
     }
 
     /// Any way and its scratch.
@@ -147,18 +169,16 @@ mod tests {
         let mut count = |slow: usize, epochs: usize| {
             let mut used = [0, 0];
             for _ in 0..epochs {
-                fastest.run(|way, _| {
-                    used[way.threads - 1] += 1;
-                    if way.threads == slow {
-                        std::thread::sleep(Duration::from_millis(2));
-                    }
-                });
+                let turn = fastest.turn();
+                used[turn] += 1;
+                let took = if turn == slow { 2 } else { 1 };
+                fastest.record(turn, Duration::from_millis(took));
             }
             used
         };
-        let used = count(1, 120);
-        assert!(used[1] > 100 && used[0] > REMEMBERED, "{used:?}");
-        let used = count(2, 200);
-        assert!(used[0] > used[1], "{used:?}");
+        // Three trials, and again after 50 epochs and 100 more.
+        assert_eq!(count(0, 200), [5, 195]);
+        let used = count(1, 400);
+        assert!(used[0] > 200, "{used:?}");
     }
 }
