@@ -59,6 +59,8 @@ pub(super) fn with_helpers<R>(
     }
     let rounds = Rounds::default();
     std::thread::scope(|scope| {
+        // Also where a further thread cannot be had, which panics: the scope waits for those there are.
+        let _over = EndsRounds(&rounds);
         for helper in 1..=helpers {
             let (rounds, work, meanwhile) = (&rounds, &work, &meanwhile);
             scope.spawn(move || {
@@ -73,7 +75,6 @@ pub(super) fn with_helpers<R>(
                 std::mem::forget(over_if_panicked);
             });
         }
-        let _over = EndsRounds(&rounds);
         lead(&|| {
             let round = rounds.begun.fetch_add(1, Ordering::Release) + 1;
             work(0);
