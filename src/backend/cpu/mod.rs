@@ -68,8 +68,8 @@ impl Threads {
 }
 
 impl CpuBackend {
-    /// A backend on `threads` threads of its own, or on rayon's global pool (shared with whoever else uses it, so
-    /// that training and scoring together take no more threads than the machine has).
+    /// A backend on `threads` threads of its own, or on rayon's global pool, shared with whoever else uses it, such as
+    /// scoring. Threads that help with a member's batches are started beside the pool, as many as make up the number.
     ///
     /// # Errors
     /// Where the operating system gives no threads.

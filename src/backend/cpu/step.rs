@@ -144,7 +144,8 @@ impl<W: Windows> Batches<'_, W> {
         });
     }
 
-    /// Passes over one group, whose windows are there, forward and back. The plain form also writes the unforced states `[T][M]` to `z`.
+    /// Passes over one group, whose windows are there, forward and back. The plain form also writes the unforced states
+    /// `[T][M]` to `z`.
     pub fn pass(&self, prepared: &Prepared, group: usize, pass: &mut Pass, z: Option<&mut [f32]>) {
         let forcing = Forcing {
             P: self.member.P,

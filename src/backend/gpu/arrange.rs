@@ -1,8 +1,9 @@
 //! In which form a member is computed, and why: a count of what the threads of either would spend.
 //!
 //! The unit is a multiply-add of one thread. Lanes that a warp carries along idle count, and so do barriers and reads of
-//! weights and of workgroup memory; launches and the traffic of states do not. No device has been measured: until one is, the almost-linear form is chosen only where the count
-//! is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
+//! weights and of workgroup memory; launches and the traffic of states do not. No device has been measured: until one is,
+//! the almost-linear form is chosen only where the count is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the
+//! plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
