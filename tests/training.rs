@@ -55,27 +55,30 @@ fn threads_change_nothing() {
     assert!(one == three, "one thread and three end differently");
 }
 
-/// Nor is it where a member alone has several, which take turns in the ways that the backend knows.
+/// Nor is it where a member alone has several, which take turns in the ways that the backend knows; or two members, which
+/// leave their memory to each other.
 #[test]
 fn threads_of_one_member_change_nothing() {
     let crowd = training::crowd(8);
     for form in [Form::Plain, Form::Blocked] {
-        for (member, S, with_inputs, with_gaps) in [
-            (0, 16, false, false),
-            (3, 16, true, true),
-            (6, 20, false, true),
-            (1, 40, true, false),
-            (7, 5, false, false),
+        for (members, S, with_inputs, with_gaps) in [
+            (&[0][..], 16, false, false),
+            (&[3], 16, true, true),
+            (&[6], 20, false, true),
+            (&[1], 40, true, false),
+            (&[7], 5, false, false),
+            (&[3, 0], 20, false, false),
         ] {
             let data = training::lorenz(37, with_inputs, with_gaps);
-            let plan = training::plan(vec![crowd[member].clone()], data.K, S, 37, form);
+            let some = members.iter().map(|&member| crowd[member].clone()).collect();
+            let plan = training::plan(some, data.K, S, 37, form);
             let start = training::initial_state(&plan);
             let all = |threads| CpuBackend::every_instruction_set(Some(threads)).expect("threads start");
             for (one, several) in all(1).iter().zip(&all(4)) {
                 let alone = training::train(one, &plan, &data, &start, 4);
                 let shared = training::train(several, &plan, &data, &start, 4);
                 let name = &several.device().name;
-                assert!(alone == shared, "{name}: member {member}, S {S}, {form:?}");
+                assert!(alone == shared, "{name}: members {members:?}, S {S}, {form:?}");
             }
         }
     }
