@@ -2,6 +2,8 @@
 //! workgroup memory and thread count a WebGPU device may have. And the host's wiring on wgpu's noop device, which
 //! computes nothing but refuses a wrong access mode, binding count or short buffer. No GPU or driver needed.
 
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
 mod common;
 
 use alrnn_gpu::backend::gpu::blocked::Blocked;
@@ -158,6 +160,29 @@ fn the_host_wires_every_kernel_as_it_is_declared() {
             backend
                 .free_run(dims, &models, &runs, latent)
                 .expect("every dispatch is accepted");
+        }
+    }
+}
+
+/// As by every other backend: a division by `tau` and a subtraction of `P` await them.
+#[test]
+fn members_that_cannot_be_are_errors() {
+    let backend = GpuBackend::with_gpu(noop(), &GpuOptions::default());
+    let data = training::lorenz(20, false, false);
+    for (P, tau) in [(21, 5), (2, 0)] {
+        for form in [Form::Plain, Form::Blocked] {
+            let mut plan = training::plan(training::crowd(1), 0, 4, 20, form);
+            (plan.members[0].P, plan.members[0].tau) = (P, tau);
+            let start = training::initial_state(&plan);
+            let refused = backend.ensemble(plan.clone(), data.clone(), &start).err();
+            assert_eq!(refused.expect("there is no such member").exit_code(), 2);
+            let windows = Windows {
+                x: Array3::zeros((4, 21, 3)),
+                s: Array3::zeros((4, 21, 0)),
+            };
+            let theta = init(plan.shape.dims, 1);
+            let refused = backend.gradient(plan.shape, &plan.members[0], form, &theta, &windows);
+            assert_eq!(refused.expect_err("nor here").exit_code(), 2);
         }
     }
 }

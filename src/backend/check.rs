@@ -32,6 +32,9 @@ pub(crate) fn plan(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> R
     {
         return Err(Error::runtime("a window start lies too near the end of the data"));
     }
+    if plan.members.is_empty() {
+        return Err(Error::input("there is nothing to train: no members"));
+    }
     if plan.batches_per_epoch == 0 {
         return Err(Error::input("an epoch needs at least one batch"));
     }

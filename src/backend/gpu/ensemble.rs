@@ -8,6 +8,7 @@ use std::time::Instant;
 use ndarray::Array3;
 
 use crate::backend::KernelTime;
+use crate::backend::check;
 use crate::backend::gpu::allocation::{Allocation, Limits, groups};
 use crate::backend::gpu::arrange::Arrangement;
 use crate::backend::gpu::buffers::UNIFORM_STRIDE;
@@ -50,7 +51,7 @@ impl GpuEnsemble {
         state: &EnsembleState,
         limits: Limits,
     ) -> Result<Self> {
-        check(&plan, &data, state)?;
+        check::plan(&plan, &data, state)?;
         let groups = groups(&gpu, &plan, data.has_missing, limits)?;
         let Allocation {
             scratch,
@@ -209,25 +210,6 @@ pub fn pass<'a>(label: &'static str) -> wgpu::ComputePassDescriptor<'a> {
         label: Some(label),
         timestamp_writes: None,
     }
-}
-
-fn check(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> Result<()> {
-    let expected = plan.shape.dims.n_params();
-    if plan.members.is_empty() || plan.batches_per_epoch == 0 {
-        return Err(Error::input(
-            "there is nothing to train: no members, or no batches in an epoch",
-        ));
-    }
-    if data.starts.is_empty() {
-        return Err(
-            Error::input(format!("no window of T = {} steps fits the data", plan.shape.T))
-                .with_hint("use a smaller --T"),
-        );
-    }
-    if state.members.len() != plan.members.len() || state.members.iter().any(|m| m.theta.len() != expected) {
-        return Err(Error::input("the state is not that of this ensemble"));
-    }
-    Ok(())
 }
 
 impl Ensemble for GpuEnsemble {

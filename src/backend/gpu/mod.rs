@@ -31,7 +31,7 @@ use ndarray::Array2;
 
 use crate::backend::{
     Backend, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, KernelTime, Member, Plan,
-    TrainingData, Windows,
+    TrainingData, Windows, check,
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
@@ -122,6 +122,7 @@ impl Backend for GpuBackend {
         theta: &Theta,
         windows: &Windows,
     ) -> Result<Gradient> {
+        check::windows(shape, member, theta, windows)?;
         let gaps = windows.x.iter().any(|v| v.is_nan());
         let choice = Choice::new(&self.gpu, form, self.limits.block_length);
         let arrangement = arrange(choice, shape, gaps, member.P, member.tau)?;
@@ -135,6 +136,7 @@ impl Backend for GpuBackend {
         runs: &[FreeRun],
         latent: bool,
     ) -> Result<Vec<Vec<Array2<f32>>>> {
+        check::free_run(dims, models, runs)?;
         free_run::free_run(&self.gpu, dims, models, runs, latent)
     }
 }
