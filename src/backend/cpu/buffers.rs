@@ -99,21 +99,34 @@ pub(super) struct Pass {
     /// States of the blocked form.
     pub states: States,
     pub partial: Partial,
-    /// Sums over the lanes of what `partial` holds, in the order that the form takes them in.
+}
+
+/// What a pass comes to.
+pub(super) struct Outcome {
+    /// Sum of squared errors, and number of targets, lane by lane.
+    pub errors: [[f32; MAX_LANES]; 2],
+    /// Sums over the lanes of what [`Partial`] holds, in the order in which the form takes them.
     pub sums: Vec<f32>,
 }
 
-/// Numbers that [`Pass::sums`] takes in either form.
+impl Outcome {
+    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+        Self {
+            errors: [[0.0; MAX_LANES]; 2],
+            sums: vec![0.0; n_sums(layout, cuts)],
+        }
+    }
+}
+
+/// Numbers that [`Outcome::sums`] takes in either form.
 pub(super) fn n_sums(layout: &Layout, cuts: &[&Cut]) -> usize {
     let dims = layout.shape.dims;
     let blocked = |cut: &&Cut| PowerSums::len(layout, cut) + dims.range_L().len();
     cuts.iter().map(blocked).fold(dims.n_params(), usize::max)
 }
 
-/// Squared errors and gradients, each a sum over the steps of a pass, lane by lane. A pass sets all that its form uses.
+/// Gradients, each a sum over the steps of a pass, lane by lane. A pass sets all that its form uses.
 pub(super) struct Partial {
-    /// Sum of squared errors, and number of targets.
-    pub errors: [[f32; MAX_LANES]; 2],
     /// `Σ λ_{t+1} φ(z̃_t)ᵀ`, and `Σ λ` as its sums.
     pub dW: Tiles,
     /// `Σ λ ∘ (z̃ − φ(z̃))` of the ReLU units, `[M]` (the last `P` used).
@@ -141,7 +154,6 @@ impl Pass {
             lambda: vectors((CHUNK + 1) * layout.stride),
             states: States::new(layout, cuts),
             partial: Partial::new(layout, cuts),
-            sums: vec![0.0; n_sums(layout, cuts)],
         }
     }
 }
@@ -151,7 +163,6 @@ impl Partial {
         let Dims { M, N, K } = layout.shape.dims;
         let vectors = |count: usize| Buffer::zeros(count.next_multiple_of(QUAD) * layout.lanes);
         Self {
-            errors: [[0.0; MAX_LANES]; 2],
             dW: Tiles::new(M, M, layout.tile_rows, layout.lanes),
             dA: vectors(M),
             dL: vectors((M - N) * N),

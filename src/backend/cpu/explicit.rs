@@ -36,12 +36,14 @@ pub(super) fn gradient(
     let Scratch {
         prepared,
         passes,
+        outcomes,
         totals,
         gradient,
         ..
     } = &mut scratch;
     let prepared = prepared.get_mut().unwrap_or_else(PoisonError::into_inner);
     let pass = passes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
+    let outcome = outcomes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
     let mut states = States {
         member,
         theta,
@@ -51,12 +53,12 @@ pub(super) fn gradient(
     batches.prepare(&packed, prepared);
     for group in 0..way.layout.groups {
         batches.load(0, group, &mut pass.windows);
-        batches.pass(prepared, group, pass, Some(z.padded_mut()));
+        batches.pass(prepared, group, pass, outcome, Some(z.padded_mut()));
         match cut {
             None => read(z.as_slice(), &way.layout, group, &mut states.z),
             Some(cut) => states.between(&way.layout, group, cut, pass),
         }
-        batches.add(group, pass, totals);
+        batches.add(group, outcome, totals);
     }
     let gradient = gradient.as_mut_slice();
     let mse = batches.reduce(prepared, totals, gradient);

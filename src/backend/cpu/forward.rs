@@ -66,6 +66,8 @@ pub(super) struct Arguments<'a> {
     pub weights: &'a Weights,
     pub group: usize,
     pub pass: &'a mut Pass,
+    /// See [`crate::backend::cpu::buffers::Outcome::errors`].
+    pub errors: &'a mut [[f32; MAX_LANES]; 2],
     pub z: Option<&'a mut [f32]>,
 }
 
@@ -83,6 +85,7 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
             weights,
             group,
             pass,
+            errors: lanes,
             z,
         } = self.0;
         let (dims, T, stride) = (layout.shape.dims, layout.shape.T, layout.stride);
@@ -126,7 +129,7 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
             errors.add(simd, alpha, &mut next[..N], &mut x[(t + 1) * N..(t + 2) * N]);
             split(simd, &mut next[M - P..M], &mut neg_next[..P]);
         }
-        errors.finish(simd, &mut pass.partial.errors);
+        errors.finish(simd, lanes);
     }
 }
 

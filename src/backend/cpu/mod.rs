@@ -18,9 +18,11 @@ mod layout;
 mod sample;
 mod step;
 mod team;
+mod train;
 mod update;
 mod ways;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use ndarray::Array2;
@@ -37,7 +39,8 @@ use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 use buffers::Buffer;
 use layout::{Lanes, Layout};
-use step::{MemberMemory, Scratch, Steps, Way};
+use step::{Scratch, Way};
+use train::{MemberMemory, Steps};
 use ways::Fastest;
 
 /// The f32 backend.
@@ -45,6 +48,8 @@ pub struct CpuBackend {
     device: Device,
     arch: Arch,
     threads: Threads,
+    /// Members of all ensembles that there are, which share the threads.
+    n_members: Arc<AtomicUsize>,
 }
 
 /// Where work runs: rayon's global pool, or a pool of our own.
@@ -103,6 +108,7 @@ impl CpuBackend {
             device: device::describe(arch, threads.count()),
             arch,
             threads,
+            n_members: Arc::default(),
         })
     }
 }
@@ -137,8 +143,10 @@ impl Backend for CpuBackend {
         cuts.dedup();
         let ways = ways::ways(self.arch, &layout, members.len(), self.threads.count());
         let fastest = Fastest::new(ways, busy, max_P, &cuts);
+        self.n_members.fetch_add(members.len(), Ordering::Relaxed);
         Ok(Box::new(CpuEnsemble {
             threads: self.threads.clone(),
+            n_members: Arc::clone(&self.n_members),
             fastest,
             coefficients: Vec::with_capacity(plan.batches_per_epoch as usize),
             members,
@@ -196,6 +204,8 @@ impl Backend for CpuBackend {
 
 struct CpuEnsemble {
     threads: Threads,
+    /// See [`CpuBackend::n_members`].
+    n_members: Arc<AtomicUsize>,
     plan: Plan,
     data: Arc<TrainingData>,
     members: Vec<MemberMemory>,
@@ -206,10 +216,17 @@ struct CpuEnsemble {
     finished: Vec<EpochResult>,
 }
 
+impl Drop for CpuEnsemble {
+    fn drop(&mut self) {
+        self.n_members.fetch_sub(self.members.len(), Ordering::Relaxed);
+    }
+}
+
 impl Ensemble for CpuEnsemble {
     fn train_epoch(&mut self) -> Result<()> {
         let Self {
             threads,
+            n_members,
             plan,
             data,
             members,
@@ -234,7 +251,8 @@ impl Ensemble for CpuEnsemble {
             };
             steps.run();
         };
-        fastest.run(|way, scratch| {
+        let threads_each = threads.count() / n_members.load(Ordering::Relaxed).max(1);
+        fastest.run(threads_each, |way, scratch| {
             threads.run(|| {
                 members
                     .par_iter_mut()

@@ -1,20 +1,18 @@
 //! From windows to a gradient, and from a gradient to new parameters: the order of the kernels.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, RwLock};
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::backend::Member;
 use crate::backend::cpu::blocked::{self, Blocked, PowerSums};
-use crate::backend::cpu::buffers::{Buffer, GroupWindows, Pass, n_sums, vectors};
+use crate::backend::cpu::buffers::{Buffer, GroupWindows, Outcome, Pass, n_sums, vectors};
 use crate::backend::cpu::forward::{Forcing, SquaredErrors};
 use crate::backend::cpu::kernel::store_all_sums;
 use crate::backend::cpu::layout::{Lanes, Layout, Weights};
-use crate::backend::cpu::sample::Draw;
-use crate::backend::cpu::{adjoint, forward, team, update};
+use crate::backend::cpu::{adjoint, forward, update};
 use crate::backend::cut::Cut;
-use crate::backend::{Member, StepCoefficients, TrainingData};
 
 /// How the steps of a member are computed. Every way comes to the same bits.
 #[derive(Clone)]
@@ -32,22 +30,24 @@ pub(super) struct Way {
 /// A member's tools for one shape.
 pub(super) struct Scratch {
     pub prepared: RwLock<Prepared>,
-    /// One, or one for each group where several threads share them.
+    /// One for each thread.
     pub passes: Vec<Mutex<Pass>>,
-    /// Windows loaded ahead, for each group where several threads share them.
-    ahead: Vec<Mutex<Ahead>>,
+    /// One, or one for each group where several threads share them.
+    pub outcomes: Vec<Mutex<Outcome>>,
+    /// For each thread where there are several.
+    pub ahead: Vec<Mutex<Ahead>>,
     pub totals: Totals,
     /// Packed as the parameters.
     pub gradient: Buffer,
     /// Parameters and moments after the step, until it is known that they are finite.
-    updated: [Buffer; 3],
+    pub updated: [Buffer; 3],
 }
 
-/// Windows of a group for the step after this one.
-struct Ahead {
+/// Windows of a thread's first group for the step after this one.
+pub(super) struct Ahead {
     /// The step that they are of, if there are any.
-    step: Option<u32>,
-    windows: GroupWindows,
+    pub step: Option<u32>,
+    pub windows: GroupWindows,
 }
 
 /// What the passes of a step read.
@@ -63,7 +63,7 @@ pub(super) struct Prepared {
 /// Sums over the groups of a batch.
 pub(super) struct Totals {
     errors: SquaredErrors,
-    /// As [`Pass::sums`].
+    /// As [`Outcome::sums`].
     sums: Vec<f32>,
     /// Those of a group of eight lanes that waits for its other half: sums are taken of sixteen.
     half: Vec<f32>,
@@ -74,24 +74,22 @@ impl Scratch {
         let layout = &way.layout;
         let n_params = layout.shape.dims.n_params();
         let packed = || Buffer::zeros(n_params);
-        let passes = if way.threads > 1 { layout.groups } else { 1 };
+        let several = way.threads > 1;
+        let ahead = |_| Ahead {
+            step: None,
+            windows: GroupWindows::new(layout),
+        };
         Self {
             prepared: RwLock::new(Prepared {
                 theta: vec![0.0; n_params],
                 weights: Weights::new(layout),
                 blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
             }),
-            passes: (0..passes)
-                .map(|_| Mutex::new(Pass::new(layout, max_P, cuts)))
-                .collect(),
-            ahead: (0..if way.threads > 1 { layout.groups } else { 0 })
-                .map(|_| {
-                    Mutex::new(Ahead {
-                        step: None,
-                        windows: GroupWindows::new(layout),
-                    })
-                })
-                .collect(),
+            passes: locks(way.threads, |_| Pass::new(layout, max_P, cuts)),
+            outcomes: locks(if several { layout.groups } else { 1 }, |_| {
+                Outcome::new(layout, cuts)
+            }),
+            ahead: locks(if several { way.threads } else { 0 }, ahead),
             totals: Totals {
                 errors: SquaredErrors::default(),
                 sums: vec![0.0; n_sums(layout, cuts)],
@@ -101,6 +99,10 @@ impl Scratch {
             updated: [packed(), packed(), packed()],
         }
     }
+}
+
+fn locks<T>(n: usize, new: impl FnMut(usize) -> T) -> Vec<Mutex<T>> {
+    (0..n).map(new).map(Mutex::new).collect()
 }
 
 /// Where the windows of a batch come from.
@@ -146,7 +148,14 @@ impl<W: Windows> Batches<'_, W> {
 
     /// Passes over one group, whose windows are there, forward and back. The plain form also writes the unforced states
     /// `[T][M]` to `z`.
-    pub fn pass(&self, prepared: &Prepared, group: usize, pass: &mut Pass, z: Option<&mut [f32]>) {
+    pub fn pass(
+        &self,
+        prepared: &Prepared,
+        group: usize,
+        pass: &mut Pass,
+        outcome: &mut Outcome,
+        z: Option<&mut [f32]>,
+    ) {
         let forcing = Forcing {
             P: self.member.P,
             tau: self.member.tau,
@@ -159,34 +168,36 @@ impl<W: Windows> Batches<'_, W> {
             prepared,
             group,
             pass,
+            outcome,
             z,
         });
     }
 
-    /// Adds what a pass left to the sums over the groups, which must come in order; takes `pass.sums` away.
-    pub fn add(&self, group: usize, pass: &mut Pass, totals: &mut Totals) {
+    /// Adds what a pass came to to the sums over the groups, which must come in order; takes it away.
+    pub fn add(&self, group: usize, outcome: &mut Outcome, totals: &mut Totals) {
         let Totals { errors, sums, half } = totals;
         let layout = &self.way.layout;
         if group == 0 {
             *errors = SquaredErrors::default();
         }
-        errors.add(&pass.partial.errors, layout.lanes);
+        errors.add(&outcome.errors, layout.lanes);
         let halves = if layout.lanes == 8 { 2 } else { 1 };
         if halves == 2 && group.is_multiple_of(2) && group + 1 < layout.groups {
-            std::mem::swap(half, &mut pass.sums);
+            std::mem::swap(half, &mut outcome.sums);
             return;
         }
         if halves == 2 && !group.is_multiple_of(2) {
-            pass.sums
+            outcome
+                .sums
                 .iter_mut()
                 .zip(&*half)
                 .for_each(|(sum, half)| *sum += half);
         }
         if group < halves {
-            std::mem::swap(sums, &mut pass.sums);
+            std::mem::swap(sums, &mut outcome.sums);
         } else {
             sums.iter_mut()
-                .zip(&pass.sums)
+                .zip(&outcome.sums)
                 .for_each(|(sum, more)| *sum += more);
         }
     }
@@ -244,6 +255,7 @@ struct Group<'a> {
     prepared: &'a Prepared,
     group: usize,
     pass: &'a mut Pass,
+    outcome: &'a mut Outcome,
     z: Option<&'a mut [f32]>,
 }
 
@@ -259,6 +271,7 @@ impl WithSimd for Group<'_> {
             prepared,
             group,
             pass,
+            outcome: Outcome { errors, sums },
             z,
         } = self;
         let Prepared {
@@ -275,6 +288,7 @@ impl WithSimd for Group<'_> {
                 blocked,
                 group,
                 pass,
+                errors,
             };
             forward.with_simd(simd);
             let adjoint = blocked::Adjoint {
@@ -285,7 +299,7 @@ impl WithSimd for Group<'_> {
                 pass,
             };
             adjoint.with_simd(simd);
-            let Pass { partial, sums, .. } = pass;
+            let partial = &pass.partial;
             let (powers, dL) = sums.split_at_mut(PowerSums::len(layout, cut));
             partial.powers.sum_lanes(simd, layout, cut, powers);
             let dL = &mut dL[..layout.shape.dims.range_L().len()];
@@ -300,6 +314,7 @@ impl WithSimd for Group<'_> {
                     weights,
                     group,
                     pass,
+                    errors,
                     z,
                 },
             );
@@ -313,156 +328,7 @@ impl WithSimd for Group<'_> {
                     pass,
                 },
             );
-            let Pass { partial, sums, .. } = pass;
-            partial.sum_lanes(simd, layout.shape.dims, sums);
+            pass.partial.sum_lanes(simd, layout.shape.dims, sums);
         }
     }
-}
-
-/// A member's parameters, first and second moments, and whether it still trains.
-pub(super) struct MemberMemory {
-    pub values: [Buffer; 3],
-    pub stopped_at: Option<u32>,
-    /// Sum of the losses of the epoch's steps.
-    pub loss: f64,
-    /// How its windows are cut in the blocked form, `None` in the plain one.
-    pub cut: Option<Cut>,
-}
-
-/// Consecutive optimiser steps of one member.
-pub(super) struct Steps<'a> {
-    pub way: &'a Way,
-    pub member: &'a Member,
-    pub data: &'a TrainingData,
-    pub lr: f64,
-    /// Steps already done.
-    pub done: u32,
-    /// One for each step to do.
-    pub coefficients: &'a [StepCoefficients],
-    pub memory: &'a mut MemberMemory,
-    pub scratch: &'a mut Scratch,
-}
-
-impl Steps<'_> {
-    pub fn run(self) {
-        let Self {
-            way,
-            member,
-            data,
-            lr,
-            done,
-            coefficients,
-            memory,
-            scratch,
-        } = self;
-        let MemberMemory {
-            values,
-            stopped_at,
-            loss: sum_of_losses,
-            cut,
-        } = memory;
-        let Scratch {
-            prepared,
-            passes,
-            ahead,
-            totals,
-            gradient,
-            updated,
-        } = scratch;
-        // Another member may have left windows there.
-        ahead.iter().for_each(|ahead| lock(ahead).step = None);
-        let (prepared, passes, ahead) = (&*prepared, &*passes, &*ahead);
-        let layout = &way.layout;
-        let batches = Batches {
-            way,
-            member,
-            cut: cut.as_ref(),
-            windows: &Draw {
-                data,
-                seed: member.seed,
-                noise: member.noise as f32,
-            },
-        };
-        let current = AtomicU32::new(done);
-        let share = |thread: usize| {
-            let step = current.load(Ordering::Relaxed);
-            for group in (thread..layout.groups).step_by(way.threads) {
-                let mut pass = lock(&passes[group]);
-                let mut ahead = lock(&ahead[group]);
-                if ahead.step.take() == Some(step) {
-                    std::mem::swap(&mut pass.windows, &mut ahead.windows);
-                } else {
-                    batches.load(step, group, &mut pass.windows);
-                }
-                drop(ahead);
-                batches.pass(&read(prepared), group, &mut pass, None);
-            }
-        };
-        // While this thread brings the step to its end, others load the windows of the next: first those of this thread.
-        let load_ahead = |thread: usize, rounds: u32| {
-            let step = done + rounds;
-            let groups = |thread: usize| (thread..layout.groups).step_by(way.threads);
-            let leads = groups(0).take(if thread == 1 { layout.groups } else { 0 });
-            for group in leads.chain(groups(thread)) {
-                let mut ahead = lock(&ahead[group]);
-                batches.load(step, group, &mut ahead.windows);
-                ahead.step = Some(step);
-            }
-        };
-        *sum_of_losses = 0.0;
-        team::with_helpers(way.threads as u32 - 1, share, load_ahead, |all_shares| {
-            for (step, &coefficients) in (done..).zip(coefficients) {
-                if stopped_at.is_some() {
-                    return;
-                }
-                let theta = values[0].as_slice();
-                batches.prepare(theta, &mut write(prepared));
-                if way.threads > 1 {
-                    current.store(step, Ordering::Relaxed);
-                    all_shares();
-                    for (group, pass) in passes.iter().enumerate() {
-                        batches.add(group, &mut lock(pass), totals);
-                    }
-                } else {
-                    let pass = &mut lock(&passes[0]);
-                    for group in 0..layout.groups {
-                        batches.load(step, group, &mut pass.windows);
-                        batches.pass(&read(prepared), group, pass, None);
-                        batches.add(group, pass, totals);
-                    }
-                }
-                let g = gradient.as_mut_slice();
-                let mse = batches.reduce(&mut write(prepared), totals, g);
-                let loss = mse + update::regularise(layout.shape.dims, member, theta, g);
-                let clip_factor = update::clip_factor(member.clip, g);
-                let finite = way.arch.dispatch(update::Step {
-                    lr,
-                    clip_factor,
-                    coefficients,
-                    gradient,
-                    old: values,
-                    new: updated,
-                });
-                if finite && (loss as f32).is_finite() {
-                    std::mem::swap(values, updated);
-                    *sum_of_losses += loss;
-                } else {
-                    *stopped_at = Some(step + 1);
-                }
-            }
-        });
-    }
-}
-
-/// Locks of scratch memory, which is written before it is read: that somebody panicked matters not.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -59,11 +59,10 @@ pub(super) fn with_helpers<R>(
     }
     let rounds = Rounds::default();
     std::thread::scope(|scope| {
-        // Also where a further thread cannot be had, which panics: the scope waits for those there are.
         let _over = EndsRounds(&rounds);
-        for helper in 1..=helpers {
+        let start = |helper: u32| {
             let (rounds, work, meanwhile) = (&rounds, &work, &meanwhile);
-            scope.spawn(move || {
+            let help = move || {
                 let over_if_panicked = EndsRounds(rounds);
                 let mut round = 0;
                 while rounds.wait(|| rounds.begun.load(Ordering::Acquire) != round) {
@@ -73,12 +72,18 @@ pub(super) fn with_helpers<R>(
                     meanwhile(helper as usize, round);
                 }
                 std::mem::forget(over_if_panicked);
-            });
-        }
+            };
+            std::thread::Builder::new().spawn_scoped(scope, help).is_ok()
+        };
+        // Where the system gives no more threads, this one does the work of those that are missing.
+        let missing = (1..=helpers)
+            .find(|&helper| !start(helper))
+            .unwrap_or(helpers + 1);
         lead(&|| {
             let round = rounds.begun.fetch_add(1, Ordering::Release) + 1;
             work(0);
-            let all_done = rounds.wait(|| rounds.done.load(Ordering::Acquire) == round * helpers);
+            (missing..=helpers).for_each(|helper| work(helper as usize));
+            let all_done = rounds.wait(|| rounds.done.load(Ordering::Acquire) == round * (missing - 1));
             assert!(all_done, "a helping thread panicked");
         })
     })

@@ -34,7 +34,10 @@ pub(super) fn ways(arch: Arch, layout: &Layout, members: usize, threads: usize) 
         if layout.groups > 1 {
             ways.push(way(Lanes::Whole(arch), layout.clone(), each));
         }
-        if let Some(half) = Lanes::half(arch) {
+        // Of eight sequences or fewer, one of the halves would be empty.
+        if let Some(half) = Lanes::half(arch)
+            && layout.shape.S > half.machine().lanes
+        {
             ways.push(way(half, layout.halved(half.machine()), each));
         }
     }
@@ -90,9 +93,9 @@ impl Fastest {
         }
     }
 
-    /// Has `epoch` done in the way whose turn it is.
-    pub fn run(&mut self, epoch: impl FnOnce(&Way, &[Mutex<Scratch>])) {
-        let turn = self.turn();
+    /// Has `epoch` done in the way whose turn it is among those that take no more than `threads` a member.
+    pub fn run(&mut self, threads: usize, epoch: impl FnOnce(&Way, &[Mutex<Scratch>])) {
+        let turn = self.turn(threads);
         let Candidate { way, scratch, .. } = &self.candidates[turn];
         let start = Instant::now();
         epoch(way, scratch);
@@ -100,14 +103,17 @@ impl Fastest {
     }
 
     /// The way whose turn it is: one not tried often enough, one left aside for long, or the fastest.
-    fn turn(&self) -> usize {
+    fn turn(&self, threads: usize) -> usize {
         let key = |candidate: &Candidate| match candidate.usual() {
             None => (0, candidate.took.len() as u128),
             Some(usual) if candidate.left_aside(self.epoch) => (1, usual.as_nanos()),
             Some(usual) => (2, usual.as_nanos()),
         };
-        let turns = self.candidates.iter().map(key).enumerate();
-        turns.min_by_key(|&(_, key)| key).map_or(0, |(index, _)| index)
+        let possible = self.candidates.iter().enumerate();
+        possible
+            .filter(|(_, candidate)| candidate.way.threads <= threads)
+            .min_by_key(|(_, candidate)| key(candidate))
+            .map_or(0, |(index, _)| index)
     }
 
     fn record(&mut self, turn: usize, took: Duration) {
@@ -169,7 +175,7 @@ mod tests {
         let mut count = |slow: usize, epochs: usize| {
             let mut used = [0, 0];
             for _ in 0..epochs {
-                let turn = fastest.turn();
+                let turn = fastest.turn(2);
                 used[turn] += 1;
                 let took = if turn == slow { 2 } else { 1 };
                 fastest.record(turn, Duration::from_millis(took));
@@ -180,5 +186,6 @@ mod tests {
         assert_eq!(count(0, 200), [5, 195]);
         let used = count(1, 400);
         assert!(used[0] > 200, "{used:?}");
+        assert_eq!(fastest.turn(1), 0, "no thread to spare");
     }
 }

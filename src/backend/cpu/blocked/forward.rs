@@ -4,7 +4,7 @@ use ndarray::Array1;
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::blocked::buffers::{Blocked, States};
-use crate::backend::cpu::buffers::{Pass, vectors, vectors_mut};
+use crate::backend::cpu::buffers::{MAX_LANES, Pass, vectors, vectors_mut};
 use crate::backend::cpu::forward::{Errors, Forcing, initial_state};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cut::Cut;
@@ -19,6 +19,8 @@ pub(in crate::backend::cpu) struct Forward<'a> {
     pub blocked: &'a Blocked,
     pub group: usize,
     pub pass: &'a mut Pass,
+    /// See [`crate::backend::cpu::buffers::Outcome::errors`].
+    pub errors: &'a mut [[f32; MAX_LANES]; 2],
 }
 
 impl WithSimd for Forward<'_> {
@@ -34,6 +36,7 @@ impl WithSimd for Forward<'_> {
             blocked,
             group,
             pass,
+            errors: lanes,
         } = self;
         let Dims { M, N, K } = layout.shape.dims;
         let (stride, Q, D) = (layout.stride, cut.Q(), cut.D);
@@ -89,7 +92,7 @@ impl WithSimd for Forward<'_> {
                 errors.add(simd, alpha, &mut after[..N], &mut x[t * N..(t + 1) * N]);
             }
         }
-        errors.finish(simd, &mut pass.partial.errors);
+        errors.finish(simd, lanes);
     }
 }
 

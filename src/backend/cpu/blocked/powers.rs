@@ -199,7 +199,6 @@ impl PackedPowers {
     fn fill(&mut self, M: usize, cut: &Cut, powers: &Powers) {
         let (P, D, J, Q, Dh) = (cut.P, cut.D, cut.J, cut.Q(), cut.D + 1);
         let longest = cut.longest_end();
-        let relu = M - P;
         self.G.fill(J * Q, M, |row, m| powers.G.at(Q + row, m));
         self.Gt
             .fill_columns(M, J * Q, |column| powers.G.row((J - column / Q) * Q + column % Q));
@@ -214,7 +213,6 @@ impl PackedPowers {
         });
         self.Rt
             .fill(longest * P, M, |row, m| powers.Rt.at(row / P * Dh + row % P, m));
-        debug_assert!(relu + P == M);
         for ((ends, transposed), &length) in self.ends.iter_mut().zip(&cut.ends) {
             let (power, power_transposed) = (powers.power(cut, length), powers.power_transposed(cut, length));
             ends.fill_columns(M, M, |column| power_transposed.row(column));

@@ -1,0 +1,197 @@
+//! A member's epoch: consecutive optimiser steps, on one thread or with several that share the groups of sequences.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::backend::cpu::buffers::{Buffer, Outcome, Pass};
+use crate::backend::cpu::sample::Draw;
+use crate::backend::cpu::step::{Ahead, Batches, Prepared, Scratch, Totals, Way};
+use crate::backend::cpu::{team, update};
+use crate::backend::cut::Cut;
+use crate::backend::{Member, StepCoefficients, TrainingData};
+
+/// A member's parameters, first and second moments, and whether it still trains.
+pub(super) struct MemberMemory {
+    pub values: [Buffer; 3],
+    pub stopped_at: Option<u32>,
+    /// Sum of the losses of the epoch's steps.
+    pub loss: f64,
+    /// How its windows are cut in the blocked form, `None` in the plain one.
+    pub cut: Option<Cut>,
+}
+
+/// Consecutive optimiser steps of one member.
+pub(super) struct Steps<'a> {
+    pub way: &'a Way,
+    pub member: &'a Member,
+    pub data: &'a TrainingData,
+    pub lr: f64,
+    /// Steps already done.
+    pub done: u32,
+    /// One for each step to do.
+    pub coefficients: &'a [StepCoefficients],
+    pub memory: &'a mut MemberMemory,
+    pub scratch: &'a mut Scratch,
+}
+
+impl Steps<'_> {
+    pub fn run(self) {
+        let Self {
+            way,
+            member,
+            data,
+            lr,
+            done,
+            coefficients,
+            memory,
+            scratch,
+        } = self;
+        let MemberMemory {
+            values,
+            stopped_at,
+            loss: sum_of_losses,
+            cut,
+        } = memory;
+        let Scratch {
+            prepared,
+            passes,
+            outcomes,
+            ahead,
+            totals,
+            gradient,
+            updated,
+        } = scratch;
+        // Another member may have left windows there.
+        ahead.iter().for_each(|ahead| lock(ahead).step = None);
+        let shared = Shared {
+            batches: Batches {
+                way,
+                member,
+                cut: cut.as_ref(),
+                windows: &Draw {
+                    data,
+                    seed: member.seed,
+                    noise: member.noise as f32,
+                },
+            },
+            prepared,
+            passes,
+            outcomes,
+            ahead,
+            steps: done..done + coefficients.len() as u32,
+            step: AtomicU32::new(done),
+        };
+        let share = |thread| shared.pass_over_share(thread);
+        let load_ahead = |thread, rounds| shared.load_ahead(thread, done + rounds);
+        *sum_of_losses = 0.0;
+        team::with_helpers(way.threads as u32 - 1, share, load_ahead, |all_shares| {
+            for (step, &coefficients) in (done..).zip(coefficients) {
+                if stopped_at.is_some() {
+                    return;
+                }
+                let theta = values[0].as_slice();
+                shared.batches.prepare(theta, &mut write(prepared));
+                if way.threads > 1 {
+                    shared.step.store(step, Ordering::Relaxed);
+                    all_shares();
+                    for (group, outcome) in outcomes.iter().enumerate() {
+                        shared.batches.add(group, &mut lock(outcome), totals);
+                    }
+                } else {
+                    shared.pass_over_all(step, totals);
+                }
+                let g = gradient.as_mut_slice();
+                let mse = shared.batches.reduce(&mut write(prepared), totals, g);
+                let loss = mse + update::regularise(way.layout.shape.dims, member, theta, g);
+                let clip_factor = update::clip_factor(member.clip, g);
+                let finite = way.arch.dispatch(update::Step {
+                    lr,
+                    clip_factor,
+                    coefficients,
+                    gradient,
+                    old: values,
+                    new: updated,
+                });
+                if finite && (loss as f32).is_finite() {
+                    std::mem::swap(values, updated);
+                    *sum_of_losses += loss;
+                } else {
+                    *stopped_at = Some(step + 1);
+                }
+            }
+        });
+    }
+}
+
+/// What the threads of a member have in common.
+struct Shared<'a> {
+    batches: Batches<'a, Draw<'a>>,
+    prepared: &'a RwLock<Prepared>,
+    passes: &'a [Mutex<Pass>],
+    outcomes: &'a [Mutex<Outcome>],
+    ahead: &'a [Mutex<Ahead>],
+    steps: Range<u32>,
+    /// The one that is being done.
+    step: AtomicU32,
+}
+
+impl Shared<'_> {
+    /// Passes over every group on this thread alone.
+    fn pass_over_all(&self, step: u32, totals: &mut Totals) {
+        let (mut pass, mut outcome) = (lock(&self.passes[0]), lock(&self.outcomes[0]));
+        let prepared = read(self.prepared);
+        for group in 0..self.batches.way.layout.groups {
+            self.batches.load(step, group, &mut pass.windows);
+            self.batches.pass(&prepared, group, &mut pass, &mut outcome, None);
+            self.batches.add(group, &mut outcome, totals);
+        }
+    }
+
+    /// Passes over the groups of one of several threads, the first of which has the thread's number.
+    fn pass_over_share(&self, thread: usize) {
+        let way = self.batches.way;
+        let step = self.step.load(Ordering::Relaxed);
+        let mut pass = lock(&self.passes[thread]);
+        let prepared = read(self.prepared);
+        for group in (thread..way.layout.groups).step_by(way.threads) {
+            let mut ahead = lock(&self.ahead[thread]);
+            if group == thread && ahead.step.take() == Some(step) {
+                std::mem::swap(&mut pass.windows, &mut ahead.windows);
+            } else {
+                self.batches.load(step, group, &mut pass.windows);
+            }
+            drop(ahead);
+            let mut outcome = lock(&self.outcomes[group]);
+            self.batches.pass(&prepared, group, &mut pass, &mut outcome, None);
+        }
+    }
+
+    /// Loads windows of the next step, `step`, while the leading thread brings one to its end: first what that thread
+    /// will need.
+    fn load_ahead(&self, thread: usize, step: u32) {
+        if !self.steps.contains(&step) {
+            return;
+        }
+        let leads = (thread == 1).then_some(0);
+        for group in leads.into_iter().chain([thread]) {
+            let mut ahead = lock(&self.ahead[group]);
+            self.batches.load(step, group, &mut ahead.windows);
+            ahead.step = Some(step);
+        }
+    }
+}
+
+/// Locks of scratch memory, which is written before it is read: that somebody panicked matters not.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
