@@ -39,23 +39,6 @@ fn residual(quad: u32, t: u32, n: u32) -> vec4<f32> {
 
 #if RELU
 // Adds the later steps' y- of the ReLU units to u-_i and takes it into y-_i where the unit is off.
-#if SOLO
-fn recurse(base: u32, quad: u32, sequence: u32, block: vec4<u32>, i: u32, p: u32) {
-    let v = sequence / 4;
-    let c = sequence % 4;
-    var value = u_bar[i * P + p][v][c];
-    for (var j = i + 1; j <= block.z; j++) {
-        let weights = base + K_AT + ((j - 1 - i) * Y + NO) * H + p;
-        for (var k = 0u; k < P; k++) {
-            value = fma(powers[weights + k * H], y_bar[(j - 1) * Y + NO + k][v][c], value);
-        }
-    }
-    u_bar[i * P + p][v][c] = value;
-    if i > 0 && !(states[(quad + v) * STATES + RELU_AT + (block.x + i) * P + p][c] > 0.0) {
-        y_bar[(i - 1) * Y + NO + p][v][c] -= value;
-    }
-}
-#else
 fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, i: u32, p: u32) {
     var value = u_bar[i * P + p][v];
     for (var j = i + 1; j <= block.z; j++) {
@@ -69,7 +52,6 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, i: u32, p: u32) {
         y_bar[(i - 1) * Y + NO + p][v] -= where_off(quad + v, block.x + i, p, value);
     }
 }
-#end
 
 // `value` where ReLU unit p is off at time t, else 0.
 fn where_off(quad: u32, t: u32, p: u32, value: vec4<f32>) -> vec4<f32> {
@@ -134,7 +116,7 @@ fn main(
 
         #if RELU
         #if SOLO
-        if lid < 4 * V {
+        if lid < V {
             for (var i = block.y; i > 0; i--) {
                 for (var p = 0u; p < P; p++) {
                     recurse(base, quad, lid, block, i - 1, p);

@@ -5,8 +5,9 @@
 //
 // Workgroup = (member, V quads of its sequences), a block in three phases with a barrier after each:
 //   1  G z~ + c of the ReLU units of all steps at once: thread = (unit of a step, quad)
-//   2  the recursion over v, all that is sequential. SOLO: thread = sequence, no barrier inside; otherwise
-//      thread = (ReLU unit, quad) and a barrier a step
+//   2  the recursion over v, all that is sequential. SOLO: thread = quad, no barrier inside; otherwise
+//      thread = (ReLU unit, quad) and a barrier a step. Not thread = sequence: WGSL lets a write to a component
+//      access its whole vector, so threads that write into one vector race
 //   3  the other rows of y and of z_l: thread = R rows for V quads, each weight read serving 4 V multiply-adds
 // Matrices are read transposed: neighbouring threads, neighbouring words.
 //
@@ -50,24 +51,6 @@ fn compare(quad: u32, v: u32, t: u32, n: u32, value: vec4<f32>) {
 
 #if RELU
 // Adds the drives so far to ReLU unit p of step j, keeps it, and sets the drive that it gives.
-#if SOLO
-fn recurse(base: u32, quad: u32, sequence: u32, block: vec4<u32>, j: u32, p: u32) {
-    let v = sequence / 4;
-    let c = sequence % 4;
-    var value = relu[(j - 1) * P + p][v][c];
-    for (var i = 0u; i < j; i++) {
-        let weights = base + K_AT + ((j - 1 - i) * Y + NO + p) * H;
-        for (var d = 0u; d < D; d++) {
-            value = fma(powers[weights + d], drive[i * D + d][v][c], value);
-        }
-    }
-    relu[(j - 1) * P + p][v][c] = value;
-    if j < block.y {
-        states[(quad + v) * STATES + RELU_AT + (block.x + j) * P + p][c] = value;
-        drive[j * D + p][v][c] = max(value, 0.0) - value;
-    }
-}
-#else
 fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
     var value = relu[(j - 1) * P + p][v];
     for (var i = 0u; i < j; i++) {
@@ -82,7 +65,6 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
         drive[j * D + p][v] = rectified(value);
     }
 }
-#end
 #end
 
 @compute @workgroup_size(THREADS)
@@ -154,7 +136,7 @@ fn main(
 
         #if RELU
         #if SOLO
-        if lid < 4 * V {
+        if lid < V {
             for (var j = 1u; j <= block.z; j++) {
                 for (var p = 0u; p < P; p++) {
                     recurse(base, quad, lid, block, j, p);

@@ -8,7 +8,7 @@
 
 use crate::backend::Form;
 use crate::backend::cut::Cut;
-use crate::backend::gpu::blocked::Blocked;
+use crate::backend::gpu::blocked::{Blocked, WIDTHS};
 use crate::backend::gpu::consts::{Capacity, Layout, Team, WARP};
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::footprint::Footprint;
@@ -81,8 +81,9 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
         return Ok(Arrangement::Plain(plain));
     }
     let cheapest_width = |cut: &Cut| {
-        let widths = [1, 2, 4].into_iter();
-        let fitting = widths.filter_map(|V| Blocked::new(shape, gaps, choice.capacity, cut.clone(), V));
+        let fitting = WIDTHS
+            .into_iter()
+            .filter_map(|V| Blocked::new(shape, gaps, choice.capacity, cut.clone(), V));
         fitting
             .filter(|blocked| Footprint::blocked(blocked).members(choice.max_buffer, u64::MAX) > 0)
             .map(|blocked| (blocked_cost(&blocked), blocked))
@@ -155,10 +156,9 @@ fn block_cost(blocked: &Blocked, index: usize) -> usize {
     let inner = |r: usize, v: usize| 4 * r * v + r + v;
     let terms = n * (n + 1) / 2;
     let barriers = if blocked.solo() { 3 } else { 2 + n } * BARRIER;
-    let recursion = |width: usize| match blocked.solo() {
-        true => slots(4 * V, 3 * P * width * terms),
-        false => slots(P * V, inner(1, 1) * width * terms),
-    };
+    // Quads by units that a thread works through in turn.
+    let (threads, turns) = if blocked.solo() { (V, P) } else { (P * V, 1) };
+    let recursion = |width: usize| slots(threads, inner(1, 1) * turns * width * terms);
     let rows = n * (Y - P) + end;
     let forward = slots(n * P * V, inner(1, 1) * M)
         + recursion(D)

@@ -7,8 +7,10 @@ use crate::backend::gpu::consts::{Capacity, Layout, WARP};
 use crate::backend::gpu::source::Constants;
 use crate::model::{Dims, Shape};
 
-/// Most ReLU units with which one thread a sequence runs the recursion, without barriers.
+/// Most ReLU units with which one thread a quad runs the recursion, without barriers.
 const SOLO: usize = 4;
+/// Quads to a workgroup of the two passes, as far as they divide the batch and fit.
+pub(super) const WIDTHS: [usize; 3] = [1, 2, 4];
 /// Rows of a phase from which a thread takes two of them, so that a read of workgroup memory serves twice.
 const MANY_ROWS: usize = 128;
 /// 4 × 4 entries along the side of a tile of `collect` at most.
@@ -105,18 +107,17 @@ impl Blocked {
         (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
     }
 
-    /// The layout of blocks of at most `longest` steps, with two quads to a workgroup or, where that does not fit, one.
+    /// The layouts of blocks of at most `longest` steps that fit, the most quads to a workgroup first.
     pub fn with_length(
         shape: Shape,
         gaps: bool,
         capacity: Capacity,
         (P, tau): (usize, usize),
         longest: usize,
-    ) -> Option<Self> {
+    ) -> impl Iterator<Item = Self> {
         let cut = Cut::new(shape, P, tau, longest);
-        [2, 1]
-            .into_iter()
-            .find_map(|V| Self::new(shape, gaps, capacity, cut.clone(), V))
+        let widths = WIDTHS.into_iter().rev();
+        widths.filter_map(move |V| Self::new(shape, gaps, capacity, cut.clone(), V))
     }
 
     /// Bytes of workgroup memory that the hungriest kernel takes.
@@ -127,7 +128,7 @@ impl Blocked {
         16 * self.layout.V * forward.max(adjoint) + 4 * self.forward_threads
     }
 
-    /// Whether one thread a sequence runs the recursion.
+    /// Whether one thread a quad runs the recursion.
     pub fn solo(&self) -> bool {
         self.cut.P <= SOLO
     }

@@ -249,8 +249,9 @@ mod tests {
             (4, 2, 1, 1, 20, 1000, 20),
         ] {
             let shape = Shape::new(Dims::new(M, N, K).expect("sizes"), 4, T).expect("sizes");
-            let blocked =
-                Blocked::with_length(shape, false, Capacity::FLOOR, (P, tau), longest).expect("it fits");
+            let blocked = Blocked::with_length(shape, false, Capacity::FLOOR, (P, tau), longest)
+                .next()
+                .expect("it fits");
             for program in [blocked.preparation(), blocked.pulling_back()] {
                 assert!(program.len() > 0);
                 for link in &program.0 {
