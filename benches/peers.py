@@ -8,7 +8,7 @@ Every number is the time of one optimiser step with sampling, noise, forward, ba
 tool it is the difference of two whole `train` runs of different length, so start-up and scoring cancel; medians of
 --repeats. "share of peak" counts the multiply-adds of the plain recursion, 3 S T M^2 a step, against the machine's own
 best single-precision matrix product (numpy) with as many threads as there are models to spread over them (CPU only);
-the blocked form needs fewer multiply-adds than are counted, so it can pass 100 %.
+the blocked form needs fewer multiply-adds than are counted, and a model alone may use more threads, so it can pass 100 %.
 """
 
 import argparse
