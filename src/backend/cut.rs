@@ -1,7 +1,9 @@
 //! The almost-linear form's cut of windows into blocks of unforced steps, the same for every backend.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::model::{Dims, Shape};
+use ndarray::{Array1, ArrayView2, ArrayViewMut2};
+
+use crate::model::{Dims, Shape, Theta};
 
 /// Longest block tried: powers of `B` beyond it would lose digits where the linear part is unstable.
 pub(in crate::backend) const LONGEST: usize = 32;
@@ -82,6 +84,24 @@ impl Cut {
             .map(|longest| Self::new(shape, P, tau, longest))
             .map(|cut| (cost(&cut), cut))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
+    }
+
+    /// Fills in one sequence's states `z`, `[T, M]`, which the almost-linear form does not see between the starts of
+    /// blocks: step by step from each block's `start`, with inputs `s`, `[T+1, K]`.
+    pub fn fill_in(
+        &self,
+        theta: &Theta,
+        s: ArrayView2<'_, f64>,
+        start: impl Fn(usize) -> Array1<f64>,
+        mut z: ArrayViewMut2<'_, f64>,
+    ) {
+        for (index, block) in self.blocks.iter().enumerate() {
+            let mut now = start(index);
+            for t in block.start..block.start + block.length {
+                now = theta.step(self.P, &now, &s.row(t + 1).to_vec());
+                z.row_mut(t).assign(&now);
+            }
+        }
     }
 
     /// Number of units looked at.

@@ -3,10 +3,10 @@
 
 use std::sync::PoisonError;
 
-use ndarray::{Array1, Array3, ArrayView3, s};
+use ndarray::{Array3, ArrayView3, Axis};
 use pulp::Simd;
 
-use crate::backend::cpu::buffers::{Buffer, GroupWindows, Pass};
+use crate::backend::cpu::buffers::{Buffer, GroupWindows};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::step::{Batches, Load, Scratch, Way, Windows as Source};
@@ -44,19 +44,22 @@ pub(super) fn gradient(
     let prepared = prepared.get_mut().unwrap_or_else(PoisonError::into_inner);
     let pass = passes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
     let outcome = outcomes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
-    let mut states = States {
-        member,
-        theta,
-        z: Array3::zeros((S, T, dims.M)),
-    };
+    let mut all = Array3::zeros((S, T, dims.M));
     let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
     batches.prepare(&packed, prepared);
     for group in 0..way.layout.groups {
         batches.load(0, group, &mut pass.windows);
         batches.pass(prepared, group, pass, outcome, Some(z.padded_mut()));
         match cut {
-            None => read(z.as_slice(), &way.layout, group, &mut states.z),
-            Some(cut) => states.between(&way.layout, group, cut, pass),
+            None => read(z.as_slice(), &way.layout, group, &mut all),
+            Some(cut) => {
+                let first = group * way.layout.lanes;
+                for (lane, s) in (first..S).take(way.layout.lanes).enumerate() {
+                    let start = |block| pass.states.start_of(&way.layout, block, lane).mapv(f64::from);
+                    let inputs = windows.s.index_axis(Axis(0), s);
+                    cut.fill_in(theta, inputs, start, all.index_axis_mut(Axis(0), s));
+                }
+            }
         }
         batches.add(group, outcome, totals);
     }
@@ -67,7 +70,7 @@ pub(super) fn gradient(
         mse,
         reg,
         theta: Theta::unpack(dims, gradient),
-        z: states.z,
+        z: all,
     }
 }
 
@@ -82,37 +85,10 @@ impl Source for Explicit<'_> {
     }
 }
 
-struct States<'a> {
-    member: &'a Member,
-    theta: &'a Theta,
-    z: Array3<f64>,
-}
-
-impl States<'_> {
-    /// Fills in the states between the starts of blocks, step by step from each start.
-    fn between(&mut self, layout: &Layout, group: usize, cut: &Cut, pass: &Pass) {
-        let first = group * layout.lanes;
-        let K = layout.shape.dims.K;
-        for (lane, s) in (first..layout.shape.S).take(layout.lanes).enumerate() {
-            for (index, block) in cut.blocks.iter().enumerate() {
-                let mut z: Array1<f64> = pass.states.start_of(layout, index, lane).mapv(f64::from);
-                for t in block.start..block.start + block.length {
-                    let inputs = &pass.windows.s.as_slice()[(t + 1) * K * layout.lanes..];
-                    let inputs: Vec<f64> = (0..K)
-                        .map(|k| f64::from(inputs[k * layout.lanes + lane]))
-                        .collect();
-                    z = self.theta.step(self.member.P, &z, &inputs);
-                    self.z.slice_mut(s![s, t, ..]).assign(&z);
-                }
-            }
-        }
-    }
-}
-
 /// `to[row][lane] = from[sequence of lane][row]`, NaN as [`MISSING`].
 fn fill(from: ArrayView3<'_, f64>, sequences: &[u32], to: &mut [f32]) {
     for (lane, &s) in sequences.iter().enumerate() {
-        let rows = from.index_axis_move(ndarray::Axis(0), s as usize);
+        let rows = from.index_axis_move(Axis(0), s as usize);
         for (to, &value) in to.chunks_exact_mut(sequences.len()).zip(&rows) {
             to[lane] = if value.is_nan() { MISSING } else { value as f32 };
         }
@@ -123,7 +99,7 @@ fn fill(from: ArrayView3<'_, f64>, sequences: &[u32], to: &mut [f32]) {
 fn read(from: &[f32], layout: &Layout, group: usize, to: &mut Array3<f64>) {
     let first = group * layout.lanes;
     for lane in 0..layout.lanes.min(layout.shape.S - first) {
-        let mut rows = to.index_axis_mut(ndarray::Axis(0), first + lane);
+        let mut rows = to.index_axis_mut(Axis(0), first + lane);
         for (to, row) in rows.iter_mut().zip(from.chunks_exact(layout.lanes)) {
             *to = if is_missing(row[lane]) {
                 f64::NAN

@@ -2,7 +2,7 @@
 //! stopped before it changes anything.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array1, Array3, ArrayView3, s};
+use ndarray::{Array3, ArrayView3, Axis};
 
 use crate::backend::gpu::arrange::Arrangement;
 use crate::backend::gpu::blocked::Blocked;
@@ -128,7 +128,7 @@ pub fn gradient(
     })
 }
 
-/// The states between the starts of blocks, which the almost-linear form never sees, step by step from each start.
+/// All states, from those at the starts of blocks.
 fn between(
     blocked: &Blocked,
     shape: Shape,
@@ -139,15 +139,14 @@ fn between(
     let Shape { dims, S, T } = shape;
     let mut all = Array3::zeros((S, T, dims.M));
     for s in 0..S {
-        for (index, block) in blocked.cut.blocks.iter().enumerate() {
-            let start = &states[(s / 4) * blocked.states_len() + index * dims.M..][..dims.M];
-            let mut z: Array1<f64> = start.iter().map(|lanes| f64::from(lanes[s % 4])).collect();
-            for t in block.start..block.start + block.length {
-                let inputs: Vec<f64> = windows.s.slice(s![s, t + 1, ..]).to_vec();
-                z = theta.step(blocked.cut.P, &z, &inputs);
-                all.slice_mut(s![s, t, ..]).assign(&z);
-            }
-        }
+        let start = |block: usize| {
+            let start = &states[(s / 4) * blocked.states_len() + block * dims.M..][..dims.M];
+            start.iter().map(|lanes| f64::from(lanes[s % 4])).collect()
+        };
+        let inputs = windows.s.index_axis(Axis(0), s);
+        blocked
+            .cut
+            .fill_in(theta, inputs, start, all.index_axis_mut(Axis(0), s));
     }
     all
 }

@@ -157,19 +157,16 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, states: &States, partia
     } = states;
     let [z, lambda, drive, y_bar] = [z, lambda, drive, y_bar].map(|buffer| vectors::<S>(buffer.padded()));
     partial.G.resize(rows, layout.shape.dims.M);
-    if rows > 0 {
-        let steps = cut.blocks.len();
-        partial.G.collect(
-            simd,
-            Outer {
-                left: y_bar,
-                right: z,
-                strides: (rows, stride),
-                steps,
-                fresh: true,
-            },
-        );
-    }
+    partial.G.collect(
+        simd,
+        Outer {
+            left: y_bar,
+            right: z,
+            strides: (rows, stride),
+            steps: cut.blocks.len(),
+            fresh: true,
+        },
+    );
     for (end, &length) in cut.ends.iter().enumerate() {
         partial.drives[end].resize(layout.shape.dims.M, length * D);
         let mut fresh = true;

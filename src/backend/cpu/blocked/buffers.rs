@@ -141,10 +141,8 @@ impl PowerSums {
         let rows = cut.J * cut.Q();
         let (G, out) = out.split_at_mut(rows * M);
         let (c, out) = out.split_at_mut(rows);
-        if rows > 0 {
-            self.G.sum_lanes(simd, G, M);
-            self.G.sum_lanes_of_sums(simd, c);
-        }
+        self.G.sum_lanes(simd, G, M);
+        self.G.sum_lanes_of_sums(simd, c);
         let (K, mut out) = out.split_at_mut(K_entries(cut));
         store_all_sums(simd, vectors::<S>(self.K.padded()), K);
         for (end, length) in cut.ends.iter().enumerate() {

@@ -306,9 +306,6 @@ impl Powers {
     #[inline(always)]
     fn pull_back_looked_at<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, powers: &Powers) {
         let (J, Q, D, Dh, pitch) = (cut.J, cut.Q(), cut.D, cut.D + 1, self.B.pitch);
-        if J == 0 {
-            return;
-        }
         // G_l h is part of every later c_j.
         let c = self.c.as_mut_slice();
         for row in (0..J * Q).rev() {
