@@ -171,13 +171,13 @@ fn largest_value(input: &AnalysisInput<'_>) -> f64 {
     values.filter(|v| v.is_finite()).fold(1.0, |m, v| m.max(v.abs()))
 }
 
-/// `z_0 = [x_0 ; L x_0]` from the given start, the data's first row, or a draw.
+/// `z_0 = [x_0 ; L x_0]` from the given start, the data's first complete row (else the first), or a draw.
 fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
-    let first_row = input
-        .data
-        .iter()
-        .find(|r| r.x.nrows() > 0)
-        .map(|r| r.x.row(0).to_vec());
+    let rows = || input.data.iter().flat_map(|r| r.x.rows());
+    let first_row = rows()
+        .find(|row| row.iter().all(|v| v.is_finite()))
+        .or_else(|| rows().next())
+        .map(|row| row.to_vec());
     let drawn = || {
         normals(seed, Stream::System)
             .take(input.theta.dims().N)

@@ -27,6 +27,26 @@ pub struct Trial {
     pub s: Array2<f64>,
 }
 
+impl Trial {
+    /// The row that free runs start from: the first in which everything was observed, if it lies in the first half of
+    /// the trial, else the first in which anything was (what is missing there starts at 0, in the model's units), else 0.
+    ///
+    /// A start that is not the system's state handicaps every model, and a perfect one most. Waiting for a complete row
+    /// costs the scores little: D_stsp and PE compare complete rows only.
+    pub fn start(&self) -> usize {
+        let mut rows = self.x.rows().into_iter();
+        let complete = rows.position(|row| row.iter().all(|v| !v.is_nan()));
+        let observed = || {
+            let mut rows = self.x.rows().into_iter();
+            rows.position(|row| row.iter().any(|v| !v.is_nan()))
+        };
+        complete
+            .filter(|&t| 2 * t < self.x.nrows())
+            .or_else(observed)
+            .unwrap_or(0)
+    }
+}
+
 /// All trials of a study: equal `N` and `K`, any lengths.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
@@ -53,5 +73,11 @@ impl Dataset {
             .iter()
             .map(|t| t.x.iter().filter(|v| v.is_nan()).count())
             .sum()
+    }
+
+    /// What messages call column `j`: `column 2 (flat) of c.csv`.
+    pub fn label(&self, j: usize) -> String {
+        let first = self.trials.first().map_or("the data", |t| t.name.as_str());
+        checks::column_label(self.columns.as_deref(), j, first, self.trials.len())
     }
 }

@@ -2,29 +2,35 @@
 //! prediction), and the noise floor beside them.
 //!
 //! D_stsp and D_H compare the data with a free run of the same length whose row 0 is the first observation itself
-//! (so is row 0 of the data: every model gets that row for nothing). PE predicts from every point of the data.
+//! (so is row 0 of the data: every model gets that row for nothing). PE predicts from every point of the data. Where
+//! data are missing, both sides miss them: D_stsp compares the rows that are complete in the data, D_H spectra of
+//! columns with the same gaps filled in the same way, and PE predicts from complete rows only.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod dstsp_bins;
 mod dstsp_gmm;
+mod gaps;
 mod hellinger;
 mod noise_floor;
 mod prediction_error;
 mod spectra;
+mod trajectories;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 use rayon::join;
 
 use crate::config::Settings;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::{Dims, FreeRun};
 pub use dstsp_bins::{BinnedDivergence, Histogram};
 pub use dstsp_gmm::{Mixture, MixtureDivergence};
+pub use gaps::{Gaps, interpolated};
+use gaps::{at_rows, complete_rows_of};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
 pub use noise_floor::{NoiseFloor, noise_floor};
 pub use prediction_error::{PredictionData, PredictionError};
-pub use spectra::{Spectra, interpolated};
+pub use spectra::Spectra;
 
 /// Most dimensions that D_stsp bins; above, it compares Gaussian mixtures.
 pub const MAX_BINNED: usize = 10;
@@ -118,7 +124,8 @@ pub struct Scores {
     pub dstsp_standard_error: Option<f64>,
     /// In [0, 1]; 1 for a column of the free run that is constant or not finite throughout.
     pub dh: f64,
-    /// Mean squared error, not finite where a prediction overflows f32; NaN where no trial is long enough.
+    /// Mean squared error, not finite where a prediction overflows f32; NaN where no complete row has an observation n
+    /// steps later, and for trajectories without a model.
     pub pe: f64,
     /// Complete data rows behind D_stsp (at most 10,000 for GMM).
     pub points_dstsp: usize,
@@ -173,14 +180,19 @@ impl StateSpace {
 
 /// Everything about the data that scores need, made once and shared by threads.
 ///
-/// Leading rows of a trial in which nothing was observed are left out of it, so that its free run starts from an
-/// observation. D_stsp pools the complete rows of all trials; D_H is the mean over trials weighted by length, gaps
-/// interpolated linearly; PE uses all pairs that exist.
+/// Rows of a trial before its start ([`Trial::start`](crate::dataset::Trial::start)) are left out of it, so that its
+/// free run starts from a complete observation where there is one. D_stsp pools the complete rows of all trials; D_H is
+/// the mean over trials weighted by length, gaps interpolated linearly in data and free run; PE uses all pairs that
+/// exist.
 pub struct Scorer {
     kind: DstspKind,
     settings: ScoreSettings,
-    /// Observations from the first observed row on.
+    /// Observations from the start of each trial on.
     trials: Vec<Array2<f64>>,
+    /// Rows of each trial before its start.
+    starts: Vec<usize>,
+    /// Complete rows of each trial, `None` where all are.
+    complete: Vec<Option<Vec<usize>>>,
     free_runs: Vec<FreeRun>,
     states: StateSpace,
     spectra: Spectra,
@@ -196,9 +208,7 @@ impl Scorer {
             .trials
             .iter()
             .map(|trial| {
-                let observed = |row: ArrayView2<'_, f64>| row.iter().any(|v| !v.is_nan());
-                let first = trial.x.axis_chunks_iter(ndarray::Axis(0), 1).position(observed);
-                let first = first.unwrap_or(0);
+                let first = trial.start();
                 (trial.x.slice(s![first.., ..]), trial.s.slice(s![first.., ..]))
             })
             .collect();
@@ -210,11 +220,16 @@ impl Scorer {
         }
         let observations: Vec<_> = trials.iter().map(|(x, _)| *x).collect();
         let kind = DstspKind::of(dataset.N);
+        let spectra = Spectra::new(&observations, settings.smoothing);
+        let prediction = PredictionData::new(&trials, settings.pe_steps);
+        warn_of_gaps(dataset, &spectra, &prediction);
         Ok(Self {
             kind,
             states: StateSpace::new(kind, &observations, &settings)?,
-            spectra: Spectra::new(&observations, settings.smoothing),
-            prediction: PredictionData::new(&trials, settings.pe_steps),
+            spectra,
+            prediction,
+            starts: dataset.trials.iter().map(Trial::start).collect(),
+            complete: observations.iter().map(complete_rows_of).collect(),
             free_runs: trials.iter().map(|(x, s)| free_run(x, s)).collect(),
             trials: observations.iter().map(|x| x.to_owned()).collect(),
             settings,
@@ -243,24 +258,44 @@ impl Scorer {
             "free runs have the shapes of the trials"
         );
         let runs: Vec<_> = generated.iter().map(|run| run.view()).collect();
-        let ((dstsp, dstsp_standard_error, points_inside), (dh, prediction)) = join(
-            || self.states.divergence(&runs),
-            || {
-                join(
-                    || self.spectra.distance(&runs),
-                    || self.prediction.score(dims, theta, P),
-                )
-            },
+        let data: Vec<_> = self.trials.iter().map(|x| x.view()).collect();
+        let states: Vec<_> = runs
+            .iter()
+            .zip(&self.complete)
+            .map(|(run, complete)| at_rows(*run, complete.as_deref(), run.nrows()))
+            .collect();
+        let (scores, prediction) = join(
+            || self.compare(&states, &data, &runs, &self.spectra),
+            || self.prediction.score(dims, theta, P),
         );
+        Scores {
+            pe: prediction.mse,
+            pairs_pe: prediction.pairs,
+            ..scores
+        }
+    }
+
+    /// All scores but PE. `states` are the generated rows that D_stsp counts; `runs` lie beside `data`, trial by trial and
+    /// row by row, and `spectra` are those of `data`.
+    fn compare<V: Copy + Into<f64> + Sync>(
+        &self,
+        states: &[CowArray<'_, V, Ix2>],
+        _data: &[ArrayView2<'_, f64>],
+        runs: &[ArrayView2<'_, V>],
+        spectra: &Spectra,
+    ) -> Scores {
+        let states: Vec<_> = states.iter().map(|x| x.view()).collect();
+        let ((dstsp, dstsp_standard_error, points_inside), dh) =
+            join(|| self.states.divergence(&states), || spectra.distance(runs));
         Scores {
             dstsp,
             dstsp_standard_error,
             dh,
-            pe: prediction.mse,
+            pe: f64::NAN,
             points_dstsp: self.states.rows(),
             points_inside,
-            points_dh: self.spectra.rows(),
-            pairs_pe: prediction.pairs,
+            points_dh: spectra.rows(),
+            pairs_pe: 0,
         }
     }
 
@@ -268,6 +303,33 @@ impl Scorer {
     pub fn noise_floor(&self) -> Result<NoiseFloor> {
         let trials: Vec<_> = self.trials.iter().map(|x| x.view()).collect();
         noise_floor(&trials, &self.settings)
+    }
+}
+
+/// Says which scores the gaps of the data leave undefined, in part or at all.
+fn warn_of_gaps(dataset: &Dataset, spectra: &Spectra, prediction: &PredictionData) {
+    for (n, &trials) in spectra
+        .sparse()
+        .iter()
+        .enumerate()
+        .filter(|(_, trials)| **trials > 0)
+    {
+        let place = if dataset.trials.len() == 1 {
+            String::new()
+        } else {
+            format!(" in {trials} of {} trials", dataset.trials.len())
+        };
+        log::warn!(
+            "D_H leaves out {}{place}: too little of it was observed (4 values and one row in ten are needed)",
+            dataset.label(n)
+        );
+    }
+    if dataset.missing() > 0 && prediction.pairs() == 0 {
+        log::warn!(
+            "PE({}) is undefined: no complete row has an observation {} steps later",
+            prediction.steps(),
+            prediction.steps()
+        );
     }
 }
 

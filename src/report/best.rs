@@ -9,7 +9,7 @@ use super::observed::{FreeRun, Observed};
 use super::pictures::{PowerSpectra, Series, StateSpace, Track, power_spectra, state_space, time_series};
 use super::plot::Figure;
 use crate::error::Result;
-use crate::metrics::{SpectrumPlan, interpolated};
+use crate::metrics::{Gaps, SpectrumPlan};
 use crate::model::Model;
 
 /// Rows of a trajectory that one panel can hold before it is a blot.
@@ -99,7 +99,12 @@ fn spectra(beside: &Beside, smoothing: f64) -> Option<PowerSpectra> {
     }
     let plan = SpectrumPlan::new(&mut RealFftPlanner::new(), rows, smoothing);
     let power = |x: ArrayView2<'_, f64>, j: usize| -> Option<Vec<f64>> {
-        let amplitudes = plan.amplitudes(interpolated(x.slice(s![..rows, j]).to_vec()))?;
+        let gaps = beside.data.as_ref().map_or_else(Gaps::default, |data| {
+            Gaps::of(data.slice(s![..rows, j]).iter().copied())
+        });
+        let mut values = x.slice(s![..rows, j]).to_vec();
+        gaps.fill(&mut values);
+        let amplitudes = plan.amplitudes(values)?;
         Some(amplitudes.into_iter().map(|a| a * a).collect())
     };
     let mut model = vec![0.0; rows / 2 + 1];

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use ndarray::{Array1, Array2, s};
 
 use super::folder::Run;
-use crate::dataset::{Dataset, LoadRequest, load};
+use crate::dataset::{Dataset, LoadRequest, Trial, load};
 use crate::model::Model;
 
 /// A trajectory is cut where it passes this many times the size of its data.
@@ -70,7 +70,7 @@ impl Observed {
 /// Free run of a model beside the data it starts from.
 #[derive(Clone, Debug)]
 pub struct FreeRun {
-    /// First trial, `[rows, N]`, in the model's units.
+    /// First trial from its start on, `[rows, N]`, in the model's units.
     pub data: Option<Array2<f64>>,
     /// `[rows, M]`, shorter where the run leaves all bounds.
     pub states: Array2<f64>,
@@ -78,13 +78,14 @@ pub struct FreeRun {
     pub asked: usize,
 }
 
-/// Runs `model` from the first observation (from 0 without data) with its inputs for as many rows as the first
-/// trial has, at most `rows`.
+/// Runs `model` from the start of the first trial ([`Trial::start`]; from 0 without data) with its inputs for as many rows
+/// as the trial has from there on, at most `rows`.
 pub fn free_run(model: &Model, data: Option<&Dataset>, rows: usize) -> FreeRun {
     let N = model.theta.dims().N;
     let trial = data.and_then(|d| d.trials.first());
-    let rows = trial.map_or(rows, |t| rows.min(t.x.nrows())).max(1);
-    let x0 = trial.map_or_else(|| vec![0.0; N], |t| t.x.row(0).to_vec());
+    let start = trial.map_or(0, Trial::start);
+    let rows = trial.map_or(rows, |t| rows.min(t.x.nrows() - start)).max(1);
+    let x0 = trial.map_or_else(|| vec![0.0; N], |t| t.x.row(start).to_vec());
     let largest = trial.map_or(1.0, |t| {
         t.x.iter()
             .filter(|v| v.is_finite())
@@ -95,7 +96,7 @@ pub fn free_run(model: &Model, data: Option<&Dataset>, rows: usize) -> FreeRun {
     for t in 0..rows {
         if t > 0 {
             let input = match trial {
-                Some(trial) if model.theta.dims().K > 0 => trial.s.row(t).to_vec(),
+                Some(trial) if model.theta.dims().K > 0 => trial.s.row(start + t).to_vec(),
                 _ => vec![0.0; model.theta.dims().K],
             };
             z = model.theta.step(model.P, &z, &input);
@@ -107,7 +108,7 @@ pub fn free_run(model: &Model, data: Option<&Dataset>, rows: usize) -> FreeRun {
     }
     let kept = states.len() / z.len();
     FreeRun {
-        data: trial.map(|t| t.x.slice(s![..rows, ..]).to_owned()),
+        data: trial.map(|t| t.x.slice(s![start..start + rows, ..]).to_owned()),
         states: Array2::from_shape_vec((kept, z.len()), states)
             .unwrap_or_else(|_| Array2::zeros((0, z.len()))),
         asked: rows,

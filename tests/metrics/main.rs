@@ -3,6 +3,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod dstsp;
+mod gaps;
 mod golden;
 mod prediction;
 mod scorer;
@@ -58,7 +59,7 @@ fn plain_prediction_error(
     for (x, inputs) in trials {
         for t in 0..x.nrows().saturating_sub(steps) {
             let start = x.row(t).to_vec();
-            if start.iter().all(|v| v.is_nan()) {
+            if start.iter().any(|v| v.is_nan()) {
                 continue;
             }
             let mut z = theta.initial_state(&start);

@@ -10,7 +10,7 @@ use ndarray::{Array2, Axis, concatenate, s};
 use super::dstsp::dense_divergence;
 use super::{close, plain_prediction_error, theta, trials, walk};
 
-fn dataset(trials: Vec<(Array2<f64>, Array2<f64>)>) -> Dataset {
+pub fn dataset(trials: Vec<(Array2<f64>, Array2<f64>)>) -> Dataset {
     let (N, K) = (trials[0].0.ncols(), trials[0].1.ncols());
     let trials = trials.into_iter().enumerate().map(|(i, (x, s))| Trial {
         name: format!("trial {i}"),
@@ -27,7 +27,7 @@ fn dataset(trials: Vec<(Array2<f64>, Array2<f64>)>) -> Dataset {
     }
 }
 
-fn without_inputs(x: Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+pub fn without_inputs(x: Array2<f64>) -> (Array2<f64>, Array2<f64>) {
     let s = Array2::zeros((x.nrows(), 0));
     (x, s)
 }

@@ -30,7 +30,7 @@ pub struct PredictionData {
     s: Vec<Vec<f32>>,
     /// Rows that predictions start from, at most [`TASK`] a range.
     tasks: Vec<Range<usize>>,
-    /// Where values are missing: for each column and start, whether start and target are both there.
+    /// Where values are missing: for each column and start, whether the start is complete and the target there.
     usable: Option<Vec<Vec<bool>>>,
     entries: usize,
     pairs: usize,
@@ -41,7 +41,7 @@ pub struct PredictionData {
 pub struct PredictionError {
     /// NaN without a pair; not finite where a prediction overflows f32.
     pub mse: f64,
-    /// Pairs of rows (start, target) of which anything was observed at both.
+    /// Pairs of rows of which the start was observed completely and the target at all.
     pub pairs: usize,
 }
 
@@ -88,13 +88,13 @@ impl PredictionData {
         data
     }
 
-    /// Leaves out pairs whose start has no observation, and targets that are missing.
+    /// Leaves out starts of which an entry is missing, and targets that are.
     fn mark_usable(&mut self, trials: &[(ArrayView2<'_, f64>, ArrayView2<'_, f64>)]) {
         let rows: Vec<_> = trials.iter().flat_map(|(x, _)| x.rows()).collect();
         let mut usable = vec![vec![false; rows.len()]; self.N];
         (self.pairs, self.entries) = (0, 0);
         for start in self.tasks.iter().cloned().flatten() {
-            if rows[start].iter().all(|v| v.is_nan()) {
+            if rows[start].iter().any(|v| v.is_nan()) {
                 continue;
             }
             let target = rows[start + self.steps].iter();
@@ -109,9 +109,20 @@ impl PredictionData {
         self.usable = Some(usable);
     }
 
+    /// n.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// See [`PredictionError::pairs`].
+    pub fn pairs(&self) -> usize {
+        self.pairs
+    }
+
     /// `PE(n) = Σ m ∘ (F^n(z_t)[:N] − x_{t+n})² / Σ m` over every row `t` of every trial that has a row `t + n`,
-    /// where `z_t = [x_t ; L x_t]` (missing entries 0), `F` is driven by the trial's own inputs and not forced, and
-    /// `m` says which entries of the target were observed. Rows `t` without any observation predict nothing.
+    /// where `z_t = [x_t ; L x_t]`, `F` is driven by the trial's own inputs and not forced, and `m` says which entries of
+    /// the target were observed. Rows `t` of which an entry is missing predict nothing: with 0 in its place an exact
+    /// model would err.
     ///
     /// `theta` is packed (see [`Theta::pack`]). Predictions are f32; relative accuracy is about 1e-4 or better
     /// unless the model itself amplifies rounding within n steps. Panics unless sizes agree.

@@ -1,0 +1,68 @@
+//! Scores of trajectories that any program made.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::{ArrayView2, CowArray, s};
+
+use super::gaps::at_rows;
+use super::{Scorer, Scores, Spectra};
+use crate::error::{Error, Result};
+
+impl Scorer {
+    /// All scores but PE, which needs a model (NaN), of a trajectory `[_, N]` in the units of the scored data, or of one
+    /// trajectory for each of their trials.
+    ///
+    /// Several trajectories belong to the trials in their order; a single one is compared with every trial, and with a
+    /// single trial every trajectory. Lengths may differ: D_stsp compares densities, of all rows; D_H and roughness
+    /// compare the rows that both have, counted from the start of the trial
+    /// ([`Trial::start`](crate::dataset::Trial::start)), or from row 0 for a trajectory as long as the whole trial. The
+    /// gaps of a trial are also those of its trajectory, except in the D_stsp of one trajectory for several trials.
+    ///
+    /// # Errors
+    /// When there are several trials and several trajectories, but not as many. Panics unless each has `N` columns.
+    pub fn score_trajectories(&self, generated: &[ArrayView2<'_, f64>]) -> Result<Scores> {
+        let pairs = pairs(self.trials.len(), generated.len())?;
+        // Trajectories from the start of their trial on.
+        let runs: Vec<_> = pairs
+            .iter()
+            .map(|&(r, j)| {
+                let (trial, start, run) = (&self.trials[r], self.starts[r], generated[j]);
+                assert_eq!(run.ncols(), trial.ncols(), "columns of a trajectory");
+                let whole = run.nrows() == start + trial.nrows();
+                run.slice_move(s![if whole { start } else { 0 }.., ..])
+            })
+            .collect();
+        let states: Vec<CowArray<'_, f64, _>> = if generated.len() < pairs.len() {
+            generated.iter().map(|run| run.view().into()).collect()
+        } else {
+            pairs
+                .iter()
+                .zip(&runs)
+                .map(|(&(r, _), run)| at_rows(*run, self.complete[r].as_deref(), self.trials[r].nrows()))
+                .collect()
+        };
+        let (data, runs): (Vec<_>, Vec<_>) = pairs
+            .iter()
+            .zip(&runs)
+            .map(|(&(r, _), run)| {
+                let rows = self.trials[r].nrows().min(run.nrows());
+                let data = self.trials[r].slice(s![..rows, ..]);
+                (data, run.slice_move(s![..rows, ..]))
+            })
+            .unzip();
+        let spectra = Spectra::new(&data, self.settings.smoothing);
+        Ok(self.compare(&states, &data, &runs, &spectra))
+    }
+}
+
+/// Which trial (first) each trajectory (second) is compared with.
+fn pairs(trials: usize, trajectories: usize) -> Result<Vec<(usize, usize)>> {
+    match (trials, trajectories) {
+        (_, 1) => Ok((0..trials).map(|r| (r, 0)).collect()),
+        (1, _) => Ok((0..trajectories).map(|j| (0, j)).collect()),
+        _ if trials == trajectories => Ok((0..trials).map(|r| (r, r)).collect()),
+        _ => Err(Error::input(format!(
+            "it holds {trajectories} trajectories where the data have {trials} trials"
+        ))
+        .with_hint("give one trajectory for each trial, in the same order, or a single one")),
+    }
+}
