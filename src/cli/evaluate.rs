@@ -10,7 +10,7 @@ use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
 use crate::cli::output::{number, print, print_json, table};
 use crate::config::{Settings, read_file, resolve};
-use crate::dataset::{Dataset, LoadRequest, load};
+use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
 use crate::error::{Error, Result};
 use crate::metrics::{NoiseFloor, ScoreSettings, Scorer, Scores};
 use crate::model::Model;
@@ -18,7 +18,7 @@ use crate::run::{ModelRef, RunFolder};
 
 /// Scores of one model, as printed.
 #[derive(Serialize)]
-struct Row {
+struct ModelRow {
     model: String,
     M: usize,
     P: usize,
@@ -26,36 +26,100 @@ struct Row {
     scores: Scores,
 }
 
+/// Scores of what another program made, as printed.
+#[derive(Serialize)]
+struct GeneratedRow {
+    trajectory: String,
+    #[serde(flatten)]
+    scores: Scores,
+}
+
 pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
-    let reference = ModelRef::parse(&args.model);
-    let settings = metric_settings(&reference, &args.metrics, &args.data)?;
-    let models: Vec<(String, Model)> = reference
+    let reference = args.model.as_deref().map(ModelRef::parse);
+    let settings = metric_settings(reference.as_ref(), &args.metrics, &args.data)?;
+    let models = match &reference {
+        Some(reference) => load_models(reference)?,
+        None => Vec::new(),
+    };
+    let data = match models.first() {
+        Some((_, model)) => load_for(model, &args.data, &args.inputs, args.allow_missing)?,
+        None => load(&LoadRequest {
+            data: args.data,
+            inputs: args.inputs,
+            allow_missing: args.allow_missing,
+            standardize: args.standardize,
+            scaling: None,
+        })?,
+    };
+    let candidates = args
+        .generated
+        .iter()
+        .map(|spec| load_trajectories(spec, &data))
+        .collect::<Result<Vec<_>>>()?;
+    let scorer = Scorer::new(&data, ScoreSettings::from(&settings))?;
+    let generated = args
+        .generated
+        .into_iter()
+        .zip(&candidates)
+        .map(|(file, candidate)| score_generated(file, candidate, &scorer))
+        .collect::<Result<Vec<_>>>()?;
+    let models = if models.is_empty() {
+        Vec::new()
+    } else {
+        score_models(&models, &scorer, args.device.open()?.as_ref())?
+    };
+    let floor = scorer.noise_floor()?;
+    if args.json {
+        let mut json = serde_json::json!({ "noise_floor": floor });
+        if reference.is_some() {
+            json["models"] = serde_json::json!(models);
+        }
+        if !generated.is_empty() {
+            json["generated"] = serde_json::json!(generated);
+        }
+        print_json(&json)?;
+    } else {
+        let models = models.iter().map(|row| (&row.model, &row.scores));
+        let generated = generated.iter().map(|row| (&row.trajectory, &row.scores));
+        let first = if reference.is_some() {
+            "model"
+        } else {
+            "trajectory"
+        };
+        let rows: Vec<_> = models.chain(generated).collect();
+        print(&text(first, &rows, &floor, settings.pe_steps))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load_models(reference: &ModelRef) -> Result<Vec<(String, Model)>> {
+    reference
         .files()?
         .into_iter()
         .map(|(id, path)| Model::load(&path).map(|model| (id, model)))
-        .collect::<Result<_>>()?;
-    let (_, first) = models.first().expect("a reference names at least one model");
-    let data = load_for(first, &args.data, &args.inputs, args.allow_missing)?;
-    let backend = args.device.open()?;
-    let scorer = Scorer::new(&data, ScoreSettings::from(&settings))?;
-    let rows = models
+        .collect()
+}
+
+fn score_models(models: &[(String, Model)], scorer: &Scorer, backend: &dyn Backend) -> Result<Vec<ModelRow>> {
+    models
         .iter()
         .map(|(id, model)| {
-            Ok(Row {
+            Ok(ModelRow {
                 model: id.clone(),
                 M: model.theta.dims().M,
                 P: model.P,
-                scores: score(model, &scorer, backend.as_ref())?,
+                scores: score(model, scorer, backend)?,
             })
         })
-        .collect::<Result<Vec<Row>>>()?;
-    let floor = scorer.noise_floor()?;
-    if args.json {
-        print_json(&serde_json::json!({ "noise_floor": floor, "models": rows }))?;
-    } else {
-        print(&text(&rows, &floor, settings.pe_steps))?;
-    }
-    Ok(ExitCode::SUCCESS)
+        .collect()
+}
+
+fn score_generated(file: String, candidate: &[Trial], scorer: &Scorer) -> Result<GeneratedRow> {
+    let runs: Vec<_> = candidate.iter().map(|trajectory| trajectory.x.view()).collect();
+    Ok(GeneratedRow {
+        scores: scorer.score_trajectories(&file, &runs)?,
+        trajectory: file,
+    })
 }
 
 fn score(model: &Model, scorer: &Scorer, backend: &dyn Backend) -> Result<Scores> {
@@ -69,12 +133,12 @@ fn score(model: &Model, scorer: &Scorer, backend: &dyn Backend) -> Result<Scores
     Ok(scorer.score(&runs[0], dims, &theta, model.P))
 }
 
-fn text(rows: &[Row], floor: &NoiseFloor, pe_steps: usize) -> String {
+fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, pe_steps: usize) -> String {
     let mut lines: Vec<Vec<String>> = rows
         .iter()
-        .map(|Row { model, scores, .. }| {
+        .map(|&(name, scores)| {
             vec![
-                model.clone(),
+                name.clone(),
                 number(scores.dstsp),
                 number(scores.dh),
                 number(scores.pe),
@@ -90,18 +154,18 @@ fn text(rows: &[Row], floor: &NoiseFloor, pe_steps: usize) -> String {
         floor.rows.to_string(),
     ]);
     table(
-        &["model", "D_stsp", "D_H", &format!("PE({pe_steps})"), "points"],
+        &[first, "D_stsp", "D_H", &format!("PE({pe_steps})"), "points"],
         &lines,
     )
 }
 
 /// Score settings: flags over those of the run a model belongs to over the defaults.
-fn metric_settings(reference: &ModelRef, flags: &MetricArgs, data: &[String]) -> Result<Settings> {
+fn metric_settings(reference: Option<&ModelRef>, flags: &MetricArgs, data: &[String]) -> Result<Settings> {
     let mut flags = Table::try_from(flags).expect("flags are a TOML table");
     flags.insert("data".into(), data.to_vec().into());
     let config = match reference {
-        ModelRef::Run(run) | ModelRef::Member(run, _) => Some(RunFolder::open(run)?.config()),
-        ModelRef::File(_) => None,
+        Some(ModelRef::Run(run) | ModelRef::Member(run, _)) => Some(RunFolder::open(run)?.config()),
+        Some(ModelRef::File(_)) | None => None,
     };
     let file = config
         .as_deref()

@@ -9,7 +9,7 @@ use crate::arrays::{Element, save_array};
 use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
 use crate::cli::evaluate::load_for;
-use crate::dataset::Trial;
+use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::run::ModelRef;
@@ -20,7 +20,8 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
     let model = Model::load(path)?;
     let data = load_for(&model, &args.data, &args.inputs, args.allow_missing)?;
     let trial = data.trials.first().expect("a dataset has a trial");
-    let run = free_run(trial, args.start, args.steps)?;
+    let start = start_row(&data, args.start)?;
+    let run = free_run(trial, start, args.steps)?;
     let steps = run.steps;
     let backend = args.device.open()?;
     let theta = model.theta.pack();
@@ -50,25 +51,67 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
     eprintln!(
         "{} rows ({steps} steps of {id} from row {} of {}) in {}",
         steps + 1,
-        args.start,
+        start,
         trial.name,
         args.out.display()
     );
     Ok(ExitCode::SUCCESS)
 }
 
+/// The row of the first trial to start from: `asked`, or where scores start from ([`Trial::start`]). Says what is
+/// missing there, and where it is not row 0 that is meant.
+///
+/// # Errors
+/// When the row is past the end, or nothing was observed in it.
+fn start_row(data: &Dataset, asked: Option<usize>) -> Result<usize> {
+    let trial = data.trials.first().expect("a dataset has a trial");
+    let (name, rows) = (&trial.name, trial.x.nrows());
+    let missing = |t: usize| -> Vec<usize> {
+        let row = trial.x.row(t);
+        (0..data.N).filter(|&j| row[j].is_nan()).collect()
+    };
+    let start = asked.unwrap_or_else(|| trial.start());
+    if start >= rows {
+        return Err(Error::input(format!("--start {start}: {name} has {rows} rows"))
+            .with_hint(format!("rows are counted from 0; the last is {}", rows - 1)));
+    }
+    let gaps = missing(start);
+    if gaps.len() == data.N {
+        let error = Error::input(format!(
+            "row {start} of {name} (counted from 0) has no value to start from"
+        ));
+        let complete = |t: &usize| missing(*t).is_empty();
+        return Err(match (start..rows).chain(0..start).find(complete) {
+            Some(row) => error.with_hint(format!("row {row} is complete: --start {row}")),
+            None => error.with_hint("no row of it is complete; choose one with most values"),
+        });
+    }
+    if asked.is_none() && start > 0 {
+        log::warn!(
+            "row 0 of {name} is not complete: the run starts from row {start} (--start chooses another)"
+        );
+    }
+    if !gaps.is_empty() {
+        let labels: Vec<_> = gaps.iter().map(|&j| data.label(j)).collect();
+        log::warn!(
+            "row {start} (counted from 0): {} has no value there and starts at {}",
+            labels.join(", "),
+            if data.scaling.is_some() {
+                "the mean (0 in the model's units)"
+            } else {
+                "0"
+            }
+        );
+    }
+    Ok(start)
+}
+
 /// The free run from row `start`, by default to the end of the data.
 ///
 /// # Errors
-/// When the start is past the end, or the inputs end before the run does.
+/// When the inputs end before the run does.
 fn free_run(trial: &Trial, start: usize, steps: Option<usize>) -> Result<FreeRun> {
     let rows = trial.x.nrows();
-    if start >= rows {
-        return Err(
-            Error::input(format!("--start {start}: {} has {rows} rows", trial.name))
-                .with_hint(format!("rows are counted from 0; the last is {}", rows - 1)),
-        );
-    }
     let steps = steps.unwrap_or(rows - 1 - start);
     let K = trial.s.ncols();
     let inputs = if K == 0 {

@@ -104,7 +104,7 @@ fn choose_scaling(
 pub(super) type Named = (String, Array2<f64>);
 
 /// Reads every entry and cuts three-dimensional arrays into trials. `columns` receives the names of a CSV header.
-fn read_trials(specs: &[String], columns: &mut Option<Vec<String>>) -> Result<Vec<Named>> {
+pub(super) fn read_trials(specs: &[String], columns: &mut Option<Vec<String>>) -> Result<Vec<Named>> {
     let mut trials: Vec<Named> = Vec::new();
     for spec in specs {
         for NamedArray {

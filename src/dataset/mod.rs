@@ -5,6 +5,7 @@ mod checks;
 mod load;
 mod standardize;
 mod training;
+mod trajectories;
 mod windows;
 
 use ndarray::Array2;
@@ -14,6 +15,7 @@ use crate::model::Scaling;
 pub use load::{LoadRequest, load};
 pub use standardize::{column_scaling, standardize};
 pub use training::{MISSING, TrainingData, is_missing};
+pub use trajectories::load_trajectories;
 pub use windows::{SkipReason, SkippedTrial};
 
 /// One uninterrupted recording.

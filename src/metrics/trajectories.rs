@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 impl Scorer {
     /// All scores but PE, which needs a model (NaN), of a trajectory `[_, N]` in the units of the scored data, or of one
-    /// trajectory for each of their trials.
+    /// trajectory for each of their trials. `name` is what messages call them.
     ///
     /// Several trajectories belong to the trials in their order; a single one is compared with every trial, and with a
     /// single trial every trajectory. Lengths may differ: D_stsp compares densities, of all rows; D_H and roughness
@@ -19,8 +19,8 @@ impl Scorer {
     ///
     /// # Errors
     /// When there are several trials and several trajectories, but not as many. Panics unless each has `N` columns.
-    pub fn score_trajectories(&self, generated: &[ArrayView2<'_, f64>]) -> Result<Scores> {
-        let pairs = pairs(self.trials.len(), generated.len())?;
+    pub fn score_trajectories(&self, name: &str, generated: &[ArrayView2<'_, f64>]) -> Result<Scores> {
+        let pairs = pairs(name, self.trials.len(), generated.len())?;
         // Trajectories from the start of their trial on.
         let runs: Vec<_> = pairs
             .iter()
@@ -55,13 +55,13 @@ impl Scorer {
 }
 
 /// Which trial (first) each trajectory (second) is compared with.
-fn pairs(trials: usize, trajectories: usize) -> Result<Vec<(usize, usize)>> {
+fn pairs(name: &str, trials: usize, trajectories: usize) -> Result<Vec<(usize, usize)>> {
     match (trials, trajectories) {
         (_, 1) => Ok((0..trials).map(|r| (r, 0)).collect()),
         (1, _) => Ok((0..trajectories).map(|j| (0, j)).collect()),
         _ if trials == trajectories => Ok((0..trials).map(|r| (r, r)).collect()),
         _ => Err(Error::input(format!(
-            "it holds {trajectories} trajectories where the data have {trials} trials"
+            "{name} holds {trajectories} trajectories where the data have {trials} trials"
         ))
         .with_hint("give one trajectory for each trial, in the same order, or a single one")),
     }

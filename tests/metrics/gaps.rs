@@ -204,7 +204,7 @@ fn trajectories_are_scored_without_a_model() {
     .expect("valid");
     let score = |runs: &[&Array2<f64>]| {
         let runs: Vec<_> = runs.iter().map(|x| x.view()).collect();
-        scorer.score_trajectories(&runs)
+        scorer.score_trajectories("file", &runs)
     };
     // The data themselves.
     let same = score(&[&a, &b]).expect("as many");
@@ -261,7 +261,7 @@ fn trajectories_share_the_gaps_of_the_data() {
     .expect("valid");
     // The complete record, from its first row or from the row that free runs start from, and the gappy one itself.
     for run in [x.view(), x.slice(s![start.., ..]), gaps.view()] {
-        let scores = scorer.score_trajectories(&[run]).expect("one");
+        let scores = scorer.score_trajectories("file", &[run]).expect("one");
         assert!(scores.dstsp.abs() < 1e-9 && scores.dh < 1e-9, "{scores:?}");
         assert_eq!(scores.points_dstsp, scores.points_inside);
     }

@@ -1,0 +1,78 @@
+//! Trajectories that any program made, to be scored against data.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::Array2;
+
+use crate::dataset::load::read_trials;
+use crate::dataset::{Dataset, Trial, standardize};
+use crate::error::{Error, Result};
+
+/// Reads the trajectories of one file (a path or `rec.npz:key`), which are in the units that the data had in theirs, and
+/// scales them as the data are.
+///
+/// Values need not be finite: a program whose run diverges writes such, and a warning says where they begin.
+///
+/// # Errors
+/// When the file cannot be read, or its columns are not those of the data.
+pub fn load_trajectories(spec: &str, data: &Dataset) -> Result<Vec<Trial>> {
+    let mut found = None;
+    let mut trajectories = Vec::new();
+    for (name, x) in read_trials(&[spec.to_owned()], &mut found)? {
+        check_width(&name, &x, data)?;
+        trajectories.push(Trial {
+            name,
+            s: Array2::zeros((x.nrows(), 0)),
+            x,
+        });
+    }
+    if let (Some(known), Some(found)) = (&data.columns, &found)
+        && let Some(j) = (0..data.N).find(|&j| known[j] != found[j])
+    {
+        return Err(Error::input(format!(
+            "column {} is '{}' in the data but '{}' in {spec}",
+            j + 1,
+            known[j],
+            found[j]
+        ))
+        .with_hint("give trajectories the columns of the data, in the same order"));
+    }
+    for (i, trajectory) in trajectories.iter_mut().enumerate() {
+        warn_of_divergence(trajectory, data.trials.get(i));
+        if let Some(scaling) = &data.scaling {
+            standardize(&mut trajectory.x, scaling);
+        }
+    }
+    Ok(trajectories)
+}
+
+fn check_width(name: &str, x: &Array2<f64>, data: &Dataset) -> Result<()> {
+    if x.ncols() == data.N {
+        return Ok(());
+    }
+    let error = Error::input(format!(
+        "{name} has {} columns, the data have {}",
+        x.ncols(),
+        data.N
+    ));
+    Err(if x.nrows() == data.N {
+        error.with_hint("it looks transposed (one row is one time step): numpy.save(path, x.T)")
+    } else {
+        error.with_hint("a trajectory has one column for each column of the data")
+    })
+}
+
+/// Not finite where the data have a value, or at all where it does not lie beside them row by row.
+fn warn_of_divergence(trajectory: &Trial, trial: Option<&Trial>) {
+    let beside = trial.filter(|trial| trial.x.dim() == trajectory.x.dim());
+    let bad =
+        |at: (usize, usize), v: &f64| !v.is_finite() && !beside.is_some_and(|trial| trial.x[at].is_nan());
+    if let Some(((t, j), value)) = trajectory.x.indexed_iter().find(|&(at, v)| bad(at, v)) {
+        log::warn!(
+            "{} is {value} at row {}, column {}: scored as a run that diverges there (its row is not in D_stsp, and D_H \
+             is 1 for the column)",
+            trajectory.name,
+            t + 1,
+            j + 1
+        );
+    }
+}
