@@ -26,7 +26,7 @@ pub struct Cli {
 pub enum Command {
     /// Train a model, or a study of many, on observations
     Train(Box<TrainArgs>),
-    /// Score models on data: D_stsp, D_H, PE(n)
+    /// Score models, or trajectories of any program (--generated), on data: D_stsp, D_H, PE(n)
     Evaluate(EvaluateArgs),
     /// Run a model freely and save the trajectory
     Generate(GenerateArgs),

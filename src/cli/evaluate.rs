@@ -48,7 +48,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
             inputs: args.inputs,
             allow_missing: args.allow_missing,
             standardize: args.standardize,
-            scaling: None,
+            ..LoadRequest::default()
         })?,
     };
     let candidates = args
