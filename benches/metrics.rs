@@ -52,9 +52,7 @@ fn score(c: &mut Criterion) {
         }],
         N: 3,
         K: 0,
-        scaling: None,
-        columns: None,
-        hash: String::new(),
+        ..Dataset::default()
     };
     let dims = Dims { M: 20, N: 3, K: 0 };
     let theta = init(dims, 1).pack();

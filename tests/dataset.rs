@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use alrnn_gpu::arrays::{Element, save_array};
+use alrnn_gpu::arrays::save_array;
 use alrnn_gpu::backend::{MISSING, is_missing};
 use alrnn_gpu::dataset::{Dataset, LoadRequest, SkipReason, load};
 use alrnn_gpu::error::Error;
@@ -25,7 +25,7 @@ impl Files {
     }
 
     fn add(&self, name: &str, x: &Array2<f64>) -> String {
-        save_array(self.path(name), x.view(), Element::F64, None).expect("written");
+        save_array(self.path(name), x.view(), None).expect("written");
         self.spec(name)
     }
 

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use alrnn_gpu::arrays::{Element, save_array};
 use alrnn_gpu::dataset::{LoadRequest, load};
 use alrnn_gpu::systems::{SimulateRequest, simulate};
+use ndarray_npy::write_npy;
 
 fn committed() -> String {
     format!("{}/data/lorenz.npy", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The bytes that `alrnn-gpu simulate lorenz63 --steps 100000 --out PATH` writes.
+/// What `alrnn-gpu simulate lorenz63 --steps 100000` writes, in single precision.
 fn write_lorenz(path: &Path) {
     let simulation = simulate(&SimulateRequest::default()).expect("lorenz63 is known");
-    save_array(path, simulation.x.view(), Element::F32, None).expect("written");
+    write_npy(path, &simulation.x.mapv(|v| v as f32)).expect("written");
 }
 
 #[test]

@@ -17,6 +17,8 @@ fn model(M: usize, N: usize, K: usize) -> Model {
         P: M / 2,
         scaling: None,
         dt: None,
+        columns: None,
+        input_columns: None,
     }
 }
 

@@ -382,8 +382,7 @@ fn data_that_are_gone_or_changed_are_said() {
     assert!(!page(&run).contains("could not be read again"));
     let data = root.join("lorenz.npy");
     let x = support::lorenz(1999);
-    alrnn_gpu::arrays::save_array(&data, x.view(), alrnn_gpu::arrays::Element::F64, None)
-        .expect("other data");
+    alrnn_gpu::arrays::save_array(&data, x.view(), None).expect("other data");
     assert!(page(&run).contains("has changed since training"));
     fs::remove_file(&data).expect("removed");
     let gone = page(&run);

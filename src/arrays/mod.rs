@@ -19,7 +19,7 @@ use crate::error::{Error, Result, nearest};
 pub use csv::{Table, read_csv};
 pub use npy::read_npy;
 pub use npz::{Npz, matches_glob};
-pub use write::{Element, Entry, npz_bytes, save_array};
+pub use write::{Entry, beside, check_target, npz_bytes, save_array};
 
 /// One array of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +80,7 @@ pub fn parse_arrays(bytes: &[u8], path: &str, key: Option<&str>) -> Result<Vec<N
 }
 
 /// Splits `rec.npz:key` into path and key; a colon elsewhere belongs to the path.
-fn split_key(spec: &str) -> (&str, Option<&str>) {
+pub fn split_key(spec: &str) -> (&str, Option<&str>) {
     match spec.rsplit_once(':') {
         Some((path, key)) if extension(path) == "npz" => (path, Some(key)),
         _ => (spec, None),

@@ -42,7 +42,8 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
     analysis.write(&out)?;
     let columns = data
         .as_ref()
-        .and_then(|data| data.columns.clone())
+        .map_or(&model.columns, |data| &data.columns)
+        .clone()
         .unwrap_or_default();
     for figure in analysis_figures(&analysis, model.scaling.as_ref(), &columns)? {
         write_figure(&out, &figure)?;
@@ -77,7 +78,7 @@ fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {
 /// The data given, or those that the model's run was trained on where they are still there.
 fn data(args: &AnalyzeArgs, reference: &ModelRef, model: &Model) -> Result<Option<Dataset>> {
     if !args.data.is_empty() {
-        return load_for(model, &args.data, &args.inputs, args.allow_missing).map(Some);
+        return load_for(model, &args.data, &args.inputs, &args.drop, args.allow_missing).map(Some);
     }
     let (ModelRef::Run(run) | ModelRef::Member(run, _)) = reference else {
         return Ok(None);
@@ -91,7 +92,7 @@ fn data(args: &AnalyzeArgs, reference: &ModelRef, model: &Model) -> Result<Optio
             .filter_map(|v| v.as_str().map(str::to_owned))
             .collect()
     };
-    match load_for(model, &list("data"), &list("inputs"), true) {
+    match load_for(model, &list("data"), &list("inputs"), &list("drop"), true) {
         Ok(data) => Ok(Some(data)),
         Err(error) => {
             eprintln!("warning: the run's data cannot be used, so no data are encoded: {error}");

@@ -64,6 +64,10 @@ pub struct TrainArgs {
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub test_inputs: Vec<String>,
+    /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
+    #[arg(long, num_args = 1.., value_name = "COLUMN", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
     /// Take NaN as a missing observation
     #[arg(long, help_heading = "Data")]
     #[serde(skip_serializing_if = "not")]
@@ -269,6 +273,9 @@ pub struct EvaluateArgs {
     /// External inputs, where the model was trained with them
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub inputs: Vec<String>,
+    /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
+    #[arg(long, num_args = 1.., value_name = "COLUMN")]
+    pub drop: Vec<String>,
     /// Take NaN as a missing observation
     #[arg(long)]
     pub allow_missing: bool,
@@ -311,6 +318,9 @@ pub struct GenerateArgs {
     /// Write all latent states (model units) beside it, as FILE-latent.npy
     #[arg(long)]
     pub latent: bool,
+    /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
+    #[arg(long, num_args = 1.., value_name = "COLUMN")]
+    pub drop: Vec<String>,
     /// Take NaN as a missing observation
     #[arg(long)]
     pub allow_missing: bool,
@@ -334,6 +344,9 @@ pub struct AnalyzeArgs {
     /// External inputs that belong to the data
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub inputs: Vec<String>,
+    /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
+    #[arg(long, num_args = 1.., value_name = "COLUMN")]
+    pub drop: Vec<String>,
     /// Take NaN as a missing observation
     #[arg(long)]
     pub allow_missing: bool,

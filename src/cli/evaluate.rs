@@ -42,10 +42,11 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
         None => Vec::new(),
     };
     let data = match models.first() {
-        Some((_, model)) => load_for(model, &args.data, &args.inputs, args.allow_missing)?,
+        Some((_, model)) => load_for(model, &args.data, &args.inputs, &args.drop, args.allow_missing)?,
         None => load(&LoadRequest {
             data: args.data,
             inputs: args.inputs,
+            drop: args.drop,
             allow_missing: args.allow_missing,
             standardize: args.standardize,
             ..LoadRequest::default()
@@ -174,11 +175,17 @@ fn metric_settings(reference: Option<&ModelRef>, flags: &MetricArgs, data: &[Str
     resolve(file, flags)
 }
 
-/// Loads data for a model, in the model's units.
+/// Loads data for a model, in the model's units and columns.
 ///
 /// # Errors
 /// When columns or inputs are not those of the model.
-pub fn load_for(model: &Model, data: &[String], inputs: &[String], allow_missing: bool) -> Result<Dataset> {
+pub fn load_for(
+    model: &Model,
+    data: &[String],
+    inputs: &[String],
+    drop: &[String],
+    allow_missing: bool,
+) -> Result<Dataset> {
     let dims = model.theta.dims();
     if dims.K > 0 && inputs.is_empty() {
         return Err(
@@ -189,11 +196,16 @@ pub fn load_for(model: &Model, data: &[String], inputs: &[String], allow_missing
     let dataset = load(&LoadRequest {
         data: data.to_vec(),
         inputs: inputs.to_vec(),
+        drop: drop.to_vec(),
+        drop_if_there: false,
         allow_missing,
         standardize: false,
         scaling: model.scaling.clone(),
+        columns: model.columns.clone(),
+        input_columns: model.input_columns.clone(),
     })?;
     check_columns("--data", &dataset, dims.N, dims.K)?;
+    dataset.warn_of_offsets();
     Ok(dataset)
 }
 
@@ -203,7 +215,8 @@ pub fn check_columns(flag: &str, data: &Dataset, N: usize, K: usize) -> Result<(
         return Err(Error::input(format!(
             "{flag}: the data have {} columns, the model observes N = {N}",
             data.N
-        )));
+        ))
+        .with_hint("leave out what the model does not know: --drop COLUMN"));
     }
     if data.K != K {
         return Err(Error::input(format!(

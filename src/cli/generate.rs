@@ -1,24 +1,27 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ndarray::{Array2, s};
 
-use crate::arrays::{Element, save_array};
+use crate::arrays::{beside, save_array};
 use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
 use crate::cli::evaluate::load_for;
+use crate::cli::output::check_targets;
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::run::ModelRef;
 
 pub fn run(args: GenerateArgs) -> Result<ExitCode> {
+    let latent = args.latent.then(|| beside(&args.out, "-latent"));
+    let targets: Vec<_> = std::iter::once(&args.out).chain(&latent).collect();
+    check_targets(&targets, &[&args.data[..], &args.inputs].concat())?;
     let files = ModelRef::parse(&args.model).files()?;
     let (id, path) = files.first().expect("a reference names at least one model");
     let model = Model::load(path)?;
-    let data = load_for(&model, &args.data, &args.inputs, args.allow_missing)?;
+    let data = load_for(&model, &args.data, &args.inputs, &args.drop, args.allow_missing)?;
     let trial = data.trials.first().expect("a dataset has a trial");
     let start = start_row(&data, args.start)?;
     let run = free_run(trial, start, args.steps)?;
@@ -44,9 +47,9 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
     if let Some(scaling) = &model.scaling {
         scaling.restore(&mut observed);
     }
-    save_array(&args.out, observed.view(), Element::F32, data.columns.as_deref())?;
-    if args.latent {
-        save_array(latent_path(&args.out), states.view(), Element::F32, None)?;
+    save_array(&args.out, observed.view(), data.columns.as_deref())?;
+    if let Some(path) = &latent {
+        save_array(path, states.view(), None)?;
     }
     eprintln!(
         "{} rows ({steps} steps of {id} from row {} of {}) in {}",
@@ -131,11 +134,4 @@ fn free_run(trial: &Trial, start: usize, steps: Option<usize>) -> Result<FreeRun
         s: inputs,
         steps,
     })
-}
-
-/// `traj.npy` → `traj-latent.npy`.
-fn latent_path(out: &Path) -> PathBuf {
-    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = out.extension().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!("{stem}-latent.{extension}"))
 }

@@ -1,7 +1,9 @@
 //! Stdout is for results.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
+use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
 
 /// Prints a result; the caller's text ends with a newline.
@@ -16,6 +18,44 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints a value as JSON.
 pub fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+/// Checks, before anything is computed, that a command's array files can be written: see [`check_target`].
+///
+/// # Errors
+/// Also when two of them are one file, or one is a file that is read (`sources`, as `--data` takes them).
+pub fn check_targets(targets: &[&PathBuf], sources: &[String]) -> Result<()> {
+    for (i, target) in targets.iter().enumerate() {
+        check_target(target)?;
+        if targets[..i].iter().any(|other| is_same(other, target)) {
+            return Err(Error::input(format!(
+                "{} is to be written twice, with different arrays",
+                target.display()
+            ))
+            .with_hint("name two files"));
+        }
+        let read = |source: &&String| is_same(Path::new(split_key(source).0), target);
+        if let Some(source) = sources.iter().find(read) {
+            return Err(Error::input(format!(
+                "{} would be written over {source}, which is read",
+                target.display()
+            ))
+            .with_hint("name another file with --out"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether two paths name one file, which need not be there yet.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| {
+        path.canonicalize().or_else(|_| {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+            Ok::<_, std::io::Error>(folder.join(path.file_name().unwrap_or_default()))
+        })
+    };
+    matches!((place(a), place(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// A number for people: four significant digits, `-` where undefined.

@@ -1,9 +1,8 @@
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::arrays::{Element, save_array};
+use crate::arrays::{beside, save_array};
 use crate::cli::args::SimulateArgs;
-use crate::cli::output::{print, table};
+use crate::cli::output::{check_targets, print, table};
 use crate::error::{Error, Result};
 use crate::systems::{SimulateRequest, cut_gaps, simulate, systems};
 
@@ -14,6 +13,10 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
     let Some(out) = &args.out else {
         return Err(Error::input("no file to write").with_hint(format!("name one: --out {system}.npy")));
     };
+    let inputs_out = args.inputs_out.clone().unwrap_or_else(|| beside(out, "-inputs"));
+    let driven = systems().iter().any(|s| s.name == system && s.inputs > 0);
+    let targets = [out, &inputs_out];
+    check_targets(&targets[..if driven { 2 } else { 1 }], &[])?;
     let mut simulation = simulate(&SimulateRequest {
         system,
         steps: args.steps,
@@ -24,12 +27,11 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
         noise: args.noise,
     })?;
     cut_gaps(&mut simulation.x, args.gaps, args.seed)?;
-    save_array(out, simulation.x.view(), Element::F32, None)?;
+    save_array(out, simulation.x.view(), None)?;
     let mut written = out.display().to_string();
     if let Some(inputs) = &simulation.s {
-        let path = args.inputs_out.clone().unwrap_or_else(|| inputs_path(out));
-        save_array(&path, inputs.view(), Element::F32, None)?;
-        written.push_str(&format!(", its inputs in {}", path.display()));
+        save_array(&inputs_out, inputs.view(), None)?;
+        written.push_str(&format!(", its inputs in {}", inputs_out.display()));
     }
     eprintln!(
         "{} × {} (dt {}) in {written}",
@@ -54,11 +56,4 @@ fn list() -> Result<ExitCode> {
         .collect();
     print(&table(&["system", "N", "dt", "what it is"], &rows))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// `x.npy` → `x-inputs.npy`.
-fn inputs_path(out: &Path) -> PathBuf {
-    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = out.extension().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!("{stem}-inputs.{extension}"))
 }

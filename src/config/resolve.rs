@@ -77,7 +77,7 @@ pub fn resolve(file: Option<(&Path, Table)>, flags: Table) -> Result<Settings> {
 
 /// Keys that a table made from the defaults does not show, because nothing is their default.
 fn optional_keys() -> impl Iterator<Item = String> {
-    ["dt", "device", "threads", "shard", "preset"]
+    ["drop", "dt", "device", "threads", "shard", "preset"]
         .into_iter()
         .map(str::to_owned)
 }

@@ -16,6 +16,9 @@ pub struct Settings {
     /// Held-out data to score on (with their inputs) in the place of the training data.
     pub test: Vec<String>,
     pub test_inputs: Vec<String>,
+    /// Columns of the data to leave out: names, or numbers counted from 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
     pub allow_missing: bool,
     pub standardize: bool,
     /// Time between observations, kept in the models.
@@ -66,6 +69,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             test: Vec::new(),
             test_inputs: Vec::new(),
+            drop: Vec::new(),
             allow_missing: false,
             standardize: false,
             dt: None,

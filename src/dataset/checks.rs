@@ -10,7 +10,7 @@ const TOO_LARGE: f64 = 1e30;
 
 /// Refuses arrays that look transposed: no trial is as long as it is wide.
 pub(super) fn check_shape(trials: &[Named], what: &str) -> Result<()> {
-    let Some((name, x)) = trials.iter().max_by_key(|(_, x)| x.nrows()) else {
+    let Some(Named { name, x, .. }) = trials.iter().max_by_key(|t| t.x.nrows()) else {
         return Ok(());
     };
     let (rows, columns) = x.dim();
@@ -38,7 +38,14 @@ pub(super) fn check_inputs(data: &[Named], inputs: &[Named]) -> Result<()> {
         ))
         .with_hint("give --inputs one file (or array) for each of --data, in the same order"));
     }
-    for ((data_name, x), (name, s)) in data.iter().zip(inputs) {
+    for (
+        Named {
+            name: data_name, x, ..
+        },
+        trial,
+    ) in data.iter().zip(inputs)
+    {
+        let (name, s) = (&trial.name, &trial.x);
         if x.nrows() != s.nrows() {
             let error = Error::input(format!(
                 "{name} has {} rows of inputs, its data {data_name} have {}",
@@ -51,12 +58,11 @@ pub(super) fn check_inputs(data: &[Named], inputs: &[Named]) -> Result<()> {
                 error.with_hint("inputs need one row for each row of the data")
             });
         }
-        check_values(name, s, "inputs")?;
-        if let Some(((i, j), _)) = s.indexed_iter().find(|(_, v)| v.is_nan()) {
+        check_values(trial, "inputs")?;
+        if let Some((at, _)) = s.indexed_iter().find(|(_, v)| v.is_nan()) {
             return Err(Error::input(format!(
-                "{name} has no value (NaN) at row {}, column {}; inputs must be complete",
-                i + 1,
-                j + 1
+                "{name} has no value (NaN) at {}; inputs must be complete",
+                trial.place(at)
             ))
             .with_hint("fill gaps of the inputs, for example with 0 or the last value"));
         }
@@ -65,11 +71,11 @@ pub(super) fn check_inputs(data: &[Named], inputs: &[Named]) -> Result<()> {
 }
 
 /// Refuses infinities and values that f32 cannot compute with.
-pub(super) fn check_values(name: &str, x: &Array2<f64>, what: &str) -> Result<()> {
-    let Some(((i, j), value)) = x.indexed_iter().find(|(_, v)| v.abs() >= TOO_LARGE) else {
+pub(super) fn check_values(trial: &Named, what: &str) -> Result<()> {
+    let Some((at, value)) = trial.x.indexed_iter().find(|(_, v)| v.abs() >= TOO_LARGE) else {
         return Ok(());
     };
-    let place = format!("at row {}, column {}", i + 1, j + 1);
+    let (name, place) = (&trial.name, format!("at {}", trial.place(at)));
     if value.is_infinite() {
         return Err(Error::input(format!("{name} is infinite {place}"))
             .with_hint("a missing observation is NaN (with --allow-missing)"));
@@ -82,16 +88,17 @@ pub(super) fn check_values(name: &str, x: &Array2<f64>, what: &str) -> Result<()
 
 pub(super) fn refuse_missing(data: &[Named]) -> Result<()> {
     let is_missing = |x: &Array2<f64>| x.iter().filter(|v| v.is_nan()).count();
-    let Some((name, x)) = data.iter().find(|(_, x)| is_missing(x) > 0) else {
+    let Some(trial) = data.iter().find(|t| is_missing(&t.x) > 0) else {
         return Ok(());
     };
-    let total: usize = data.iter().map(|(_, x)| is_missing(x)).sum();
-    let values: usize = data.iter().map(|(_, x)| x.len()).sum();
-    let ((i, j), _) = x
+    let total: usize = data.iter().map(|t| is_missing(&t.x)).sum();
+    let values: usize = data.iter().map(|t| t.x.len()).sum();
+    let (at, _) = trial
+        .x
         .indexed_iter()
         .find(|(_, v)| v.is_nan())
         .expect("this trial has a missing value");
-    let place = format!("row {}, column {}", i + 1, j + 1);
+    let (name, place) = (&trial.name, trial.place(at));
     let message = if total == 1 {
         format!("{name} has a missing value (NaN) at {place}")
     } else {
@@ -101,65 +108,12 @@ pub(super) fn refuse_missing(data: &[Named]) -> Result<()> {
 }
 
 pub(super) fn refuse_empty_columns(data: &[Named], label: impl Fn(usize) -> String) -> Result<()> {
-    let N = data[0].1.ncols();
+    let N = data[0].x.ncols();
     for j in 0..N {
-        if data.iter().all(|(_, x)| x.column(j).iter().all(|v| v.is_nan())) {
-            return Err(
-                Error::input(format!("{} has no value at all", label(j))).with_hint("leave the column out")
-            );
+        if data.iter().all(|t| t.x.column(j).iter().all(|v| v.is_nan())) {
+            return Err(Error::input(format!("{} has no value at all", label(j)))
+                .with_hint("leave the column out (--drop)"));
         }
     }
     Ok(())
-}
-
-pub(super) fn column_label(columns: Option<&[String]>, j: usize, first: &str, trials: usize) -> String {
-    let place = match columns.and_then(|c| c.get(j)) {
-        Some(name) => format!("column {} ({name})", j + 1),
-        None => format!("column {}", j + 1),
-    };
-    if trials == 1 {
-        format!("{place} of {first}")
-    } else {
-        format!("{place} of the data")
-    }
-}
-
-/// Warns of columns that rise in equal steps all along: a time axis among the observations is learnt as one of them.
-pub(super) fn warn_of_time(data: &[Named], label: impl Fn(usize) -> String) {
-    for j in 0..data[0].1.ncols() {
-        if data.iter().all(|(_, x)| x.nrows() < 3 || is_time_axis(x, j))
-            && data.iter().any(|(_, x)| x.nrows() > 2)
-        {
-            log::warn!(
-                "{} rises in equal steps: if it is the time, leave it out",
-                label(j)
-            );
-        }
-    }
-}
-
-fn is_time_axis(x: &Array2<f64>, j: usize) -> bool {
-    let column = x.column(j);
-    let rows = column.len();
-    let step = (column[rows - 1] - column[0]) / (rows - 1) as f64;
-    step > 0.0
-        && (1..rows).all(|t| {
-            let d = column[t] - column[t - 1];
-            (d - step).abs() <= 1e-3 * step
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_axis_is_a_straight_line() {
-        let x = Array2::from_shape_fn((50, 3), |(t, j)| match j {
-            0 => 7.0 + 0.1 * t as f64,
-            1 => (t as f64).powi(2),
-            _ => 3.0,
-        });
-        assert_eq!([0, 1, 2].map(|j| is_time_axis(&x, j)), [true, false, false]);
-    }
 }

@@ -1,9 +1,8 @@
-use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, Ix3};
 
 use crate::arrays::{NamedArray, read_arrays};
-use crate::dataset::checks::{
-    check_inputs, check_shape, check_values, column_label, refuse_empty_columns, refuse_missing, warn_of_time,
-};
+use crate::dataset::checks::{check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing};
+use crate::dataset::columns::{Wanted, label, unknown};
 use crate::dataset::{Dataset, Trial, column_scaling, standardize};
 use crate::error::{Error, Result};
 use crate::model::Scaling;
@@ -15,58 +14,60 @@ pub struct LoadRequest {
     pub data: Vec<String>,
     /// External inputs, trial by trial; empty for none.
     pub inputs: Vec<String>,
+    /// Columns of the data to leave out: names, or numbers counted from 1. A name wins over a number.
+    pub drop: Vec<String>,
+    /// A column to leave out need not be there, as in held-out data that never had it.
+    pub drop_if_there: bool,
     /// NaN means "not observed" instead of being refused.
     pub allow_missing: bool,
     /// Z-score the columns of the data (inputs stay as they are).
     pub standardize: bool,
     /// Scale as this model does, instead of from the data's own mean and standard deviation.
     pub scaling: Option<Scaling>,
+    /// Names of the columns that the model was trained on: arrays with names have to have these, in any order and
+    /// beside others, which are left out. Without, the first names found are these.
+    pub columns: Option<Vec<String>>,
+    /// Names of the model's inputs, likewise.
+    pub input_columns: Option<Vec<String>>,
 }
 
 /// Reads, checks and scales the trials of a study.
 ///
 /// # Errors
-/// One sentence with file, row and column (both counted from 1) for everything that would silently spoil a model:
-/// shapes that do not fit, missing or infinite values, transposed arrays, columns without any value.
+/// One sentence with file, row and column (both counted from 1, as in the file) for everything that would silently
+/// spoil a model: shapes that do not fit, missing or infinite values, transposed arrays, columns without any value,
+/// columns of other names than the model's.
 pub fn load(request: &LoadRequest) -> Result<Dataset> {
-    let mut columns = None;
-    let data = read_trials(&request.data, &mut columns)?;
-    let Some((first, _)) = data.first() else {
+    let Arrays {
+        trials: data,
+        columns,
+    } = read_trials(&request.data, request, model_names(&request.columns))?;
+    let Some(first) = data.first() else {
         return Err(Error::input("no data were given").with_hint("name a file with --data"));
     };
-    let inputs = if request.inputs.is_empty() {
-        data.iter()
-            .map(|(name, x)| (name.clone(), Array2::zeros((x.nrows(), 0))))
-            .collect()
-    } else {
-        read_trials(&request.inputs, &mut None)?
-    };
-    let first = first.clone();
+    let inputs = read_inputs(request, &data)?;
     check_shape(&data, "data")?;
-    check_inputs(&data, &inputs)?;
-    for (name, x) in &data {
-        check_values(name, x, "data")?;
+    check_inputs(&data, &inputs.trials)?;
+    for trial in &data {
+        check_values(trial, "data")?;
     }
     if !request.allow_missing {
         refuse_missing(&data)?;
     }
-    let label = |j: usize| column_label(columns.as_deref(), j, &first, data.len());
+    let places: Vec<usize> = first.from.iter().map(|j| j + 1).collect();
+    let label = |j: usize| label(columns.as_deref(), j, places[j], &first.name, data.len());
     refuse_empty_columns(&data, label)?;
-    warn_of_time(&data, label);
-    let hash = hash(&data, &inputs);
-    let N = data[0].1.ncols();
     let scaling = choose_scaling(request, &data, label)?;
-    let K = inputs[0].1.ncols();
-    let mut trials: Vec<Trial> = data
-        .into_iter()
-        .zip(inputs)
-        .map(|((name, x), (_, s))| Trial { name, x, s })
-        .collect();
-    if let Some(scaling) = &scaling {
-        for trial in &mut trials {
+    let hash = hash(&data, &inputs.trials);
+    let (N, K) = (first.x.ncols(), inputs.trials[0].x.ncols());
+    let mut trials = Vec::with_capacity(data.len());
+    for (mut trial, Named { x: s, .. }) in data.into_iter().zip(inputs.trials) {
+        if let Some(scaling) = &scaling {
             standardize(&mut trial.x, scaling);
-            check_values(&trial.name, &trial.x, "scaled data")?;
+            check_values(&trial, "scaled data")?;
         }
+        let Named { name, x, .. } = trial;
+        trials.push(Trial { name, x, s });
     }
     Ok(Dataset {
         trials,
@@ -74,7 +75,26 @@ pub fn load(request: &LoadRequest) -> Result<Dataset> {
         K,
         scaling,
         columns,
+        input_columns: inputs.columns,
+        places,
         hash,
+    })
+}
+
+/// The inputs of every trial, arrays without columns where there are none.
+fn read_inputs(request: &LoadRequest, data: &[Named]) -> Result<Arrays> {
+    if !request.inputs.is_empty() {
+        let all = LoadRequest::default();
+        return read_trials(&request.inputs, &all, model_names(&request.input_columns));
+    }
+    let none = |trial: &Named| Named {
+        name: trial.name.clone(),
+        x: Array2::zeros((trial.x.nrows(), 0)),
+        from: Vec::new(),
+    };
+    Ok(Arrays {
+        trials: data.iter().map(none).collect(),
+        columns: None,
     })
 }
 
@@ -84,92 +104,115 @@ fn choose_scaling(
     data: &[Named],
     label: impl Fn(usize) -> String,
 ) -> Result<Option<Scaling>> {
-    let (first, x) = &data[0];
+    let Named { name, x, .. } = &data[0];
     match &request.scaling {
         Some(scaling) if scaling.mean.len() != x.ncols() => Err(Error::input(format!(
-            "{first} has {} columns, but the model was trained on {}",
+            "{name} has {} columns, but the model was trained on {}",
             x.ncols(),
             scaling.mean.len()
-        ))),
+        ))
+        .with_hint("leave out what the model does not know: --drop COLUMN")),
         Some(scaling) => Ok(Some(scaling.clone())),
         None if request.standardize => {
-            let views: Vec<_> = data.iter().map(|(_, x)| x.view()).collect();
+            let views: Vec<_> = data.iter().map(|t| t.x.view()).collect();
             column_scaling(&views, label).map(Some)
         }
         None => Ok(None),
     }
 }
 
-/// A trial's name and rows.
-pub(super) type Named = (String, Array2<f64>);
-
-/// Reads every entry and cuts three-dimensional arrays into trials. `columns` receives the names of a CSV header.
-pub(super) fn read_trials(specs: &[String], columns: &mut Option<Vec<String>>) -> Result<Vec<Named>> {
-    let mut trials: Vec<Named> = Vec::new();
-    for spec in specs {
-        for NamedArray {
-            name,
-            values,
-            columns: found,
-        } in read_arrays(spec)?
-        {
-            match (&columns, found) {
-                (_, None) => {}
-                (None, Some(found)) => *columns = Some(found),
-                (Some(known), Some(found)) => {
-                    if let Some(j) = (0..known.len().min(found.len())).find(|&j| known[j] != found[j]) {
-                        return Err(Error::input(format!(
-                            "column {} is '{}' in {} but '{}' in {name}",
-                            j + 1,
-                            known[j],
-                            trials[0].0,
-                            found[j]
-                        ))
-                        .with_hint("give all files the same columns in the same order"));
-                    }
-                }
-            }
-            cut_trials(name, values, &mut trials)?;
-        }
-    }
-    let Some((first, N)) = trials.first().map(|(name, x)| (name.clone(), x.ncols())) else {
-        return Ok(trials);
-    };
-    if let Some((name, x)) = trials.iter().find(|(_, x)| x.ncols() != N) {
-        return Err(Error::input(format!(
-            "{name} has {} columns where {first} has {N}",
-            x.ncols()
-        )));
-    }
-    Ok(trials)
+/// A trial as it was read.
+pub(super) struct Named {
+    pub name: String,
+    pub x: Array2<f64>,
+    /// The column of the file, counted from 0, that each column was.
+    pub from: Vec<usize>,
 }
 
-fn cut_trials(name: String, values: ArrayD<f64>, trials: &mut Vec<Named>) -> Result<()> {
-    let shape = values.shape().to_vec();
-    let dimensions = shape.len();
-    if values.is_empty() {
+impl Named {
+    /// A place for messages: `row 3, column 2`, counted from 1, as in the file.
+    pub fn place(&self, (i, j): (usize, usize)) -> String {
+        format!("row {}, column {}", i + 1, self.from[j] + 1)
+    }
+}
+
+/// Trials and the names of their columns, where any of their files has names.
+pub(super) struct Arrays {
+    pub trials: Vec<Named>,
+    pub columns: Option<Vec<String>>,
+}
+
+/// Names that columns must have, and who has them: `the data have`.
+pub(super) type Known<'a> = Option<(&'a [String], &'static str)>;
+
+fn model_names(columns: &Option<Vec<String>>) -> Known<'_> {
+    columns
+        .as_deref()
+        .map(|names| (names, "the model was trained on"))
+}
+
+/// Reads every entry, takes the columns that are wanted and cuts three-dimensional arrays into trials.
+pub(super) fn read_trials(specs: &[String], request: &LoadRequest, known: Known<'_>) -> Result<Arrays> {
+    let mut trials: Vec<Named> = Vec::new();
+    let mut columns = known.map(|(names, _)| names.to_vec());
+    let mut knower = known.map_or_else(String::new, |(_, knower)| knower.to_owned());
+    let mut used = vec![false; request.drop.len()];
+    let mut last = None;
+    for spec in specs {
+        for array in read_arrays(spec)? {
+            let NamedArray {
+                name,
+                values,
+                columns: found,
+            } = array;
+            let width = check_dimensions(&name, values.shape())?;
+            let wanted = Wanted {
+                drop: &request.drop,
+                drop_if_there: request.drop_if_there,
+                known: columns.as_deref(),
+                knower: &knower,
+            };
+            let from = wanted.choose(&name, found.as_deref(), width, &mut used)?;
+            if columns.is_none()
+                && let Some(found) = &found
+            {
+                columns = Some(from.iter().map(|&j| found[j].clone()).collect());
+                knower = format!("{name} has");
+            }
+            cut_trials(&name, values, from, &mut trials);
+            last = Some((name, found, width));
+        }
+    }
+    if let (Some(entry), Some((name, found, width))) = (used.iter().position(|used| !used), last)
+        && !request.drop_if_there
+    {
+        return Err(unknown(&request.drop[entry], &name, found.as_deref(), width));
+    }
+    if let Some(first) = trials.first()
+        && let Some(other) = trials.iter().find(|t| t.x.ncols() != first.x.ncols())
+    {
+        return Err(Error::input(format!(
+            "{} has {} columns where {} has {}",
+            other.name,
+            other.x.ncols(),
+            first.name,
+            first.x.ncols()
+        )));
+    }
+    Ok(Arrays { trials, columns })
+}
+
+/// The number of columns, or what an array that is neither one trial nor several has wrong.
+fn check_dimensions(name: &str, shape: &[usize]) -> Result<usize> {
+    if shape.contains(&0) {
         let sizes: Vec<_> = shape.iter().map(usize::to_string).collect();
         return Err(Error::input(format!(
             "{name} is empty (shape {})",
             sizes.join(" × ")
         )));
     }
-    match dimensions {
-        2 => {
-            let x = values.into_dimensionality::<Ix2>().expect("two dimensions");
-            trials.push((name, x.as_standard_layout().into_owned()));
-            Ok(())
-        }
-        3 => {
-            let all = values.into_dimensionality::<Ix3>().expect("three dimensions");
-            for (r, x) in all.axis_iter(Axis(0)).enumerate() {
-                trials.push((
-                    format!("{name} (trial {})", r + 1),
-                    x.as_standard_layout().into_owned(),
-                ));
-            }
-            Ok(())
-        }
+    match shape.len() {
+        2 | 3 => Ok(shape[shape.len() - 1]),
         0 => Err(Error::input(format!(
             "{name} is a single number; observations are an array of T rows × N columns"
         ))),
@@ -178,10 +221,32 @@ fn cut_trials(name: String, values: ArrayD<f64>, trials: &mut Vec<Named>) -> Res
             shape[0]
         ))
         .with_hint("a single column is T × 1: numpy.save(path, x[:, None])")),
-        _ => Err(Error::input(format!(
+        dimensions => Err(Error::input(format!(
             "{name} has {dimensions} dimensions; T × N (one trial) and R × T × N (R trials) are read"
         ))
         .with_hint("put trials first and flatten the rest: x.reshape(R, T, -1)")),
+    }
+}
+
+/// Appends the trials of an array of two or three dimensions, with the columns `from`.
+fn cut_trials(name: &str, values: ArrayD<f64>, from: Vec<usize>, trials: &mut Vec<Named>) {
+    let mut push = |name: String, x: ArrayView2<'_, f64>| {
+        let x = if from.iter().copied().eq(0..x.ncols()) {
+            x.as_standard_layout().into_owned()
+        } else {
+            x.select(Axis(1), &from).as_standard_layout().into_owned()
+        };
+        let from = from.clone();
+        trials.push(Named { name, x, from });
+    };
+    if values.ndim() == 2 {
+        let x = values.into_dimensionality::<Ix2>().expect("two dimensions");
+        push(name.to_owned(), x.view());
+        return;
+    }
+    let all = values.into_dimensionality::<Ix3>().expect("three dimensions");
+    for (r, x) in all.axis_iter(Axis(0)).enumerate() {
+        push(format!("{name} (trial {})", r + 1), x);
     }
 }
 
@@ -190,7 +255,7 @@ fn cut_trials(name: String, values: ArrayD<f64>, trials: &mut Vec<Named>) -> Res
 fn hash(data: &[Named], inputs: &[Named]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = Vec::new();
-    for ((_, x), (_, s)) in data.iter().zip(inputs) {
+    for (Named { x, .. }, Named { x: s, .. }) in data.iter().zip(inputs) {
         buffer.clear();
         for size in [x.nrows(), x.ncols(), s.ncols()] {
             buffer.extend((size as u64).to_le_bytes());

@@ -1,8 +1,12 @@
 //! Observations as the user has them: trials of rows, with inputs, gaps and units.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod advice;
 mod checks;
+mod clock;
+mod columns;
 mod load;
+mod precision;
 mod standardize;
 mod training;
 mod trajectories;
@@ -50,15 +54,19 @@ impl Trial {
 }
 
 /// All trials of a study: equal `N` and `K`, any lengths.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
     pub trials: Vec<Trial>,
     pub N: usize,
     pub K: usize,
     /// How the columns were standardised, if they were.
     pub scaling: Option<Scaling>,
-    /// Column names of a CSV header.
+    /// Names of the columns: the model's where the data are read for one, else those of a header.
     pub columns: Option<Vec<String>>,
+    /// Names of the external inputs, likewise.
+    pub input_columns: Option<Vec<String>>,
+    /// Place of every column in the first file, counted from 1: columns may be left out and reordered.
+    pub places: Vec<usize>,
     /// BLAKE3 of the parsed values (shape and bits of all trials, data and inputs, before standardisation), hex.
     pub hash: String,
 }
@@ -77,9 +85,10 @@ impl Dataset {
             .sum()
     }
 
-    /// What messages call column `j`: `column 2 (flat) of c.csv`.
+    /// What messages call column `j`: `column 2 (flat) of c.csv`, by its place in the file.
     pub fn label(&self, j: usize) -> String {
         let first = self.trials.first().map_or("the data", |t| t.name.as_str());
-        checks::column_label(self.columns.as_deref(), j, first, self.trials.len())
+        let place = self.places.get(j).copied().unwrap_or(j + 1);
+        columns::label(self.columns.as_deref(), j, place, first, self.trials.len())
     }
 }

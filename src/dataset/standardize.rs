@@ -1,5 +1,6 @@
 use ndarray::{Array2, ArrayView2};
 
+use crate::dataset::precision::is_constant;
 use crate::error::{Error, Result};
 use crate::model::Scaling;
 
@@ -9,7 +10,8 @@ use crate::model::Scaling;
 /// pandas; NumPy's default divides by `n_j`). Two passes in f64.
 ///
 /// # Errors
-/// When a column has one and the same value wherever it was observed: it has no scale. `label` names column `j`.
+/// When a column has, up to rounding, one and the same value wherever it was observed: it has no scale. `label` names
+/// column `j`.
 pub fn column_scaling(trials: &[ArrayView2<'_, f64>], label: impl Fn(usize) -> String) -> Result<Scaling> {
     let columns = trials.first().map_or(0, |t| t.ncols());
     let mut scaling = Scaling {
@@ -24,19 +26,20 @@ pub fn column_scaling(trials: &[ArrayView2<'_, f64>], label: impl Fn(usize) -> S
             .filter(|v| !v.is_nan())
             .collect();
         let mean = observed.iter().sum::<f64>() / observed.len() as f64;
-        let (least, largest) = observed
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
-                (lo.min(v), hi.max(v))
-            });
         let squares: f64 = observed.iter().map(|v| (v - mean) * (v - mean)).sum();
         let scale = (squares / (observed.len() as f64 - 1.0)).sqrt();
-        if least == largest || !(scale > 0.0 && scale.is_finite()) {
+        let (constant, least, largest) = is_constant(&observed);
+        if constant || !(scale > 0.0 && scale.is_finite()) {
+            let values = if least == largest {
+                format!("({least})")
+            } else {
+                format!("up to rounding ({least} to {largest})")
+            };
             return Err(Error::input(format!(
-                "{} is constant ({least}), so it cannot be standardised",
+                "{} is constant {values}, so it cannot be standardised",
                 label(j)
             ))
-            .with_hint("leave the column out, or train without --standardize"));
+            .with_hint("leave the column out (--drop), or train without --standardize"));
         }
         scaling.mean.push(mean);
         scaling.scale.push(scale);

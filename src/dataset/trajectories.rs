@@ -3,38 +3,27 @@
 
 use ndarray::Array2;
 
-use crate::dataset::load::read_trials;
-use crate::dataset::{Dataset, Trial, standardize};
+use crate::dataset::load::{Named, read_trials};
+use crate::dataset::{Dataset, LoadRequest, Trial, standardize};
 use crate::error::{Error, Result};
 
 /// Reads the trajectories of one file (a path or `rec.npz:key`), which are in the units that the data had in theirs, and
-/// scales them as the data are.
+/// scales them as the data are. Columns are taken by name where both have names.
 ///
 /// Values need not be finite: a program whose run diverges writes such, and a warning says where they begin.
 ///
 /// # Errors
 /// When the file cannot be read, or its columns are not those of the data.
 pub fn load_trajectories(spec: &str, data: &Dataset) -> Result<Vec<Trial>> {
-    let mut found = None;
+    let known = data.columns.as_deref().map(|names| (names, "the data have"));
     let mut trajectories = Vec::new();
-    for (name, x) in read_trials(&[spec.to_owned()], &mut found)? {
+    for Named { name, x, .. } in read_trials(&[spec.to_owned()], &LoadRequest::default(), known)?.trials {
         check_width(&name, &x, data)?;
         trajectories.push(Trial {
             name,
             s: Array2::zeros((x.nrows(), 0)),
             x,
         });
-    }
-    if let (Some(known), Some(found)) = (&data.columns, &found)
-        && let Some(j) = (0..data.N).find(|&j| known[j] != found[j])
-    {
-        return Err(Error::input(format!(
-            "column {} is '{}' in the data but '{}' in {spec}",
-            j + 1,
-            known[j],
-            found[j]
-        ))
-        .with_hint("give trajectories the columns of the data, in the same order"));
     }
     for (i, trajectory) in trajectories.iter_mut().enumerate() {
         warn_of_divergence(trajectory, data.trials.get(i));

@@ -1,4 +1,5 @@
-//! The model file: an `.npz` with `A W h L`, `C` where there are inputs, scalar `P` and `N`, and the user's units.
+//! The model file: an `.npz` with `A W h L`, `C` where there are inputs, scalar `P` and `N`, and the user's units and
+//! names.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::io::Write;
@@ -35,6 +36,10 @@ pub struct Model {
     pub scaling: Option<Scaling>,
     /// Time between two observations, in the user's unit of time.
     pub dt: Option<f64>,
+    /// Names of the `N` columns it was trained on, where they had any.
+    pub columns: Option<Vec<String>>,
+    /// Names of the `K` external inputs, where they had any.
+    pub input_columns: Option<Vec<String>>,
 }
 
 impl Model {
@@ -69,6 +74,13 @@ impl Model {
         let dt = self.dt.map(ndarray::arr0);
         if let Some(dt) = &dt {
             entries.push(("dt", Entry::Real(dt.view().into_dyn())));
+        }
+        let names = [("columns", &self.columns), ("input_columns", &self.input_columns)]
+            .map(|(key, names)| (key, names.as_ref().map(|names| json(names))));
+        for (key, text) in &names {
+            if let Some(text) = text {
+                entries.push((key, Entry::Bytes(text)));
+            }
         }
         npz_bytes(&entries)
     }
@@ -109,11 +121,14 @@ impl Model {
             Some(C) => return Err(file.shape("C", C.shape(), "M × K", &format!("{M} × K"))),
         };
         let theta = Theta { A, W, h, L, C };
-        Dims::new(M, N, theta.C.ncols()).map_err(|e| file.wrong(e.to_string()))?;
+        let K = theta.C.ncols();
+        Dims::new(M, N, K).map_err(|e| file.wrong(e.to_string()))?;
         Ok(Self {
             P,
             scaling: file.scaling(N)?,
             dt: file.dt()?,
+            columns: file.names("columns", N)?,
+            input_columns: file.names("input_columns", K)?,
             theta,
         })
     }
@@ -287,6 +302,27 @@ impl Reader<'_> {
             dt => Ok(dt),
         }
     }
+
+    /// Names as [`json`] makes them.
+    fn names(&mut self, key: &str, count: usize) -> Result<Option<Vec<String>>> {
+        let how = "it is a list of names as JSON: numpy.frombuffer(json.dumps(names).encode(), 'uint8')";
+        let Some(values) = self.npz.array(key).map_err(|e| e.with_hint(how))? else {
+            return Ok(None);
+        };
+        let bytes: Vec<u8> = values.iter().map(|&v| v as u8).collect();
+        let names: Vec<String> = serde_json::from_slice(&bytes)
+            .map_err(|_| self.wrong(format!("{key} holds no names")).with_hint(how))?;
+        if names.len() != count {
+            return Err(self.wrong(format!("{key} holds {} names of {count} columns", names.len())));
+        }
+        Ok(Some(names))
+    }
+}
+
+/// A list of names as UTF-8 bytes, which every reader of arrays of numbers can take: Julia's, for one, knows no array
+/// of strings and would refuse the whole file.
+fn json(names: &[String]) -> Vec<u8> {
+    serde_json::to_vec(names).expect("strings are JSON")
 }
 
 /// The values of an array in logical order.

@@ -37,7 +37,7 @@ impl Beside {
             }
             x
         };
-        let names = observed.dataset().and_then(|d| d.columns.clone());
+        let names = observed.dataset().map_or(&model.columns, |d| &d.columns).clone();
         Self {
             data: run.data.clone().map(units),
             model: units(run.states.slice(s![.., ..N]).to_owned()),

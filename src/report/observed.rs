@@ -25,9 +25,13 @@ impl Observed {
         let request = LoadRequest {
             data: run.files("data"),
             inputs: run.files("inputs"),
+            drop: run.files("drop"),
+            drop_if_there: false,
             allow_missing: run.flag("allow-missing"),
             standardize: run.flag("standardize"),
             scaling: model.and_then(|m| m.scaling.clone()),
+            columns: model.and_then(|m| m.columns.clone()),
+            input_columns: model.and_then(|m| m.input_columns.clone()),
         };
         if request.data.is_empty() {
             return Self::Missing("config.toml names no data file".into());

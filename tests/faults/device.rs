@@ -157,6 +157,8 @@ impl Case {
             study: &study,
             training: BTreeMap::from([(10, Arc::new(self.data.training(10)?.0))]),
             scaling: self.data.scaling.clone(),
+            columns: None,
+            input_columns: None,
             scorer: Arc::new(Scorer::new(&self.data, ScoreSettings::default())?),
             backend,
             folder,

@@ -21,9 +21,7 @@ pub fn dataset(trials: Vec<(Array2<f64>, Array2<f64>)>) -> Dataset {
         trials: trials.collect(),
         N,
         K,
-        scaling: None,
-        columns: None,
-        hash: String::new(),
+        ..Dataset::default()
     }
 }
 

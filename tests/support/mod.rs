@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alrnn_gpu::arrays::{Element, save_array};
+use alrnn_gpu::arrays::save_array;
 use alrnn_gpu::dataset::{LoadRequest, load};
 use alrnn_gpu::model::{Dims, Model, init};
 use alrnn_gpu::rng::{Stream, normals};
@@ -45,7 +45,7 @@ pub fn run_folder(root: &Path, data: &str, rows: usize) -> PathBuf {
         fs::create_dir_all(run.join(folder)).expect("folder");
     }
     let path = root.join(data);
-    save_array(&path, lorenz(rows).view(), Element::F32, None).expect("data");
+    save_array(&path, lorenz(rows).view(), None).expect("data");
     let request = LoadRequest {
         data: vec![path.display().to_string()],
         ..LoadRequest::default()
@@ -106,6 +106,8 @@ pub fn run_folder(root: &Path, data: &str, rows: usize) -> PathBuf {
                 P: P as usize,
                 scaling: None,
                 dt: Some(0.01),
+                columns: None,
+                input_columns: None,
             };
             model
                 .save(run.join("best").join(format!("{id}.npz")))

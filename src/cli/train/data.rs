@@ -13,16 +13,20 @@ use crate::run::Record;
 use crate::study::Study;
 
 pub fn load_training(settings: &Settings) -> Result<Dataset> {
-    load(&LoadRequest {
+    let data = load(&LoadRequest {
         data: settings.data.clone(),
         inputs: settings.inputs.clone(),
+        drop: settings.drop.clone(),
         allow_missing: settings.allow_missing,
         standardize: settings.standardize,
-        scaling: None,
-    })
+        ..LoadRequest::default()
+    })?;
+    data.warn_of_clocks();
+    data.warn_of_offsets();
+    Ok(data)
 }
 
-/// The held-out data, in the units of the training data.
+/// The held-out data, in the units and the columns of the training data.
 pub fn load_test(settings: &Settings, data: &Dataset) -> Result<Option<Dataset>> {
     if settings.test.is_empty() {
         return Ok(None);
@@ -30,9 +34,13 @@ pub fn load_test(settings: &Settings, data: &Dataset) -> Result<Option<Dataset>>
     let test = load(&LoadRequest {
         data: settings.test.clone(),
         inputs: settings.test_inputs.clone(),
+        drop: settings.drop.clone(),
+        drop_if_there: true,
         allow_missing: settings.allow_missing,
         standardize: false,
         scaling: data.scaling.clone(),
+        columns: data.columns.clone(),
+        input_columns: data.input_columns.clone(),
     })?;
     evaluate::check_columns("--test", &test, data.N, data.K)?;
     Ok(Some(test))

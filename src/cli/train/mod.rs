@@ -59,6 +59,8 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
         study: &study,
         training,
         scaling: data.scaling.clone(),
+        columns: data.columns.clone(),
+        input_columns: data.input_columns.clone(),
         scorer,
         backend: Arc::clone(&backend),
         folder: &folder,

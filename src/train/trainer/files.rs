@@ -136,5 +136,7 @@ fn model(input: &TrainerInput<'_>, index: usize, theta: &[f32]) -> Model {
         P: candidate.member.P,
         scaling: input.scaling.clone(),
         dt: input.settings.dt,
+        columns: input.columns.clone(),
+        input_columns: input.input_columns.clone(),
     }
 }

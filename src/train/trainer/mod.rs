@@ -31,6 +31,9 @@ pub struct TrainerInput<'a> {
     pub training: BTreeMap<usize, Arc<TrainingData>>,
     /// How the data were standardised, kept in the models.
     pub scaling: Option<Scaling>,
+    /// Names of the columns and of the inputs, kept in the models.
+    pub columns: Option<Vec<String>>,
+    pub input_columns: Option<Vec<String>>,
     pub scorer: Arc<Scorer>,
     pub backend: Arc<dyn Backend>,
     pub folder: &'a RunFolder,
