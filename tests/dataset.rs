@@ -294,14 +294,189 @@ fn a_model_brings_its_own_units() {
 }
 
 #[test]
-fn csv_columns_must_agree_between_files() {
+fn columns_are_taken_by_name() {
     let files = Files::new();
-    let a = files.text("a.csv", "x,y\n1,2\n3,4\n");
-    let b = files.text("b.csv", "y,x\n1,2\n3,4\n");
-    let (message, _) = files.refusal(&request(&[&a, &b]));
-    assert_eq!(message, "column 1 is 'x' in a.csv but 'y' in b.csv");
+    let a = files.text("a.csv", "x,y\n1,2\n3,4\n5,6\n");
+    let swapped = files.text("b.csv", "y,x\n20,10\n40,30\n");
+    let wider = files.text("c.csv", "z,y,x\n7,2,1\n7,4,3\n7,6,5\n");
+    let named = |names: &[&str]| Some(names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>());
     let dataset = load(&request(&[&a])).expect("loads");
-    assert_eq!(dataset.columns, Some(vec!["x".to_string(), "y".to_string()]));
+    assert_eq!(dataset.columns, named(&["x", "y"]));
+
+    // Between files, the first names count.
+    let dataset = load(&request(&[&a, &swapped, &wider])).expect("loads");
+    assert_eq!(dataset.columns, named(&["x", "y"]));
+    assert_eq!(dataset.trials[1].x, array![[10.0, 20.0], [30.0, 40.0]]);
+    assert_eq!(dataset.trials[2].x, dataset.trials[0].x);
+    assert_eq!(dataset.places, [1, 2]);
+    let (message, hint) = files.refusal(&request(&[&wider, &a]));
+    assert_eq!(message, "a.csv has no column 'z', which c.csv has");
+    assert!(hint.contains("rename"), "{hint}");
+
+    // A model's names, in whichever order.
+    let for_model = |data: &[&String], names: &[&str]| LoadRequest {
+        columns: named(names),
+        ..request(data)
+    };
+    let dataset = load(&for_model(&[&wider], &["y", "x"])).expect("loads");
+    assert_eq!(dataset.columns, named(&["y", "x"]));
+    assert_eq!(dataset.places, [2, 3]);
+    assert_eq!(dataset.trials[0].x.row(0).to_vec(), [2.0, 1.0]);
+    assert_eq!(dataset.label(0), format!("column 2 (y) of {wider}"));
+    let (message, _) = files.refusal(&for_model(&[&a], &["x", "pressure"]));
+    assert_eq!(
+        message,
+        "a.csv has no column 'pressure', which the model was trained on; it has 'y', which is not known"
+    );
+
+    // Arrays without names are taken as they are, and so are columns that only count.
+    let plain = files.add("plain.npy", &ramp(4));
+    let dataset = load(&for_model(&[&plain], &["v", "w"])).expect("loads");
+    assert_eq!(
+        (dataset.columns, &dataset.trials[0].x),
+        (named(&["v", "w"]), &ramp(4))
+    );
+    let counted = files.text("counted.csv", "0,1\n1,2\n3,4\n");
+    assert!(load(&for_model(&[&counted], &["v", "w"])).is_ok());
+    assert!(load(&for_model(&[&a], &["0", "1"])).is_ok());
+    let swapped = files.text("swapped.csv", "1,0\n1,2\n3,4\n");
+    let dataset = load(&for_model(&[&swapped], &["0", "1"])).expect("loads");
+    assert_eq!(dataset.trials[0].x.row(0).to_vec(), [2.0, 1.0]);
+
+    // Two columns of one name cannot be told apart, unless all stand as they did.
+    let twice = files.text("twice.csv", "x,x,y\n1,2,3\n4,5,6\n7,8,9\n");
+    assert!(load(&for_model(&[&twice], &["x", "x", "y"])).is_ok());
+    let (message, _) = files.refusal(&for_model(&[&twice], &["x", "y"]));
+    assert!(
+        message.starts_with("twice.csv has several columns called 'x'"),
+        "{message}"
+    );
+}
+
+#[test]
+fn inputs_are_taken_by_name_too() {
+    let files = Files::new();
+    let data = files.add("x.npy", &ramp(3));
+    let inputs = files.text("s.csv", "light,sound\n1,2\n3,4\n5,6\n");
+    let with = |names: &[&str]| LoadRequest {
+        inputs: vec![inputs.clone()],
+        input_columns: Some(names.iter().map(|&n| n.to_owned()).collect()),
+        ..request(&[&data])
+    };
+    let dataset = load(&with(&["sound", "light"])).expect("loads");
+    assert_eq!(dataset.trials[0].s, array![[2.0, 1.0], [4.0, 3.0], [6.0, 5.0]]);
+    let (message, _) = files.refusal(&with(&["light", "touch"]));
+    assert!(
+        message.contains("'touch'") && message.contains("'sound'"),
+        "{message}"
+    );
+    let dataset = load(&LoadRequest {
+        input_columns: None,
+        ..with(&[])
+    })
+    .expect("loads");
+    assert_eq!(dataset.input_columns, Some(vec!["light".into(), "sound".into()]));
+}
+
+#[test]
+fn columns_are_dropped_by_name_or_number() {
+    let files = Files::new();
+    let a = files.text("a.csv", "time,x,3\n0,1,2\n1,3,4\n2,5,6\n");
+    let without = |data: &[&String], drop: &[&str]| LoadRequest {
+        drop: drop.iter().map(|&d| d.to_owned()).collect(),
+        ..request(data)
+    };
+    let expected = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
+    for drop in [["time"], ["1"]] {
+        let dataset = load(&without(&[&a], &drop)).expect("loads");
+        assert_eq!(dataset.trials[0].x, expected, "{drop:?}");
+        assert_eq!(dataset.columns, Some(vec!["x".into(), "3".into()]));
+        assert_eq!((dataset.N, dataset.places), (2, vec![2, 3]));
+    }
+    // A name wins over a number.
+    let dataset = load(&without(&[&a], &["3", "time"])).expect("loads");
+    assert_eq!(dataset.columns, Some(vec!["x".into()]));
+    let cube = Array3::from_shape_fn((2, 4, 3), |(r, t, j)| (100 * r + 10 * t + j) as f64);
+    write_npy(files.path("cube.npy"), &cube).expect("written");
+    let dataset = load(&without(&[&files.spec("cube.npy")], &["2"])).expect("loads");
+    assert_eq!(dataset.trials[1].x, cube.slice(s![1, .., ..;2]));
+
+    for (drop, expected) in [
+        (
+            "tiem",
+            "--drop tiem: a.csv has no such column; its columns are 'time', 'x', '3'",
+        ),
+        (
+            "4",
+            "--drop 4: a.csv has no such column; its columns are 'time', 'x', '3'",
+        ),
+        (
+            "0",
+            "--drop 0: a.csv has no such column; its columns are 'time', 'x', '3'",
+        ),
+    ] {
+        assert_eq!(files.refusal(&without(&[&a], &[drop])).0, expected);
+    }
+    assert_eq!(
+        files.refusal(&without(&[&a], &["tiem"])).1,
+        "did you mean 'time'?"
+    );
+    let (message, hint) = files.refusal(&without(&[&files.spec("cube.npy")], &["time"]));
+    assert_eq!(message, "--drop time: cube.npy has 3 columns without names");
+    assert!(hint.contains("1 to 3"), "{hint}");
+    let (message, _) = files.refusal(&without(&[&a], &["time", "x", "3"]));
+    assert_eq!(message, "--drop leaves no column of a.csv, which has 3");
+    let (message, _) = files.refusal(&LoadRequest {
+        columns: Some(vec!["x".into()]),
+        ..without(&[&a], &["x"])
+    });
+    assert!(message.starts_with("--drop x leaves out column 'x'"), "{message}");
+
+    // One of several files may be without the column; held-out data need not have it at all.
+    let b = files.text("b.csv", "x,3\n7,8\n9,1\n");
+    assert_eq!(load(&without(&[&a, &b], &["time"])).expect("loads").rows(), 5);
+    let held_out = |drop: &str| LoadRequest {
+        drop_if_there: true,
+        columns: Some(vec!["x".into(), "3".into()]),
+        ..without(&[&b], &[drop])
+    };
+    for drop in ["time", "1"] {
+        assert_eq!(load(&held_out(drop)).expect("loads").N, 2, "{drop}");
+    }
+
+    // Places in messages are those of the file.
+    let gap = files.text("gap.csv", "time,x,y\n0,1,2\n1,3,\n2,5,6\n");
+    let (message, _) = files.refusal(&without(&[&gap], &["time"]));
+    assert_eq!(message, "gap.csv has a missing value (NaN) at row 2, column 3");
+}
+
+#[test]
+fn constant_up_to_rounding_is_constant() {
+    let files = Files::new();
+    let standardized = |data: &String| LoadRequest {
+        standardize: true,
+        ..request(&[data])
+    };
+    let case = format!(
+        "{}/tests/cases/constant-column/rounding.csv",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let (message, hint) = files.refusal(&standardized(&case));
+    assert!(message.starts_with("column 2 (bias) of"), "{message}");
+    assert!(message.contains("is constant up to rounding"), "{message}");
+    assert!(hint.contains("--drop"), "{hint}");
+    let wave = |offset: f64, size: f64| {
+        Array2::from_shape_fn((50, 1), |(t, _)| offset + size * (0.7 * t as f64).sin())
+    };
+    let single = wave(0.1, 1e-9).mapv(|v| v as f32);
+    write_npy(files.path("single.npy"), &single).expect("written");
+    let (message, _) = files.refusal(&standardized(&files.spec("single.npy")));
+    assert!(message.contains("constant"), "{message}");
+    for (offset, size) in [(101_325.0, 0.02), (0.0, 1e-12), (-1e-12, 1e-15), (1.0, 1e-10)] {
+        let dataset = load(&standardized(&files.add("wave.npy", &wave(offset, size)))).expect("varies");
+        let scale = dataset.scaling.expect("standardised").scale[0];
+        assert!((0.5 * size..size).contains(&scale), "{offset} ± {size}: {scale}");
+    }
 }
 
 #[test]

@@ -35,6 +35,10 @@ fn round_trips_are_exact() {
                     mean: (0..N).map(|j| j as f64 / 3.0).collect(),
                     scale: vec![0.1; N],
                 });
+                let odd = ["v, mV", "\"w\"", "μ\n", "", "ends in \0"];
+                let name = |j: usize| odd.get(j).map_or_else(|| j.to_string(), |&name| name.to_owned());
+                model.columns = Some((0..N).map(name).collect());
+                model.input_columns = (K > 0).then(|| (0..K).map(name).collect());
             }
             model.save(&path).expect("saved");
             let read = Model::load(&path).expect("loaded");
@@ -67,6 +71,16 @@ fn holds_the_documented_arrays() {
         ("m.npz:h", &[4]),
     ];
     assert_eq!(shapes, expected);
+}
+
+/// Names are bytes, which every reader of numbers takes; a list of them in JSON.
+#[test]
+fn names_are_bytes_of_json() {
+    let mut named = model(4, 2, 0);
+    named.columns = Some(vec!["v".into(), "w, raw".into()]);
+    let arrays = parse_arrays(&named.to_bytes(), "m.npz", Some("columns")).expect("an npz");
+    let bytes: Vec<u8> = arrays[0].values.iter().map(|&v| v as u8).collect();
+    assert_eq!(bytes, br#"["v","w, raw"]"#);
 }
 
 /// Written by NumPy: `A` a float32 diagonal matrix, `W` in Fortran order, `P` a float of one element, no `N`.
@@ -155,6 +169,12 @@ fn what_does_not_fit_is_one_sentence() {
         ("mean", zeros(&[2]), "it has mean but no scale"),
         ("scale", zeros(&[2]), "it has scale but no mean"),
         ("dt", n(0.0), "dt = 0 is not above 0"),
+        ("columns", zeros(&[2]), "columns holds no names"),
+        (
+            "columns",
+            v(&br#"["v"]"#.map(f64::from)),
+            "columns holds 1 names of 2 columns",
+        ),
     ] {
         let error = Model::from_bytes(&altered(key, values), "m.npz").expect_err(expected);
         assert_eq!(error.exit_code(), 2);
