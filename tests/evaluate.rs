@@ -416,3 +416,56 @@ fn trajectories_that_do_not_fit_are_one_sentence() {
         "{scores}"
     );
 }
+
+#[test]
+fn columns_of_trajectories_are_those_of_the_data() {
+    let w = Workplace::new();
+    let rows = henon(100, 400, never);
+    let cells: Vec<Vec<&str>> = rows.lines().map(|line| line.split(',').collect()).collect();
+    let table = |order: &[usize], clock: bool| {
+        let line = |(t, row): (usize, &Vec<&str>)| {
+            let time = if t == 0 {
+                "time".into()
+            } else {
+                (t as f64 * 0.1).to_string()
+            };
+            let cells = order.iter().map(|&n| row[n].to_owned());
+            let cells: Vec<String> = clock.then_some(time).into_iter().chain(cells).collect();
+            cells.join(",") + "\n"
+        };
+        cells.iter().enumerate().map(line).collect::<String>()
+    };
+    let nameless = |text: String| text.split_once('\n').expect("a header").1.to_owned();
+    w.write("data.csv", table(&[0, 1], true).as_bytes());
+    w.write("data-nameless.csv", nameless(table(&[0, 1], true)).as_bytes());
+    for (name, text) in [
+        ("same.csv", table(&[0, 1], true)),
+        ("swapped.csv", table(&[1, 0], false)),
+        ("nameless.csv", nameless(table(&[0, 1], true))),
+        ("without-clock.csv", nameless(table(&[0, 1], false))),
+    ] {
+        w.write(name, text.as_bytes());
+        for (data, clock) in [("data.csv", "time"), ("data-nameless.csv", "1")] {
+            // Names and numbers do not stand for each other.
+            if [("data-nameless.csv", "swapped.csv"), ("data.csv", "nameless.csv")].contains(&(data, name)) {
+                continue;
+            }
+            let output = w.run(&[
+                "evaluate",
+                "--generated",
+                name,
+                "--data",
+                data,
+                "--drop",
+                clock,
+                "--json",
+            ]);
+            let scores = json(&output)["generated"][0].take();
+            let of = |key: &str| scores[key].as_f64().expect("a number");
+            assert!(
+                of("dstsp").abs() < 1e-9 && of("dh") < 1e-9,
+                "{name}, {data}: {scores}"
+            );
+        }
+    }
+}

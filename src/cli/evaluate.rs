@@ -46,7 +46,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
         None => load(&LoadRequest {
             data: args.data,
             inputs: args.inputs,
-            drop: args.drop,
+            drop: args.drop.clone(),
             allow_missing: args.allow_missing,
             standardize: args.standardize,
             ..LoadRequest::default()
@@ -55,7 +55,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     let candidates = args
         .generated
         .iter()
-        .map(|spec| load_trajectories(spec, &data))
+        .map(|spec| load_trajectories(spec, &data, &args.drop))
         .collect::<Result<Vec<_>>>()?;
     let scorer = Scorer::new(&data, ScoreSettings::from(&settings))?;
     let generated = args

@@ -8,16 +8,28 @@ use crate::dataset::{Dataset, LoadRequest, Trial, standardize};
 use crate::error::{Error, Result};
 
 /// Reads the trajectories of one file (a path or `rec.npz:key`), which are in the units that the data had in theirs, and
-/// scales them as the data are. Columns are taken by name where both have names.
+/// scales them as the data are. Columns are taken by name where both have names; where they have not, and a file holds
+/// the columns that were left out of the data as well, `drop` is applied to it as it was to them.
 ///
 /// Values need not be finite: a program whose run diverges writes such, and a warning says where they begin.
 ///
 /// # Errors
 /// When the file cannot be read, or its columns are not those of the data.
-pub fn load_trajectories(spec: &str, data: &Dataset) -> Result<Vec<Trial>> {
+pub fn load_trajectories(spec: &str, data: &Dataset, drop: &[String]) -> Result<Vec<Trial>> {
     let known = data.columns.as_deref().map(|names| (names, "the data have"));
-    let mut trajectories = Vec::new();
-    for Named { name, x, .. } in read_trials(&[spec.to_owned()], &LoadRequest::default(), known)?.trials {
+    let read = |drop: &[String]| {
+        let request = LoadRequest {
+            drop: drop.to_vec(),
+            ..LoadRequest::default()
+        };
+        read_trials(&[spec.to_owned()], &request, known).map(|arrays| arrays.trials)
+    };
+    let mut read_in = read(&[])?;
+    if !drop.is_empty() && read_in.iter().any(|array| array.x.ncols() > data.N) {
+        read_in = read(drop)?;
+    }
+    let mut trajectories = Vec::with_capacity(read_in.len());
+    for Named { name, x, .. } in read_in {
         check_width(&name, &x, data)?;
         trajectories.push(Trial {
             name,
