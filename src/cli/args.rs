@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::cli::open_backend;
-use crate::config::{BackendChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
+use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
 use crate::error::Result;
 
 /// Heading of the flags that span a study's grid.
@@ -210,11 +210,15 @@ fn not(flag: &bool) -> bool {
 #[derive(Args, Serialize, Clone)]
 #[serde(rename_all = "kebab-case")]
 pub struct MetricArgs {
-    /// Histogram bins per dimension of D_stsp (10 dimensions or fewer)
+    /// Estimate of D_stsp
+    #[arg(long, help_heading = "Scores")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dstsp: Option<DstspChoice>,
+    /// Histogram bins per dimension of D_stsp by bins
     #[arg(long, value_name = "N", help_heading = "Scores")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bins: Option<usize>,
-    /// Variance of the Gaussians of D_stsp (more than 10 dimensions)
+    /// Variance of the Gaussians of D_stsp by mixtures
     #[arg(long, value_name = "VARIANCE", help_heading = "Scores")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gmm_variance: Option<f64>,

@@ -8,7 +8,7 @@ use toml::Table;
 
 use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
-use crate::cli::output::{number, print, print_json, table};
+use crate::cli::output::{SATURATED, divergence, no_floor, number, print, print_json, table};
 use crate::config::{Settings, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
 use crate::error::{Error, Result};
@@ -71,7 +71,11 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     };
     let floor = scorer.noise_floor()?;
     if args.json {
-        let mut json = serde_json::json!({ "noise_floor": floor });
+        let mut json = serde_json::json!({
+            "dstsp": scorer.dstsp_kind(),
+            "noise_floor": floor,
+            "constant_columns": scorer.constant_columns(),
+        });
         if reference.is_some() {
             json["models"] = serde_json::json!(models);
         }
@@ -88,7 +92,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
             "trajectory"
         };
         let rows: Vec<_> = models.chain(generated).collect();
-        print(&text(first, &rows, &floor, settings.pe_steps))?;
+        print(&text(first, &rows, &floor, &scorer))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -134,15 +138,17 @@ fn score(model: &Model, scorer: &Scorer, backend: &dyn Backend) -> Result<Scores
     Ok(scorer.score(&runs[0], dims, &theta, model.P))
 }
 
-fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, pe_steps: usize) -> String {
+fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &Scorer) -> String {
+    let kind = scorer.dstsp_kind().label();
     let mut lines: Vec<Vec<String>> = rows
         .iter()
         .map(|&(name, scores)| {
             vec![
                 name.clone(),
-                number(scores.dstsp),
+                divergence(scores.dstsp, scores.saturated),
                 number(scores.dh),
                 number(scores.pe),
+                number(scores.roughness),
                 scores.points_dstsp.to_string(),
             ]
         })
@@ -152,12 +158,27 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, pe_steps: 
         number(floor.dstsp),
         number(floor.dh),
         String::new(),
+        String::new(),
         floor.rows.to_string(),
     ]);
-    table(
-        &[first, "D_stsp", "D_H", &format!("PE({pe_steps})"), "points"],
+    let mut text = table(
+        &[
+            first,
+            &format!("D_stsp ({kind})"),
+            "D_H",
+            &format!("PE({})", scorer.settings().pe_steps),
+            "roughness",
+            "points",
+        ],
         &lines,
-    )
+    );
+    if rows.iter().any(|(_, scores)| scores.saturated) {
+        text += SATURATED;
+    }
+    if let Some(why) = no_floor(kind, floor.dstsp, floor.dstsp_resting) {
+        text += &format!("{why}\n");
+    }
+    text
 }
 
 /// Score settings: flags over those of the run a model belongs to over the defaults.

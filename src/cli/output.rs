@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
+use crate::metrics::success_threshold;
 
 /// Prints a result; the caller's text ends with a newline.
 pub fn print(text: &str) -> Result<()> {
@@ -73,6 +74,27 @@ pub fn number(value: f64) -> String {
         3 - (magnitude.log10().floor() as usize).min(3)
     };
     format!("{value:.decimals$}")
+}
+
+/// D_stsp for people: with a star where it is saturated.
+pub fn divergence(value: f64, saturated: bool) -> String {
+    number(value) + if saturated { "*" } else { "" }
+}
+
+/// What the star of [`divergence`] means.
+pub const SATURATED: &str =
+    "* no better than a run that shares nothing with the data: this D_stsp does not tell models apart\n";
+
+/// Why no noise floor can be told, where none can; `kind` is the estimate of D_stsp.
+pub fn no_floor(kind: &str, floor: f64, resting: f64) -> Option<String> {
+    let told = success_threshold(floor, resting, 1.0).is_some();
+    (!told).then(|| {
+        format!(
+            "the noise floor of D_stsp ({kind}) cannot be told: the halves of these data score {} against each other, a run that stays in one place {} (a record that drifts, or is too short)",
+            number(floor),
+            number(resting)
+        )
+    })
 }
 
 /// An integer with thousands separators.

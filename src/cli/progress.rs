@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::output::{count, number};
+use crate::cli::output::{count, divergence, number};
 use crate::train::{Evaluation, Observer, Progress};
 
 /// Training's progress on stderr: a bar on a terminal, one line an evaluation otherwise.
@@ -88,10 +88,11 @@ impl Observer for Watch {
     fn evaluation(&mut self, evaluation: &Evaluation) {
         if let Some((id, scores)) = &evaluation.best {
             self.score = format!(
-                "D_stsp {} ({id}; median {})  D_H {}  ",
-                number(scores.dstsp),
+                "D_stsp {} ({id}; median {})  D_H {}  rough {}  ",
+                divergence(scores.dstsp, scores.saturated),
                 number(evaluation.median_dstsp),
-                number(scores.dh)
+                number(scores.dh),
+                number(scores.roughness)
             );
         }
         if self.bar.is_none() {

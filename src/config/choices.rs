@@ -24,6 +24,19 @@ pub enum Form {
     Blocked,
 }
 
+/// Which estimate of D_stsp scores use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DstspChoice {
+    /// Bins where their smoothing stays far below the rows, the Gaussian mixture otherwise.
+    #[default]
+    Auto,
+    /// As the paper's code: bins up to 10 dimensions, the mixture above.
+    Bins,
+    /// The Gaussian mixture.
+    Gmm,
+}
+
 /// Where to train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -7,7 +7,7 @@ mod resolve;
 mod settings;
 mod shard;
 
-pub use choices::{BackendChoice, Form, Optimizer};
+pub use choices::{BackendChoice, DstspChoice, Form, Optimizer};
 pub use grid::{Grid, Seeds};
 pub use presets::{PRESETS, preset};
 pub use resolve::{parse_file, read_file, resolve};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{BackendChoice, Form, Grid, Optimizer, Seeds, Shard};
+use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, Seeds, Shard};
 use crate::error::{Error, Result};
 
 /// Everything a study is made of; keys of a config file are these names in kebab-case, flags likewise.
@@ -50,6 +50,7 @@ pub struct Settings {
 
     /// Epochs between two scorings.
     pub eval_every: u32,
+    pub dstsp: DstspChoice,
     pub bins: usize,
     pub gmm_variance: f64,
     pub smoothing: f64,
@@ -92,6 +93,7 @@ impl Default for Settings {
             batches_per_epoch: 50,
             form: Form::Auto,
             eval_every: 25,
+            dstsp: DstspChoice::Auto,
             bins: 30,
             gmm_variance: 0.3,
             smoothing: 20.0,

@@ -10,7 +10,7 @@ use super::complete_rows;
 use crate::error::{Error, Result};
 
 /// Pseudo-count of every bin (Laplace smoothing).
-const SMOOTHING: f64 = 1e-5;
+pub(super) const SMOOTHING: f64 = 1e-5;
 /// The range reaches this many standard deviations beyond the data at each end.
 const MARGIN: f64 = 0.1;
 
@@ -110,9 +110,32 @@ impl Histogram {
         BinnedDivergence { value, inside }
     }
 
+    /// What a run scores that shares nothing with the data: `inside` rows in the range, none of them in a bin that the
+    /// data visit. Fewer rows leave more of `q` to the pseudo-counts, so a run that leaves the range early scores lower.
+    pub fn disjoint(&self, inside: usize) -> f64 {
+        let Z_p = self.Z_p();
+        let sum: f64 = self
+            .counts
+            .iter()
+            .map(|&(_, c)| (f64::from(c) + SMOOTHING) * (f64::from(c) / SMOOTHING).ln_1p())
+            .sum();
+        ((inside as f64 - self.rows as f64) / Z_p).ln_1p() + sum / Z_p
+    }
+
+    /// The lowest score of a run that never moves: in the bin that the data visit most. NaN without a complete row.
+    pub fn resting(&self) -> f64 {
+        match self.counts.iter().max_by_key(|(_, count)| count) {
+            Some(&(bin, _)) => self.divergence_from(&vec![(bin, self.rows as u32)], self.rows),
+            None => f64::NAN,
+        }
+    }
+
+    fn Z_p(&self) -> f64 {
+        self.rows as f64 + SMOOTHING * (self.bins as f64).powi(self.low.len() as i32)
+    }
+
     fn divergence_from(&self, other: &Counts, inside: usize) -> f64 {
-        let all_bins = (self.bins as f64).powi(self.low.len() as i32);
-        let Z_p = self.rows as f64 + SMOOTHING * all_bins;
+        let Z_p = self.Z_p();
         let term = |c: u32, g: u32| {
             let c = f64::from(c) + SMOOTHING;
             c * (c / (f64::from(g) + SMOOTHING)).ln()

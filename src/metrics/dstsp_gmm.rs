@@ -29,6 +29,8 @@ pub struct Mixture {
     /// `ln p` of each sample under the data's mixture, up to the normaliser both mixtures share.
     log_p: Vec<f64>,
     rows: usize,
+    /// See [`Mixture::resting`].
+    resting: f64,
 }
 
 /// A Monte Carlo estimate of KL(data ‖ generated).
@@ -66,8 +68,13 @@ impl Mixture {
             samples,
             log_p: Vec::new(),
             rows: count,
+            resting: f64::NAN,
         };
         mixture.log_p = mixture.log_density(&rows);
+        let mean: Vec<f64> = (0..N)
+            .map(|n| rows.iter().skip(n).step_by(N).sum::<f64>() / count as f64)
+            .collect();
+        mixture.resting = mixture.above(&mixture.log_density(&mean)).0;
         mixture
     }
 
@@ -89,16 +96,26 @@ impl Mixture {
                 components,
             };
         }
-        let log_q = self.log_density(&rows);
-        let count = log_q.len() as f64;
-        let differences = self.log_p.iter().zip(&log_q).map(|(p, q)| p - q);
-        let value = differences.clone().sum::<f64>() / count;
-        let square: f64 = differences.map(|d| (d - value).powi(2)).sum();
+        let (value, standard_error) = self.above(&self.log_density(&rows));
         MixtureDivergence {
             value,
-            standard_error: (square / (count - 1.0) / count).sqrt(),
+            standard_error,
             components,
         }
+    }
+
+    /// The score of a run that stays at the data's mean, the lowest of all runs that never move.
+    pub fn resting(&self) -> f64 {
+        self.resting
+    }
+
+    /// Mean and standard error of `ln p(x_i) − ln q(x_i)` over the samples.
+    fn above(&self, log_q: &[f64]) -> (f64, f64) {
+        let count = log_q.len() as f64;
+        let differences = self.log_p.iter().zip(log_q).map(|(p, q)| p - q);
+        let value = differences.clone().sum::<f64>() / count;
+        let square: f64 = differences.map(|d| (d - value).powi(2)).sum();
+        (value, (square / (count - 1.0) / count).sqrt())
     }
 
     /// `ln [1/n Σ_k exp(−‖x_i − r_k‖² / 2σ²)]` of every sample for the components `rows` (`[n, N]`, row-major).

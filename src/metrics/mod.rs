@@ -1,5 +1,5 @@
 //! How good a reconstruction is: D_stsp (state-space divergence), D_H (power spectra), PE(n) (short-term
-//! prediction), and the noise floor beside them.
+//! prediction), roughness, the noise floor beside them, and the rule by which the better of two is told.
 //!
 //! D_stsp and D_H compare the data with a free run of the same length whose row 0 is the first observation itself
 //! (so is row 0 of the data: every model gets that row for nothing). PE predicts from every point of the data. Where
@@ -7,112 +7,40 @@
 //! columns with the same gaps filled in the same way, and PE predicts from complete rows only.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod columns;
 mod dstsp_bins;
 mod dstsp_gmm;
 mod gaps;
 mod hellinger;
 mod noise_floor;
 mod prediction_error;
+mod roughness;
+mod settings;
 mod spectra;
+mod standing;
+mod state_space;
 mod trajectories;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 use rayon::join;
 
-use crate::config::Settings;
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::{Dims, FreeRun};
+use columns::{only, varying};
 pub use dstsp_bins::{BinnedDivergence, Histogram};
 pub use dstsp_gmm::{Mixture, MixtureDivergence};
 pub use gaps::{Gaps, interpolated};
 use gaps::{at_rows, complete_rows_of};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
-pub use noise_floor::{NoiseFloor, noise_floor};
+pub use noise_floor::{NoiseFloor, noise_floor, success_threshold};
 pub use prediction_error::{PredictionData, PredictionError};
+pub use roughness::roughness;
+pub use settings::ScoreSettings;
 pub use spectra::Spectra;
-
-/// Most dimensions that D_stsp bins; above, it compares Gaussian mixtures.
-pub const MAX_BINNED: usize = 10;
-/// Largest smoothing of spectra, in frequency bins.
-const MAX_SMOOTHING: f64 = 1e5;
-
-/// Settings of the metrics; those of [`Settings`] by default.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScoreSettings {
-    /// Bins per dimension of D_stsp (N ≤ 10).
-    pub bins: usize,
-    /// σ² of the Gaussians of D_stsp (N > 10).
-    pub gmm_variance: f64,
-    /// Standard deviation of the spectra's smoothing, in frequency bins.
-    pub smoothing: f64,
-    /// n of PE(n).
-    pub pe_steps: usize,
-    /// Decides the Monte Carlo points of D_stsp (N > 10).
-    pub seed: u32,
-}
-
-impl From<&Settings> for ScoreSettings {
-    fn from(settings: &Settings) -> Self {
-        Self {
-            bins: settings.bins,
-            gmm_variance: settings.gmm_variance,
-            smoothing: settings.smoothing,
-            pe_steps: settings.pe_steps,
-            seed: 0,
-        }
-    }
-}
-
-impl Default for ScoreSettings {
-    fn default() -> Self {
-        Self::from(&Settings::default())
-    }
-}
-
-impl ScoreSettings {
-    fn validate(&self) -> Result<()> {
-        let refuse = |message: String| Err(Error::input(message));
-        if self.bins == 0 {
-            return refuse("the number of bins must be at least 1".into());
-        }
-        if !(self.gmm_variance > 0.0 && self.gmm_variance.is_finite()) {
-            return refuse(format!("the GMM variance {} is not positive", self.gmm_variance));
-        }
-        if !(0.0..=MAX_SMOOTHING).contains(&self.smoothing) {
-            return refuse(format!(
-                "the smoothing {} is outside 0..={MAX_SMOOTHING}",
-                self.smoothing
-            ));
-        }
-        if self.pe_steps == 0 {
-            return refuse("the prediction error needs at least 1 step".into());
-        }
-        Ok(())
-    }
-}
-
-/// Which estimate of D_stsp the number of dimensions calls for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DstspKind {
-    Bins,
-    Gmm,
-}
-
-impl DstspKind {
-    /// Bins up to N = 10.
-    pub fn of(N: usize) -> Self {
-        if N <= MAX_BINNED { Self::Bins } else { Self::Gmm }
-    }
-
-    /// `bins` or `GMM`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Bins => "bins",
-            Self::Gmm => "GMM",
-        }
-    }
-}
+pub use standing::{ROUGHNESS_BOUND, Standing};
+pub use state_space::DstspKind;
+use state_space::{StateSpace, count_complete};
 
 /// How good one model is. Small is good; NaN means undefined.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -122,11 +50,16 @@ pub struct Scores {
     pub dstsp: f64,
     /// Of the Monte Carlo estimate; `None` for bins.
     pub dstsp_standard_error: Option<f64>,
+    /// D_stsp is within a tenth of what a run scores that shares nothing with the data (bins: no bin; GMM: it stays at
+    /// the mean), or above: it cannot tell this run from such a one.
+    pub saturated: bool,
     /// In [0, 1]; 1 for a column of the free run that is constant or not finite throughout.
     pub dh: f64,
     /// Mean squared error, not finite where a prediction overflows f32; NaN where no complete row has an observation n
     /// steps later, and for trajectories without a model.
     pub pe: f64,
+    /// See [`Roughness::ratio`]; 1 is as smooth as the data.
+    pub roughness: f64,
     /// Complete data rows behind D_stsp (at most 10,000 for GMM).
     pub points_dstsp: usize,
     /// Rows of the free run that were compared with them: finite, and in range for bins.
@@ -137,53 +70,12 @@ pub struct Scores {
     pub pairs_pe: usize,
 }
 
-/// The data's side of D_stsp.
-#[derive(Clone, Debug)]
-enum StateSpace {
-    Bins(Histogram),
-    Gmm(Mixture),
-}
-
-impl StateSpace {
-    fn new(kind: DstspKind, data: &[ArrayView2<'_, f64>], settings: &ScoreSettings) -> Result<Self> {
-        Ok(match kind {
-            DstspKind::Bins => Self::Bins(Histogram::new(data, settings.bins)?),
-            DstspKind::Gmm => Self::Gmm(Mixture::new(data, settings.gmm_variance, settings.seed)),
-        })
-    }
-
-    fn rows(&self) -> usize {
-        match self {
-            Self::Bins(histogram) => histogram.rows(),
-            Self::Gmm(mixture) => mixture.rows(),
-        }
-    }
-
-    /// Value, standard error and rows used of `generated`.
-    fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> (f64, Option<f64>, usize) {
-        match self {
-            Self::Bins(histogram) => {
-                let divergence = histogram.divergence(generated);
-                (divergence.value, None, divergence.inside)
-            }
-            Self::Gmm(mixture) => {
-                let divergence = mixture.divergence(generated);
-                (
-                    divergence.value,
-                    Some(divergence.standard_error),
-                    divergence.components,
-                )
-            }
-        }
-    }
-}
-
 /// Everything about the data that scores need, made once and shared by threads.
 ///
 /// Rows of a trial before its start ([`Trial::start`](crate::dataset::Trial::start)) are left out of it, so that its
 /// free run starts from a complete observation where there is one. D_stsp pools the complete rows of all trials; D_H is
 /// the mean over trials weighted by length, gaps interpolated linearly in data and free run; PE uses all pairs that
-/// exist.
+/// exist. Columns without spread are left out of all but PE.
 pub struct Scorer {
     kind: DstspKind,
     settings: ScoreSettings,
@@ -193,6 +85,10 @@ pub struct Scorer {
     starts: Vec<usize>,
     /// Complete rows of each trial, `None` where all are.
     complete: Vec<Option<Vec<usize>>>,
+    /// Columns that vary; D_stsp, D_H and roughness see no others.
+    columns: Vec<usize>,
+    /// Names of the others.
+    constant: Vec<String>,
     free_runs: Vec<FreeRun>,
     states: StateSpace,
     spectra: Spectra,
@@ -200,44 +96,44 @@ pub struct Scorer {
 }
 
 impl Scorer {
+    /// Warns of columns without spread.
+    ///
     /// # Errors
-    /// When a setting makes no sense, there are no rows, or the bins cannot be numbered in 64 bits.
+    /// When a setting makes no sense, there are no rows, no column varies, or the bins cannot be numbered in 64 bits.
     pub fn new(dataset: &Dataset, settings: ScoreSettings) -> Result<Self> {
         settings.validate()?;
-        let trials: Vec<(ArrayView2<'_, f64>, ArrayView2<'_, f64>)> = dataset
-            .trials
-            .iter()
-            .map(|trial| {
-                let first = trial.start();
-                (trial.x.slice(s![first.., ..]), trial.s.slice(s![first.., ..]))
-            })
-            .collect();
-        if let Some(trial) = dataset.trials.iter().find(|trial| trial.x.is_empty()) {
-            return Err(Error::input(format!("{} has no rows to score", trial.name)));
-        }
-        if trials.is_empty() {
-            return Err(Error::input("there are no data to score"));
-        }
+        let trials = observed_parts(dataset)?;
         let observations: Vec<_> = trials.iter().map(|(x, _)| *x).collect();
-        let kind = DstspKind::of(dataset.N);
-        let spectra = Spectra::new(&observations, settings.smoothing);
+        let columns = varying(&observations)?;
+        let constant = constant_columns(dataset, &columns);
+        let seen: Vec<_> = observations.iter().map(|x| only(*x, &columns)).collect();
+        let seen: Vec<_> = seen.iter().map(|x| x.view()).collect();
+        let kind = DstspKind::of(&settings, columns.len(), count_complete(&seen));
+        let spectra = Spectra::new(&seen, settings.smoothing);
         let prediction = PredictionData::new(&trials, settings.pe_steps);
-        warn_of_gaps(dataset, &spectra, &prediction);
+        warn_of_gaps(dataset, &columns, &spectra, &prediction);
         Ok(Self {
             kind,
-            states: StateSpace::new(kind, &observations, &settings)?,
+            states: StateSpace::new(kind, &seen, &settings)?,
             spectra,
             prediction,
             starts: dataset.trials.iter().map(Trial::start).collect(),
-            complete: observations.iter().map(complete_rows_of).collect(),
+            complete: seen.iter().map(complete_rows_of).collect(),
             free_runs: trials.iter().map(|(x, s)| free_run(x, s)).collect(),
             trials: observations.iter().map(|x| x.to_owned()).collect(),
+            columns,
+            constant,
             settings,
         })
     }
 
     pub fn dstsp_kind(&self) -> DstspKind {
         self.kind
+    }
+
+    /// Names of the columns without spread, which are left out of all scores but PE.
+    pub fn constant_columns(&self) -> &[String] {
+        &self.constant
     }
 
     pub fn settings(&self) -> &ScoreSettings {
@@ -275,25 +171,34 @@ impl Scorer {
         }
     }
 
-    /// All scores but PE. `states` are the generated rows that D_stsp counts; `runs` lie beside `data`, trial by trial and
-    /// row by row, and `spectra` are those of `data`.
+    /// All scores but PE, of the columns that vary. `states` are the generated rows that D_stsp counts; `runs` lie beside
+    /// `data`, trial by trial and row by row, and `spectra` are those of the columns of `data` that vary.
     fn compare<V: Copy + Into<f64> + Sync>(
         &self,
         states: &[CowArray<'_, V, Ix2>],
-        _data: &[ArrayView2<'_, f64>],
+        data: &[ArrayView2<'_, f64>],
         runs: &[ArrayView2<'_, V>],
         spectra: &Spectra,
     ) -> Scores {
+        let states: Vec<_> = states.iter().map(|x| only(x.view(), &self.columns)).collect();
         let states: Vec<_> = states.iter().map(|x| x.view()).collect();
-        let ((dstsp, dstsp_standard_error, points_inside), dh) =
-            join(|| self.states.divergence(&states), || spectra.distance(runs));
+        let data: Vec<_> = data.iter().map(|x| only(*x, &self.columns)).collect();
+        let data: Vec<_> = data.iter().map(|x| x.view()).collect();
+        let runs: Vec<_> = runs.iter().map(|x| only(*x, &self.columns)).collect();
+        let runs: Vec<_> = runs.iter().map(|x| x.view()).collect();
+        let (divergence, (roughness, dh)) = join(
+            || self.states.divergence(&states),
+            || join(|| roughness(&data, &runs), || spectra.distance(&runs)),
+        );
         Scores {
-            dstsp,
-            dstsp_standard_error,
+            dstsp: divergence.value,
+            dstsp_standard_error: divergence.standard_error,
+            saturated: divergence.saturated,
             dh,
             pe: f64::NAN,
+            roughness,
             points_dstsp: self.states.rows(),
-            points_inside,
+            points_inside: divergence.rows,
             points_dh: spectra.rows(),
             pairs_pe: 0,
         }
@@ -301,13 +206,50 @@ impl Scorer {
 
     /// See [`noise_floor`].
     pub fn noise_floor(&self) -> Result<NoiseFloor> {
-        let trials: Vec<_> = self.trials.iter().map(|x| x.view()).collect();
-        noise_floor(&trials, &self.settings)
+        let trials = self.seen_trials();
+        let trials: Vec<_> = trials.iter().map(|x| x.view()).collect();
+        noise_floor::between_halves(&trials, self.kind, &self.settings)
+    }
+
+    /// The columns of the trials that are scored.
+    fn seen_trials(&self) -> Vec<CowArray<'_, f64, Ix2>> {
+        self.trials.iter().map(|x| only(x.view(), &self.columns)).collect()
     }
 }
 
+/// Observations and inputs of each trial from its start on.
+fn observed_parts(dataset: &Dataset) -> Result<Vec<(ArrayView2<'_, f64>, ArrayView2<'_, f64>)>> {
+    if let Some(trial) = dataset.trials.iter().find(|trial| trial.x.is_empty()) {
+        return Err(Error::input(format!("{} has no rows to score", trial.name)));
+    }
+    if dataset.trials.is_empty() {
+        return Err(Error::input("there are no data to score"));
+    }
+    let parts = dataset.trials.iter().map(|trial| {
+        let first = trial.start();
+        (trial.x.slice(s![first.., ..]), trial.s.slice(s![first.., ..]))
+    });
+    Ok(parts.collect())
+}
+
+/// Labels of the columns that are not among those that vary; warns of them.
+fn constant_columns(dataset: &Dataset, varying: &[usize]) -> Vec<String> {
+    let constant: Vec<String> = (0..dataset.N)
+        .filter(|n| !varying.contains(n))
+        .map(|n| dataset.label(n))
+        .collect();
+    if !constant.is_empty() {
+        log::warn!(
+            "{} {} constant and can tell nothing about a model: left out of D_stsp, D_H and roughness",
+            constant.join(", "),
+            if constant.len() == 1 { "is" } else { "are" }
+        );
+    }
+    constant
+}
+
 /// Says which scores the gaps of the data leave undefined, in part or at all.
-fn warn_of_gaps(dataset: &Dataset, spectra: &Spectra, prediction: &PredictionData) {
+fn warn_of_gaps(dataset: &Dataset, columns: &[usize], spectra: &Spectra, prediction: &PredictionData) {
     for (n, &trials) in spectra
         .sparse()
         .iter()
@@ -321,7 +263,7 @@ fn warn_of_gaps(dataset: &Dataset, spectra: &Spectra, prediction: &PredictionDat
         };
         log::warn!(
             "D_H leaves out {}{place}: too little of it was observed (4 values and one row in ten are needed)",
-            dataset.label(n)
+            dataset.label(columns[n])
         );
     }
     if dataset.missing() > 0 && prediction.pairs() == 0 {

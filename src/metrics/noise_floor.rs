@@ -1,11 +1,19 @@
-//! Noise floor: what a perfect model would score, since no two stretches of one system are the same.
+//! Noise floor: what a perfect model would score, since no two stretches of one system are the same; and the score
+//! that a model has to stay below to count as a success.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Zip, s};
 
+use super::columns::{only, varying};
 use super::spectra::is_sparse;
-use super::{DstspKind, ScoreSettings, Spectra, StateSpace, interpolated};
+use super::state_space::{StateSpace, count_complete};
+use super::{DstspKind, ScoreSettings, Spectra, interpolated};
 use crate::error::Result;
+
+/// A floor above this share of what a run scores that never moves is no floor, and no D_stsp above it a success.
+const HIGHEST: f64 = 0.5;
+/// A D_stsp below this share of it is a success even where the floor is lower: floors that low are luck.
+const LOWEST: f64 = 0.02;
 
 /// D_stsp and D_H between the two halves of the data.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -14,9 +22,30 @@ pub struct NoiseFloor {
     pub dstsp: f64,
     /// Of the Monte Carlo estimate; `None` for bins.
     pub dstsp_standard_error: Option<f64>,
+    /// D_stsp, against the first half, of a run that stays in one place, the best one there is: what a model scores that
+    /// knows nothing.
+    pub dstsp_resting: f64,
     pub dh: f64,
     /// Rows of one half, all trials together.
     pub rows: usize,
+}
+
+impl NoiseFloor {
+    /// See [`success_threshold`].
+    pub fn success_threshold(&self, factor: f64) -> Option<f64> {
+        success_threshold(self.dstsp, self.dstsp_resting, factor)
+    }
+}
+
+/// The D_stsp below which a model succeeds: `factor` times the noise `floor`, but at most half and at least a fiftieth
+/// of `resting`, the score of a run that stays in one place.
+///
+/// `None` where the floor is not clearly below that (more than half of it, or undefined): halves that differ so much
+/// are those of a record that drifts, is short beside its own time scales, or whose bins are too many to be filled.
+/// What a perfect model would score cannot be told from them.
+pub fn success_threshold(floor: f64, resting: f64, factor: f64) -> Option<f64> {
+    let told = resting > 0.0 && floor <= HIGHEST * resting;
+    told.then(|| (factor * floor).clamp(LOWEST * resting, HIGHEST * resting))
 }
 
 /// The second half of every trial scored against its first half as a free run is scored against the data: first
@@ -25,22 +54,38 @@ pub struct NoiseFloor {
 /// free run gets those of the data.
 ///
 /// `trials` are observations `[T_r, N]`, NaN where missing. PE has no such floor: a perfect model predicts a
-/// noise-free system exactly.
+/// noise-free system exactly. D_stsp is estimated as for the whole data, whose rows decide between bins and mixture.
+///
+/// # Errors
+/// When no column varies, or the bins cannot be numbered in 64 bits.
 pub fn noise_floor(trials: &[ArrayView2<'_, f64>], settings: &ScoreSettings) -> Result<NoiseFloor> {
+    let columns = varying(trials)?;
+    let seen: Vec<_> = trials.iter().map(|x| only(*x, &columns)).collect();
+    let seen: Vec<_> = seen.iter().map(|x| x.view()).collect();
+    let kind = DstspKind::of(settings, columns.len(), count_complete(&seen));
+    between_halves(&seen, kind, settings)
+}
+
+/// [`noise_floor`] of columns that vary.
+pub(super) fn between_halves(
+    trials: &[ArrayView2<'_, f64>],
+    kind: DstspKind,
+    settings: &ScoreSettings,
+) -> Result<NoiseFloor> {
     let half = |x: &ArrayView2<'_, f64>| x.nrows() / 2;
     let first: Vec<_> = trials.iter().map(|x| x.slice_move(s![..half(x), ..])).collect();
     let second: Vec<_> = trials
         .iter()
         .map(|x| x.slice_move(s![x.nrows() - half(x).., ..]))
         .collect();
-    let N = trials.first().map_or(0, |x| x.ncols());
     let masked: Vec<_> = first.iter().zip(&second).map(with_same_gaps).collect();
     let (early, late): (Vec<_>, Vec<_>) = masked.iter().map(|(x, y)| (x.view(), y.view())).unzip();
-    let states = StateSpace::new(DstspKind::of(N), &first, settings)?;
-    let (dstsp, dstsp_standard_error, _) = states.divergence(&second);
+    let states = StateSpace::new(kind, &first, settings)?;
+    let divergence = states.divergence(&second);
     Ok(NoiseFloor {
-        dstsp,
-        dstsp_standard_error,
+        dstsp: divergence.value,
+        dstsp_standard_error: divergence.standard_error,
+        dstsp_resting: states.resting(),
         dh: Spectra::new(&early, settings.smoothing).distance(&late),
         rows: first.iter().map(|x| x.nrows()).sum(),
     })

@@ -3,6 +3,7 @@
 
 use ndarray::{ArrayView2, CowArray, s};
 
+use super::columns::only;
 use super::gaps::at_rows;
 use super::{Scorer, Scores, Spectra};
 use crate::error::{Error, Result};
@@ -49,7 +50,9 @@ impl Scorer {
                 (data, run.slice_move(s![..rows, ..]))
             })
             .unzip();
-        let spectra = Spectra::new(&data, self.settings.smoothing);
+        let seen: Vec<_> = data.iter().map(|x| only(*x, &self.columns)).collect();
+        let seen: Vec<_> = seen.iter().map(|x| x.view()).collect();
+        let spectra = Spectra::new(&seen, self.settings.smoothing);
         Ok(self.compare(&states, &data, &runs, &spectra))
     }
 }

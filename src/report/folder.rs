@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::pictures::Curve;
 use crate::error::{Error, Result};
+use crate::metrics::Standing;
 
 /// Settings that a study may vary, in the order in which they are reported.
 const SETTINGS: [&str; 13] = [
@@ -50,6 +51,16 @@ impl MemberRecord {
 
     pub fn diverged(&self) -> bool {
         self.text("status") == "diverged"
+    }
+
+    /// What members are ranked by.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            dstsp: self.number("D_stsp"),
+            saturated: self.text("saturated") == "true",
+            roughness: self.number("roughness"),
+            dh: self.number("D_H"),
+        }
     }
 }
 
@@ -178,15 +189,14 @@ impl Run {
         self.root.join("best").join(format!("{id}.npz"))
     }
 
-    /// The member with the lowest D_stsp (D_H where D_stsp is undefined for all) that has a model file.
+    /// The best member of those with a score and a model file.
     pub fn best(&self) -> Option<&MemberRecord> {
-        let lowest = |column: &str| {
-            self.members
-                .iter()
-                .filter(|m| m.number(column).is_finite() && self.model_path(m.id()).is_file())
-                .min_by(|a, b| a.number(column).total_cmp(&b.number(column)))
-        };
-        lowest("D_stsp").or_else(|| lowest("D_H"))
+        let scored = |m: &&MemberRecord| ["D_stsp", "D_H"].iter().any(|column| m.number(column).is_finite());
+        self.members
+            .iter()
+            .filter(scored)
+            .filter(|m| self.model_path(m.id()).is_file())
+            .min_by(|a, b| a.standing().compare(&b.standing()))
     }
 
     /// Values of a setting in order (numbers by size), and the members that have each.

@@ -8,7 +8,9 @@ use crate::fs::write_atomically;
 use crate::metrics::Scores;
 
 /// First bytes of every checkpoint; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"ALRNNCK1";
+const MAGIC: &[u8; 8] = b"ALRNNCK2";
+/// What they are whatever the version.
+const ANY_VERSION: &[u8] = b"ALRNNCK";
 
 /// The best state of a member so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,9 +80,13 @@ impl Checkpoint {
 
     /// Decodes a checkpoint's bytes, or says what is wrong with them.
     pub fn decode(bytes: &[u8]) -> std::result::Result<Self, &'static str> {
-        let rest = bytes
-            .strip_prefix(MAGIC)
-            .ok_or("is not a checkpoint of this version")?;
+        let rest = match bytes.strip_prefix(MAGIC) {
+            Some(rest) => rest,
+            None if bytes.starts_with(ANY_VERSION) => {
+                return Err("was written by another version of alrnn-gpu, whose scores are not those of this one");
+            }
+            None => return Err("is no checkpoint"),
+        };
         let (hash, payload) = rest.split_at_checked(blake3::OUT_LEN).ok_or("is cut short")?;
         if blake3::hash(payload).as_bytes() != hash {
             return Err("is damaged (its checksum does not match)");

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, nearest};
 use crate::fs::is_temporary;
-use crate::run::tables::{MemberRow, read_members};
+use crate::run::tables::read_members;
 
 /// The file that is locked while a process trains.
 const LOCK: &str = ".lock";
@@ -224,7 +224,7 @@ impl ModelRef {
             Self::Run(run) => {
                 let folder = RunFolder::open(run)?;
                 let mut rows = read_members(&folder.members())?;
-                rows.sort_by(|a, b| score(a).total_cmp(&score(b)));
+                rows.sort_by(|a, b| a.standing().compare(&b.standing()));
                 let files: Vec<_> = rows
                     .into_iter()
                     .filter_map(|row| existing(&folder, &row.id).ok().map(|path| (row.id, path)))
@@ -239,11 +239,6 @@ impl ModelRef {
             }
         }
     }
-}
-
-/// D_stsp for ordering; undefined comes last.
-fn score(row: &MemberRow) -> f64 {
-    row.D_stsp.filter(|d| !d.is_nan()).unwrap_or(f64::INFINITY)
 }
 
 fn existing(folder: &RunFolder, id: &str) -> Result<PathBuf> {

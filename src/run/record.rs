@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
+use crate::metrics::DstspKind;
 
 /// One data file set as it was when training began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
     pub members: usize,
+    /// The estimate of D_stsp that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dstsp: Option<DstspKind>,
+    /// Columns without spread in the data scored on, left out of D_stsp, D_H and roughness.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constant_columns: Vec<String>,
     pub data: DataRecord,
     /// D_stsp and D_H between the two halves of the data scored on: what a perfect model would reach.
     pub noise_floor: NoiseFloor,
@@ -42,6 +49,10 @@ pub struct Record {
 pub struct NoiseFloor {
     pub D_stsp: f64,
     pub D_H: f64,
+    /// D_stsp of a run that stays in one place, what a model scores that knows nothing. Not in folders of earlier
+    /// versions.
+    #[serde(default)]
+    pub D_stsp_resting: Option<f64>,
 }
 
 #[derive(Serialize)]

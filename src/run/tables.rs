@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
+use crate::metrics::Standing;
 
 /// A row of `members.csv`: a member's settings, how it ended, its best scores. Empty cells are `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,25 @@ pub struct MemberRow {
     pub points_D_stsp: Option<usize>,
     pub points_D_H: Option<usize>,
     pub pairs_PE: Option<usize>,
+    /// Roughness of the free run; `inf` where it is not finite. Not in folders of earlier versions.
+    #[serde(default)]
+    pub roughness: Option<f64>,
+    /// D_stsp says no more than that of a run that shares nothing with the data. Not in folders of earlier versions.
+    #[serde(default)]
+    pub saturated: Option<bool>,
+}
+
+impl MemberRow {
+    /// What members are ranked by.
+    pub fn standing(&self) -> Standing {
+        let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        Standing {
+            dstsp: number(self.D_stsp),
+            saturated: self.saturated.unwrap_or(false),
+            roughness: number(self.roughness),
+            dh: number(self.D_H),
+        }
+    }
 }
 
 /// A row of `log.csv`: one member at one evaluation. Undefined numbers are empty cells.
@@ -51,9 +71,14 @@ pub struct LogRow {
     pub D_stsp: Option<f64>,
     pub D_H: Option<f64>,
     pub PE: Option<f64>,
+    /// As in [`MemberRow`].
+    #[serde(default)]
+    pub roughness: Option<f64>,
+    #[serde(default)]
+    pub saturated: Option<bool>,
 }
 
-const LOG_HEADER: &str = "epoch,member,loss,lr,D_stsp,D_H,PE\n";
+const LOG_HEADER: &str = "epoch,member,loss,lr,D_stsp,D_H,PE,roughness,saturated\n";
 
 /// Replaces `members.csv`.
 pub fn write_members(path: &Path, rows: &[MemberRow]) -> Result<()> {

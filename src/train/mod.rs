@@ -53,7 +53,7 @@ pub struct Evaluation {
     pub epoch: u32,
     /// Median over the members scored of the mean loss in the epoch before.
     pub loss: f32,
-    /// The best member of this evaluation by D_stsp.
+    /// The best member of this evaluation (see [`crate::metrics::Standing`]).
     pub best: Option<(String, Scores)>,
     /// Median D_stsp of all members scored.
     pub median_dstsp: f64,

@@ -16,7 +16,7 @@ use crate::cli::{INTERRUPTED, start_threads};
 use crate::config::Settings;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::metrics::{NoiseFloor, ScoreSettings, Scorer};
+use crate::metrics::{ScoreSettings, Scorer};
 use crate::run::{self, Checkpoint, DataRecord, Record, RunFolder};
 use crate::study::Study;
 use crate::train::{Ending, Trainer, TrainerInput};
@@ -48,7 +48,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
         Some(run) => go_on_in(run, &data)?,
         None => (RunFolder::create(&out)?, None),
     };
-    let mut record = new_record(&study, &data, backend.device(), &scorer.noise_floor()?);
+    let mut record = new_record(&study, &data, backend.device(), &scorer)?;
     if resume.is_none() {
         record.save(&folder.config(), &with_absolute_paths(&settings))?;
     }
@@ -103,14 +103,17 @@ fn with_way_on(error: Error, folder: &RunFolder) -> Error {
 }
 
 /// What `config.toml` records of a run that begins now.
-fn new_record(study: &Study, data: &Dataset, device: &Device, floor: &NoiseFloor) -> Record {
-    Record {
+fn new_record(study: &Study, data: &Dataset, device: &Device, scorer: &Scorer) -> Result<Record> {
+    let floor = scorer.noise_floor()?;
+    Ok(Record {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         backend: device.backend.to_owned(),
         device: device.name.clone(),
         started: jiff::Timestamp::now().to_string(),
         finished: None,
         members: study.candidates.len(),
+        dstsp: Some(scorer.dstsp_kind()),
+        constant_columns: scorer.constant_columns().to_vec(),
         data: DataRecord {
             hash: data.hash.clone(),
             rows: data.trials.iter().map(|trial| trial.x.nrows()).sum(),
@@ -121,8 +124,9 @@ fn new_record(study: &Study, data: &Dataset, device: &Device, floor: &NoiseFloor
         noise_floor: run::NoiseFloor {
             D_stsp: floor.dstsp,
             D_H: floor.dh,
+            D_stsp_resting: Some(floor.dstsp_resting),
         },
-    }
+    })
 }
 
 /// Reports how training ended.
@@ -154,7 +158,7 @@ fn finish(
     let rows = trainer.member_rows();
     if json {
         print_json(
-            &serde_json::json!({ "run": folder.root(), "noise_floor": record.noise_floor, "members": rows }),
+            &serde_json::json!({ "run": folder.root(), "dstsp": record.dstsp, "noise_floor": record.noise_floor, "members": rows }),
         )?;
     } else {
         print(&summary(rows, record))?;

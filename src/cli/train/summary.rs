@@ -1,7 +1,8 @@
 //! What the terminal shows before and after training.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::cli::output::{count, number, table};
+use crate::cli::output::{SATURATED, count, divergence, no_floor, number, table};
+use crate::metrics::DstspKind;
 use crate::run::{DataRecord, MemberRow, Record, RunFolder};
 use crate::study::Study;
 
@@ -30,14 +31,16 @@ pub fn introduction(study: &Study, record: &Record, folder: &RunFolder) -> Strin
         String::new()
     };
     format!(
-        "{members} model{} ({}) on {}\n{} rows × {N} columns in {trials} trial{}{inputs}; noise floor: D_stsp {}  D_H {}\nrun folder: {}",
+        "{members} model{} ({}) on {}\n{} rows × {N} columns in {trials} trial{}{inputs}; noise floor: D_stsp ({}) {}  D_H {}{}\nrun folder: {}",
         if members == 1 { "" } else { "s" },
         shapes.join(", "),
         record.device,
         count(rows as u64),
         if trials == 1 { "" } else { "s" },
+        kind(record),
         number(record.noise_floor.D_stsp),
         number(record.noise_floor.D_H),
+        untold(record).map_or_else(String::new, |why| format!("\n{why}")),
         folder.root().display(),
     )
 }
@@ -45,8 +48,7 @@ pub fn introduction(study: &Study, record: &Record, folder: &RunFolder) -> Strin
 /// The best members of the study, ten at most, over the noise floor.
 pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
     const SHOWN: usize = 10;
-    let key = |row: &MemberRow| row.D_stsp.unwrap_or(f64::INFINITY);
-    rows.sort_by(|a, b| key(a).total_cmp(&key(b)));
+    rows.sort_by(|a, b| a.standing().compare(&b.standing()));
     let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
     let mut cells: Vec<Vec<String>> = rows
         .iter()
@@ -60,14 +62,16 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
                 row.seed.to_string(),
                 row.best_epoch
                     .map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
-                cell(row.D_stsp),
+                row.D_stsp
+                    .map_or_else(|| "-".to_owned(), |d| divergence(d, row.saturated == Some(true))),
                 cell(row.D_H),
                 cell(row.PE),
+                cell(row.roughness),
                 row.status.clone(),
             ]
         })
         .collect();
-    let mut floor = vec![String::new(); 10];
+    let mut floor = vec![String::new(); 11];
     floor[0] = "noise floor".into();
     floor[6] = number(record.noise_floor.D_stsp);
     floor[7] = number(record.noise_floor.D_H);
@@ -80,15 +84,33 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
             "tau",
             "seed",
             "best epoch",
-            "D_stsp",
+            &format!("D_stsp ({})", kind(record)),
             "D_H",
             "PE",
+            "roughness",
             "status",
         ],
         &cells,
     );
+    if rows.iter().take(SHOWN).any(|row| row.saturated == Some(true)) {
+        text.push_str(SATURATED);
+    }
+    if let Some(why) = untold(record) {
+        text.push_str(&format!("{why}\n"));
+    }
     if rows.len() > SHOWN {
         text.push_str(&format!("… and {} more in members.csv\n", rows.len() - SHOWN));
     }
     text
+}
+
+/// The estimate of D_stsp that was used.
+fn kind(record: &Record) -> &'static str {
+    record.dstsp.map_or("?", DstspKind::label)
+}
+
+/// Why no noise floor can be told, where none can.
+fn untold(record: &Record) -> Option<String> {
+    let floor = record.noise_floor;
+    no_floor(kind(record), floor.D_stsp, floor.D_stsp_resting.unwrap_or(f64::NAN))
 }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Trainer, defined, median};
+use super::{Trainer, defined, median, stated};
 use crate::backend::learning_rate;
 use crate::error::Result;
-use crate::metrics::Scores;
+use crate::metrics::{Scores, Standing};
 use crate::run::{Best, LogRow, append_log};
 use crate::train::scoring::{Scorable, Scoring};
 use crate::train::{Evaluation, Observer};
@@ -96,11 +96,12 @@ impl Trainer<'_> {
             D_stsp: defined(scores.dstsp),
             D_H: defined(scores.dh),
             PE: defined(scores.pe),
+            roughness: stated(scores.roughness),
+            saturated: Some(scores.saturated),
         }
     }
 }
 
-/// Lower D_stsp is better; any value is better than none.
 fn better(a: &Scores, b: &Scores) -> bool {
-    a.dstsp < b.dstsp || (b.dstsp.is_nan() && !a.dstsp.is_nan())
+    Standing::from(a).better(&Standing::from(b))
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::{Trainer, TrainerInput, defined, epoch_of};
+use super::{Trainer, TrainerInput, defined, epoch_of, stated};
 use crate::error::{Error, Result};
 use crate::model::{Model, Theta};
 use crate::run::{Checkpoint, MemberRow, cut_log, write_members};
@@ -122,6 +122,8 @@ impl Trainer<'_> {
                     points_D_stsp: best.map(|b| b.scores.points_dstsp),
                     points_D_H: best.map(|b| b.scores.points_dh),
                     pairs_PE: best.map(|b| b.scores.pairs_pe),
+                    roughness: best.and_then(|b| stated(b.scores.roughness)),
+                    saturated: best.map(|b| b.scores.saturated),
                 }
             })
             .collect()

@@ -257,6 +257,11 @@ fn defined(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// `None` where a number has no meaning; infinity has one.
+fn stated(value: f64) -> Option<f64> {
+    (!value.is_nan()).then_some(value)
+}
+
 fn median<V: Copy>(values: &mut [V], order: impl Fn(&V, &V) -> std::cmp::Ordering) -> Option<V> {
     values.sort_by(order);
     values.get(values.len().saturating_sub(1) / 2).copied()

@@ -1,0 +1,41 @@
+//! Which columns of the data can be scored: a column without spread says nothing about a model, and has neither a
+//! range to put into bins nor a spectrum.
+
+use ndarray::{ArrayView2, Axis, CowArray, Ix2};
+
+use crate::error::{Error, Result};
+
+/// Columns of `trials` (`[_, N]`, NaN where missing) that vary: whose values spread over more than one unit of single
+/// precision beside their size. Models compute in that precision, so what varies less is a constant up to rounding.
+///
+/// # Errors
+/// When none does.
+pub(super) fn varying(trials: &[ArrayView2<'_, f64>]) -> Result<Vec<usize>> {
+    let columns = trials.first().map_or(0, |x| x.ncols());
+    let varying: Vec<usize> = (0..columns)
+        .filter(|&n| {
+            let values = trials.iter().flat_map(|x| x.column(n).into_iter().copied());
+            let (low, high) = values
+                .filter(|v| !v.is_nan())
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+                    (low.min(v), high.max(v))
+                });
+            high - low > f64::from(f32::EPSILON) * low.abs().max(high.abs())
+        })
+        .collect();
+    if varying.is_empty() {
+        return Err(Error::input(
+            "all columns of the data to score are constant: there is nothing to compare a model with",
+        ));
+    }
+    Ok(varying)
+}
+
+/// Just these columns of `x`, which must be in ascending order.
+pub(super) fn only<'a, V: Copy>(x: ArrayView2<'a, V>, columns: &[usize]) -> CowArray<'a, V, Ix2> {
+    if columns.len() == x.ncols() {
+        x.into()
+    } else {
+        x.select(Axis(1), columns).into()
+    }
+}

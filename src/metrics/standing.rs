@@ -1,0 +1,56 @@
+//! Which of two scores is the better one: the one rule by which `best/` is chosen and models are ranked.
+
+use std::cmp::Ordering;
+
+use super::Scores;
+
+/// A free run this many times as rough, or as smooth, as the data is no reconstruction of them.
+pub const ROUGHNESS_BOUND: f64 = 2.0;
+
+/// What the choice between models, or between evaluations of one model, looks at. NaN is undefined.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    pub dstsp: f64,
+    /// D_stsp says no more than that of a run that shares nothing with the data.
+    pub saturated: bool,
+    /// Undefined where the data have none, or it was not recorded: then it decides nothing.
+    pub roughness: f64,
+    pub dh: f64,
+}
+
+impl From<&Scores> for Standing {
+    fn from(scores: &Scores) -> Self {
+        Self {
+            dstsp: scores.dstsp,
+            saturated: scores.saturated,
+            roughness: scores.roughness,
+            dh: scores.dh,
+        }
+    }
+}
+
+impl Standing {
+    /// More than twice as rough, or more than twice as smooth, as the data.
+    pub fn off_roughness(&self) -> bool {
+        let bounds = ROUGHNESS_BOUND.recip()..=ROUGHNESS_BOUND;
+        !self.roughness.is_nan() && !bounds.contains(&self.roughness)
+    }
+
+    /// `Less` for the better one. A run with a D_stsp goes before one without; then one whose roughness is within a
+    /// factor of two of the data's; then one whose D_stsp is not saturated; then the lower D_stsp, of which a
+    /// saturated one counts for nothing; then the lower D_H. Whoever compares keeps the earlier of equals.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let counts = |s: &Self| if s.saturated { f64::INFINITY } else { s.dstsp };
+        let last = |value: f64| if value.is_nan() { f64::INFINITY } else { value };
+        let class = |s: &Self| (!s.dstsp.is_finite(), s.off_roughness(), s.saturated);
+        class(self)
+            .cmp(&class(other))
+            .then(last(counts(self)).total_cmp(&last(counts(other))))
+            .then(last(self.dh).total_cmp(&last(other.dh)))
+    }
+
+    /// Goes before the other one.
+    pub fn better(&self, other: &Self) -> bool {
+        self.compare(other) == Ordering::Less
+    }
+}
