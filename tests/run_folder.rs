@@ -26,7 +26,10 @@ fn a_study_leaves_a_complete_run_folder() {
     assert_eq!(json["members"].as_array().map(Vec::len), Some(4));
 
     let log = String::from_utf8(w.read("run/log.csv")).expect("text");
-    assert_eq!(log.lines().next(), Some("epoch,member,loss,lr,D_stsp,D_H,PE,roughness,saturated"));
+    assert_eq!(
+        log.lines().next(),
+        Some("epoch,member,loss,lr,D_stsp,D_H,PE,roughness,saturated")
+    );
     let rows: Vec<Vec<&str>> = log
         .lines()
         .skip(1)

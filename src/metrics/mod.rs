@@ -213,7 +213,10 @@ impl Scorer {
 
     /// The columns of the trials that are scored.
     fn seen_trials(&self) -> Vec<CowArray<'_, f64, Ix2>> {
-        self.trials.iter().map(|x| only(x.view(), &self.columns)).collect()
+        self.trials
+            .iter()
+            .map(|x| only(x.view(), &self.columns))
+            .collect()
     }
 }
 

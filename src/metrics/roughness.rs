@@ -28,7 +28,11 @@ pub fn roughness<V: Copy + Into<f64>>(
             }
         }
         if data > f64::from(f32::EPSILON) * largest * count {
-            let ratio = if run.is_finite() { run / data } else { f64::INFINITY };
+            let ratio = if run.is_finite() {
+                run / data
+            } else {
+                f64::INFINITY
+            };
             if furthest.is_nan() || ratio.ln().abs() > furthest.ln().abs() {
                 furthest = ratio;
             }
@@ -37,9 +41,7 @@ pub fn roughness<V: Copy + Into<f64>>(
     furthest
 }
 
-fn second_differences<'a, V: Copy + Into<f64> + 'a>(
-    x: ArrayView1<'a, V>,
-) -> impl Iterator<Item = f64> + 'a {
+fn second_differences<'a, V: Copy + Into<f64> + 'a>(x: ArrayView1<'a, V>) -> impl Iterator<Item = f64> + 'a {
     let at = move |t: usize| -> f64 { x[t].into() };
     (1..x.len().saturating_sub(1)).map(move |t| at(t + 1) - 2.0 * at(t) + at(t - 1))
 }

@@ -36,6 +36,11 @@ impl Standing {
         !self.roughness.is_nan() && !bounds.contains(&self.roughness)
     }
 
+    /// More than twice as rough as the data. (A run may well be smoother than data with noise on them.)
+    pub fn too_rough(&self) -> bool {
+        self.roughness > ROUGHNESS_BOUND
+    }
+
     /// `Less` for the better one. A run with a D_stsp goes before one without; then one whose roughness is within a
     /// factor of two of the data's; then one whose D_stsp is not saturated; then the lower D_stsp, of which a
     /// saturated one counts for nothing; then the lower D_H. Whoever compares keeps the earlier of equals.

@@ -15,6 +15,7 @@ use super::theme::{COLORS, color_class};
 use super::thin::evenly;
 use super::ticks::{count, number};
 use crate::error::Result;
+use crate::metrics::success_threshold;
 use crate::model::Model;
 
 /// Settings compared at most.
@@ -60,23 +61,55 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// The noise floor of D_stsp times a factor; none without a floor.
-    pub fn of(run: &Run, factor: f64) -> Option<Self> {
+    /// The noise floor of D_stsp times a factor, within what a run scores that knows nothing (see
+    /// [`success_threshold`]).
+    ///
+    /// # Errors
+    /// The sentence that says why there is none.
+    pub fn of(run: &Run, factor: f64) -> std::result::Result<Self, String> {
         let floor = run.noise_floor().0;
-        let value = factor * floor;
-        (value.is_finite() && value > 0.0).then(|| Self {
+        let Some(resting) = run.resting() else {
+            return Err(
+                "No success rate: this run folder does not say what a model scores that knows nothing (an \
+                        earlier version made it)."
+                    .into(),
+            );
+        };
+        let Some(value) = success_threshold(floor, resting, factor) else {
+            return Err(format!(
+                "No success rate: the noise floor cannot be told from these data. Their halves score {} against each \
+                 other, and a run that stays in one place scores {}: the record drifts, is too short, or has too many \
+                 bins for its length.",
+                number(floor, 3),
+                number(resting, 3)
+            ));
+        };
+        let (times, floor, place) = (number(factor, 3), number(floor, 3), number(resting, 3));
+        let asked = factor * run.noise_floor().0;
+        let bound = if value < asked {
+            format!(
+                "half of {place}, what a run scores that stays in one place ({times} times the noise floor of {floor} is more)"
+            )
+        } else if value > asked {
+            format!(
+                "a fiftieth of {place}, what a run scores that stays in one place ({times} times the noise floor of {floor} is less)"
+            )
+        } else {
+            format!("{times} times the noise floor of {floor}")
+        };
+        Ok(Self {
             value,
             rule: format!(
-                "Success: best D_stsp below {}, that is {} times the noise floor of {}; a member that diverged or has no score is none.",
-                number(value, 3),
-                number(factor, 3),
-                number(floor, 3)
+                "Success: best D_stsp below {}, that is {bound}, and a free run not more than twice as rough as the \
+                 data; a member that diverged or has no score is none.",
+                number(value, 3)
             ),
         })
     }
 
     pub fn met_by(&self, member: &MemberRecord) -> bool {
-        member.number("D_stsp") < self.value
+        let standing = member.standing();
+        standing.dstsp < self.value && !standing.saturated && !standing.too_rough()
     }
 }
 
@@ -86,7 +119,7 @@ pub fn study_figures(run: &Run, observed: &Observed, options: &ReportOptions) ->
     if run.members.len() < 3 {
         return Ok(figures);
     }
-    let threshold = Threshold::of(run, options.success_factor);
+    let threshold = Threshold::of(run, options.success_factor).ok();
     let varied: Vec<&str> = run.varied().into_iter().take(SETTINGS).collect();
     if varied.is_empty() {
         let all = vec![("all members".to_string(), run.members.iter().collect())];

@@ -5,11 +5,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::pictures::Curve;
 use crate::error::{Error, Result};
-use crate::metrics::Standing;
+use crate::metrics::{DstspKind, Standing};
 
 /// Settings that a study may vary, in the order in which they are reported.
 const SETTINGS: [&str; 13] = [
@@ -139,6 +140,22 @@ impl Run {
         (of("noise-floor.D_stsp"), of("noise-floor.D_H"))
     }
 
+    /// D_stsp of a run that stays in one place; `None` where not recorded.
+    pub fn resting(&self) -> Option<f64> {
+        self.record("noise-floor.D_stsp_resting").and_then(float)
+    }
+
+    /// `D_stsp (bins)`: the score with the estimate that was used, where that was recorded.
+    pub fn d_stsp(&self) -> String {
+        match self
+            .record("dstsp")
+            .and_then(|kind| DstspKind::deserialize(kind.clone()).ok())
+        {
+            Some(kind) => format!("D_stsp ({})", kind.label()),
+            None => "D_stsp".into(),
+        }
+    }
+
     /// A setting of the whole run, as text.
     pub fn setting(&self, key: &str) -> String {
         self.config.get(key).map_or_else(String::new, plain)
@@ -191,7 +208,11 @@ impl Run {
 
     /// The best member of those with a score and a model file.
     pub fn best(&self) -> Option<&MemberRecord> {
-        let scored = |m: &&MemberRecord| ["D_stsp", "D_H"].iter().any(|column| m.number(column).is_finite());
+        let scored = |m: &&MemberRecord| {
+            ["D_stsp", "D_H"]
+                .iter()
+                .any(|column| m.number(column).is_finite())
+        };
         self.members
             .iter()
             .filter(scored)

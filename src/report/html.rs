@@ -19,6 +19,10 @@ const TEMPLATE: &str = include_str!("templates/report.html");
 const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
 
+/// What is to be said of a saturated D_stsp.
+const SATURATED: &str =
+    "no better than a run that shares nothing with the data: it does not tell models apart";
+
 /// Pictures by section, and what is to be said beside them.
 #[derive(Clone, Debug, Default)]
 pub struct Sections {
@@ -117,6 +121,9 @@ pub fn page(run: &Run, sections: &Sections, options: &ReportOptions) -> Result<S
         facts => Serde(facts(run)),
         shared => Serde(run.shared()),
         varied => run.varied(),
+        d_stsp => run.d_stsp(),
+        saturated => run.members.iter().any(|m| m.standing().saturated).then_some(SATURATED),
+        constant => run.record_text("constant-columns"),
         members => count(run.members.len()),
         diverged => diverged,
         floor => Serde(floor(run)),
@@ -182,7 +189,17 @@ fn headline(run: &Run, sections: &Sections) -> Vec<Fact> {
             } else {
                 "no noise floor to compare with".into()
             };
+            let saturated = column == "D_stsp" && best.standing().saturated;
+            let more = if saturated { SATURATED.into() } else { more };
             fact(name, number(value, 3), more);
+        }
+        let roughness = best.number("roughness");
+        if !roughness.is_nan() {
+            fact(
+                "its roughness",
+                number(roughness, 3),
+                "1 is as smooth as the data".into(),
+            );
         }
     }
     let scores: Vec<f64> = run.members.iter().map(|m| m.number("D_stsp")).collect();
@@ -303,8 +320,11 @@ fn floor(run: &Run) -> Option<(String, String)> {
 
 /// Success rate of all members, as a sentence.
 fn success(run: &Run, options: &ReportOptions) -> Option<String> {
-    let threshold = Threshold::of(run, options.success_factor)?;
     let n = run.members.len();
+    let threshold = match Threshold::of(run, options.success_factor) {
+        Ok(threshold) => threshold,
+        Err(why) => return Some(why),
+    };
     let k = run.members.iter().filter(|m| threshold.met_by(m)).count();
     let (low, high) = wilson(k, n);
     (n > 1).then(|| {
@@ -322,15 +342,11 @@ fn success(run: &Run, options: &ReportOptions) -> Option<String> {
 fn table(run: &Run, best: Option<&str>) -> (Vec<String>, Vec<Row>) {
     let mut columns = vec!["model".to_string()];
     columns.extend(run.varied().into_iter().map(String::from));
-    columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE"].map(String::from));
+    columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE", "roughness"].map(String::from));
     let mut members: Vec<&MemberRecord> = run.members.iter().collect();
-    let order = |m: &MemberRecord| (m.diverged(), m.number("D_stsp"));
     members.sort_by(|a, b| {
-        let (a, b) = (order(a), order(b));
-        a.1.is_nan()
-            .cmp(&b.1.is_nan())
-            .then(a.1.total_cmp(&b.1))
-            .then(a.0.cmp(&b.0))
+        let by_score = a.standing().compare(&b.standing());
+        by_score.then(a.diverged().cmp(&b.diverged()))
     });
     let rows = members
         .into_iter()
@@ -353,6 +369,7 @@ fn table(run: &Run, best: Option<&str>) -> (Vec<String>, Vec<Row>) {
                 "" => "PE".into(),
                 n => format!("PE({n})"),
             },
+            "D_stsp" => run.d_stsp(),
             _ => c.replace('_', if c.starts_with("D_") { "_" } else { " " }),
         })
         .collect();
@@ -376,8 +393,9 @@ fn cell(member: &MemberRecord, column: &str) -> Cell {
     }
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Cell {
-            text: if matches!(column, "D_stsp" | "D_H" | "PE") {
-                number(value, 3)
+            text: if matches!(column, "D_stsp" | "D_H" | "PE" | "roughness") {
+                let star = column == "D_stsp" && member.standing().saturated;
+                number(value, 3) + if star { "*" } else { "" }
             } else {
                 text.into()
             },

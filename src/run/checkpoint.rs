@@ -83,7 +83,9 @@ impl Checkpoint {
         let rest = match bytes.strip_prefix(MAGIC) {
             Some(rest) => rest,
             None if bytes.starts_with(ANY_VERSION) => {
-                return Err("was written by another version of alrnn-gpu, whose scores are not those of this one");
+                return Err(
+                    "was written by another version of alrnn-gpu, whose scores are not those of this one",
+                );
             }
             None => return Err("is no checkpoint"),
         };

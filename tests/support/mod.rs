@@ -124,8 +124,8 @@ fn config(data: &Path, rows: usize, hash: &str) -> String {
         "data = [{data:?}]\nstandardize = false\nM = 20\nP = [0, 1, 2, 3, 4, 5]\ntau = 16\nepochs = 2000\n\
          smoothing = 20.0\npe-steps = 20\nseeds = 10\n\n\
          [run]\nversion = \"0.1.0\"\nbackend = \"cpu\"\ndevice = \"8 cores, AVX-512\"\n\
-         started = \"2026-01-02 10:00:00\"\nfinished = \"2026-01-02 10:04:30\"\nmembers = 60\n\n\
+         started = \"2026-01-02 10:00:00\"\nfinished = \"2026-01-02 10:04:30\"\nmembers = 60\ndstsp = \"bins\"\n\n\
          [run.data]\nhash = {hash:?}\nrows = {rows}\ntrials = 1\nN = 3\nK = 0\n\n\
-         [run.noise-floor]\nD_stsp = 0.11\nD_H = 0.015\n"
+         [run.noise-floor]\nD_stsp = 0.11\nD_H = 0.015\nD_stsp_resting = 13.2\n"
     )
 }

@@ -112,5 +112,9 @@ fn kind(record: &Record) -> &'static str {
 /// Why no noise floor can be told, where none can.
 fn untold(record: &Record) -> Option<String> {
     let floor = record.noise_floor;
-    no_floor(kind(record), floor.D_stsp, floor.D_stsp_resting.unwrap_or(f64::NAN))
+    no_floor(
+        kind(record),
+        floor.D_stsp,
+        floor.D_stsp_resting.unwrap_or(f64::NAN),
+    )
 }
