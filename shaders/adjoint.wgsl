@@ -79,10 +79,13 @@ fn main(
     var l: array<array<vec4<f32>, V>, R>;
     var next_z: array<array<vec4<f32>, V>, R>;
     var next_x: array<array<vec4<f32>, V>, RN>;
+    // Nobody but the owner of a row reads its z, because the owner writes there (wide).
     #for r in 0..R
-    #for v in 0..V
-    next_z[@r][@v] = z[(quad + @v) * z_step + (params.T - 1) * M + i_@r];
-    #end
+    if row_@r < M {
+        #for v in 0..V
+        next_z[@r][@v] = z[(quad + @v) * z_step + (params.T - 1) * M + row_@r];
+        #end
+    }
     #end
     #for r in 0..RN
     if row_@r < N {
@@ -147,9 +150,11 @@ fn main(
         if running {
             if t > 0 {
                 #for r in 0..R
-                #for v in 0..V
-                next_z[@r][@v] = z[(quad + @v) * z_step + (t - 1) * M + i_@r];
-                #end
+                if row_@r < M {
+                    #for v in 0..V
+                    next_z[@r][@v] = z[(quad + @v) * z_step + (t - 1) * M + row_@r];
+                    #end
+                }
                 #end
                 #for r in 0..RN
                 if row_@r < N {

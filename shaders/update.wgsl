@@ -3,7 +3,8 @@
 //   m <- b1 m + (1 - b1) g,   v <- b2 v + (1 - b2) g^2
 //   theta <- theta - rate * m_scale m * rect / (sqrt(v_scale v) + eps)      (rect = 0: - rate * m_scale m)
 // with the regularisation  lambda_lat |max(A + diag W - 0.05, 0)|_2 + lambda_obs |L|^2.
-// A loss, gradient or new value that is not finite stops the member and leaves its parameters as they were.
+// A loss, gradient, square of a clipped gradient or new value that is not finite stops the member and leaves its
+// parameters as they were: an infinite v would hold a parameter where it is for ever, and nobody would know.
 //
 // Workgroup = member; threads stride over the parameters. All sums are in a fixed order, so the result has the
 // same bits every time. Writes g to the first partial of each parameter (=), then moments and theta, and
@@ -16,6 +17,8 @@
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON: f32 = 1e-8;
+// Gradients times this have squares that f32 can hold.
+const SHRINK: f32 = 0x1p-80f;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
@@ -44,18 +47,24 @@ struct Step {
     m: f32,
     v: f32,
     theta: f32,
+    finite: bool,
 }
 
-fn advance(e: u32, p: u32, scale: f32) -> Step {
-    let g = scale * partial[parts(e, p).x];
+// `clip` holds two factors of the gradient, because one may be too small for f32.
+fn advance(e: u32, p: u32, clip: vec2<f32>) -> Step {
+    let g = clip.y * (clip.x * partial[parts(e, p).x]);
     let old = moments[e * N_PARAMS + p];
     let m = BETA1 * old.x + (1.0 - BETA1) * g;
     let v = BETA2 * old.y + (1.0 - BETA2) * g * g;
     var change = params.m_scale * m;
+    var square = g * g;
     if params.rect != 0.0 {
-        change *= params.rect / (sqrt(params.v_scale * v) + EPSILON);
+        let unbiased = params.v_scale * v;
+        square = max(square, unbiased);
+        change *= params.rect / (sqrt(unbiased) + EPSILON);
     }
-    return Step(m, v, theta[e * N_PARAMS + p] - rates[e] * change);
+    let next = theta[e * N_PARAMS + p] - rates[e] * change;
+    return Step(m, v, next, !(not_finite(m) || not_finite(v) || not_finite(square) || not_finite(next)));
 }
 
 @compute @workgroup_size(THREADS)
@@ -100,6 +109,7 @@ fn main(
     let reg = member.lambda_lat * norm_lat + member.lambda_obs * workgroup_sum(lid, observation);
 
     var norm2 = 0.0;
+    var shrunk2 = 0.0;
     var bad = not_finite(mse + reg);
     if running {
         for (var p = lid; p < N_PARAMS; p += THREADS) {
@@ -125,23 +135,31 @@ fn main(
             }
             partial[where_.x] = g;
             norm2 += g * g;
+            shrunk2 += (SHRINK * g) * (SHRINK * g);
             bad = bad || not_finite(g);
         }
     }
-    let norm = sqrt(workgroup_sum(lid, norm2));
-    let scale = select(1.0, member.clip / norm, norm > member.clip);
+    // Where the norm's square overflows, the same of the gradient shrunk.
+    norm2 = workgroup_sum(lid, norm2);
+    shrunk2 = workgroup_sum(lid, shrunk2);
+    let overflows = not_finite(norm2);
+    let shrink = select(1.0, SHRINK, overflows);
+    let norm = sqrt(select(norm2, shrunk2, overflows));
+    let clipped = member.clips == 1 && norm > shrink * member.clip;
+    let clip = select(vec2(1.0), vec2(shrink, member.clip / norm), clipped);
 
     let updating = running && params.gradient_only == 0;
     if updating {
         for (var p = lid; p < N_PARAMS; p += THREADS) {
-            let next = advance(e, p, scale);
-            bad = bad || not_finite(next.m) || not_finite(next.v) || not_finite(next.theta);
+            bad = bad || !advance(e, p, clip).finite;
         }
     }
     let stop = workgroup_any(lid, bad);
+    // The regularisation above read what other threads write below.
+    storageBarrier();
     if updating && !stop {
         for (var p = lid; p < N_PARAMS; p += THREADS) {
-            let next = advance(e, p, scale);
+            let next = advance(e, p, clip);
             moments[base + p] = vec2(next.m, next.v);
             theta[base + p] = next.theta;
             #if WIDE

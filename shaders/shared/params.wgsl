@@ -35,11 +35,11 @@ struct Member {
     noise: f32,
     lambda_lat: f32,
     lambda_obs: f32,
-    // Largest global gradient norm; the largest f32 for no clipping.
+    // Largest global gradient norm, where `clips` is 1.
     clip: f32,
+    clips: u32,
     pad1: u32,
     pad2: u32,
-    pad3: u32,
 }
 
 // How a member fares.

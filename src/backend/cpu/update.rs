@@ -41,19 +41,30 @@ pub(super) fn regularise(dims: Dims, member: &Member, theta: &[f32], gradient: &
     value
 }
 
-/// Factor that clips the global norm of `gradient` (in f64, so that squares do not overflow).
-pub(super) fn clip_factor(clip: Option<f64>, gradient: &[f32]) -> f32 {
+/// Factor that clips the global norm of `gradient` (in f64, so that squares do not overflow). Where f32 cannot hold it, the
+/// gradient is clipped here and the factor is 1.
+pub(super) fn clip_factor(clip: Option<f64>, gradient: &mut [f32]) -> f32 {
     let Some(clip) = clip else { return 1.0 };
     let norm = gradient
         .iter()
         .map(|&g| f64::from(g) * f64::from(g))
         .sum::<f64>()
         .sqrt();
-    if norm > clip { (clip / norm) as f32 } else { 1.0 }
+    if norm <= clip {
+        return 1.0;
+    }
+    let factor = clip / norm;
+    if factor >= f64::from(f32::MIN_POSITIVE) {
+        return factor as f32;
+    }
+    for g in gradient {
+        *g = (factor * f64::from(*g)) as f32;
+    }
+    1.0
 }
 
-/// One step of the optimiser (formulas of [`StepCoefficients`]) from `gradient` to `new`; false where a value is
-/// not finite.
+/// One step of the optimiser (formulas of [`StepCoefficients`]) from `gradient` to `new`; false where a value, or the
+/// square of a clipped gradient, is not finite.
 pub(super) struct Step<'a> {
     pub lr: f64,
     pub clip_factor: f32,
@@ -90,6 +101,7 @@ impl WithSimd for Step<'_> {
             let v = simd.mul_add_e_f32s(beta2, old_v[i], simd.mul_f32s(rest2, simd.mul_f32s(g, g)));
             let step = if rect > 0.0 {
                 let root = simd.sqrt_f32s(simd.mul_f32s(v_scale, v));
+                finite = simd.mul_add_e_f32s(root, zero, finite);
                 simd.div_f32s(m, simd.add_f32s(root, eps))
             } else {
                 m

@@ -35,9 +35,9 @@ pub struct Member {
     pub lambda_lat: f32,
     pub lambda_obs: f32,
     pub clip: f32,
+    pub clips: u32,
     pub pad1: u32,
     pub pad2: u32,
-    pub pad3: u32,
 }
 
 impl Member {
@@ -51,7 +51,8 @@ impl Member {
             noise: member.noise as f32,
             lambda_lat: member.lambda_lat as f32,
             lambda_obs: member.lambda_obs as f32,
-            clip: member.clip.map_or(f32::MAX, |c| c as f32),
+            clip: member.clip.map_or(0.0, |c| c as f32),
+            clips: u32::from(member.clip.is_some()),
             ..Self::default()
         }
     }
@@ -95,7 +96,7 @@ macro_rules! offsets {
 pub fn mirrors() -> [(&'static str, Fields, usize); 4] {
     [
         offsets!(Params: step, first, gradient_only, T, starts, slices, m_scale, v_scale, rect, targets, pad0, pad1),
-        offsets!(Member: seed, P, tau, pad0, alpha, noise, lambda_lat, lambda_obs, clip, pad1, pad2, pad3),
+        offsets!(Member: seed, P, tau, pad0, alpha, noise, lambda_lat, lambda_obs, clip, clips, pad1, pad2),
         offsets!(Status: stopped_at, loss_sum, mse, reg),
         offsets!(FreeParams: steps, start, runs, rows, models, pad0, pad1, pad2),
     ]

@@ -29,8 +29,8 @@ pub fn regularisation(member: &Member, theta: &Theta, grad: &mut Theta) -> f64 {
 }
 
 /// One optimiser step with learning rate `lr`: clipping of the total gradient's norm, then the formulas of
-/// [`StepCoefficients`]. Leaves everything as it was and returns false where the loss, the gradient or a new
-/// parameter is not a finite f32.
+/// [`StepCoefficients`]. Leaves everything as it was and returns false where the loss, the gradient, the square of the
+/// clipped gradient, a moment (the second also without its bias) or a new parameter is not a finite f32.
 pub fn update(
     member: &Member,
     lr: f64,
@@ -54,23 +54,25 @@ pub fn update(
     } = coefficients;
     let dims = theta.dims();
     let (mut new_theta, mut new_m, mut new_v) = (Vec::new(), Vec::new(), Vec::new());
+    let mut all_finite = true;
     let old = theta.iter().zip(moments.m.iter()).zip(moments.v.iter());
     for (((theta, m), v), g) in old.zip(gradient.theta.iter()) {
         let g = scale * g;
         let m = BETA1 * m + (1.0 - BETA1) * g;
         let v = BETA2 * v + (1.0 - BETA2) * g * g;
+        all_finite &= finite(g * g) && finite(m) && finite(v);
         let step = if rect > 0.0 {
+            all_finite &= finite(v_scale * v);
             m * rect / ((v_scale * v).sqrt() + EPSILON)
         } else {
             m
         };
-        new_theta.push(theta - lr * m_scale * step);
+        let theta = theta - lr * m_scale * step;
+        all_finite &= finite(theta);
+        new_theta.push(theta);
         new_m.push(m);
         new_v.push(v);
     }
-    let all_finite = [&new_theta, &new_m, &new_v]
-        .iter()
-        .all(|values| values.iter().all(|&v| finite(v)));
     if all_finite {
         *theta = Theta::unpack(dims, &new_theta);
         moments.m = Theta::unpack(dims, &new_m);
