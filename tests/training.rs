@@ -19,6 +19,22 @@ fn cpu_matches_the_reference() {
 }
 
 #[test]
+fn cpu_matches_curves_from_elsewhere() {
+    for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
+        training::matches_the_curves(&backend, Form::Plain);
+        training::matches_the_curves(&backend, Form::Blocked);
+    }
+}
+
+#[test]
+fn huge_gradients_are_clipped_or_said() {
+    for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
+        training::huge_gradients(&backend, Form::Plain);
+        training::huge_gradients(&backend, Form::Blocked);
+    }
+}
+
+#[test]
 fn cpu_windows_match_the_reference() {
     for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
         training::windows_match_the_reference(&backend);

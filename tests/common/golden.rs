@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use alrnn_gpu::backend::golden::{GoldenCase, check_case, load_cases};
-use alrnn_gpu::backend::{Backend, Form};
+use alrnn_gpu::backend::{Backend, Form, Gradient};
+
+use super::parity::difference;
 
 pub fn all_cases() -> Vec<GoldenCase> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -21,10 +23,33 @@ pub fn check(backend: &dyn Backend, form: Form, tolerance: f64) {
         println!("{:12} {form:?} {errors:?}", case.name);
         if !errors.within(tolerance) {
             failures += &format!("\n{} {form:?}: {errors:?}", case.name);
+            let got = backend
+                .gradient(case.shape, &case.member, form, &case.theta, &case.windows)
+                .expect("as before");
+            for (what, got, want) in fields(&got, &case.expected) {
+                failures += &format!("\n  {what}: {}", difference(&got, &want));
+            }
         }
     }
     assert!(
         failures.is_empty(),
         "relative errors above {tolerance:e}:{failures}"
     );
+}
+
+/// What is compared of two gradients, by name.
+pub fn fields(got: &Gradient, want: &Gradient) -> Vec<(&'static str, Vec<f64>, Vec<f64>)> {
+    let of = |g: &Gradient| {
+        [
+            ("loss", vec![g.mse, g.reg]),
+            ("z", g.z.iter().copied().collect()),
+            ("dA", g.theta.A.to_vec()),
+            ("dW", g.theta.W.iter().copied().collect()),
+            ("dh", g.theta.h.to_vec()),
+            ("dL", g.theta.L.iter().copied().collect()),
+            ("dC", g.theta.C.iter().copied().collect()),
+        ]
+    };
+    let pairs = of(got).into_iter().zip(of(want));
+    pairs.map(|((what, got), (_, want))| (what, got, want)).collect()
 }

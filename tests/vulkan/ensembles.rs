@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
-use alrnn_gpu::backend::reference::ReferenceBackend;
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, TrainingData, Windows};
 use alrnn_gpu::model::Dims;
 use ndarray::Array2;
 
 use crate::common::training;
 use crate::gradients::theta;
-use crate::{distance, open};
+use crate::open;
 
 /// Ten steps of models too wide for registers.
 pub fn wide_training(gpu: &GpuBackend) {
@@ -24,17 +23,7 @@ fn wide_training_in(gpu: &GpuBackend, form: Form) {
     let data = training::lorenz(20, true, true);
     let mut plan = training::plan(training::crowd(3), data.K, 8, 20, form);
     plan.shape.dims = Dims::new(70, 3, data.K).expect("valid sizes");
-    let start = training::initial_state(&plan);
-    let (got, _) = training::train(gpu, &plan, &data, &start, 1);
-    let (want, _) = training::train(&ReferenceBackend::new(), &plan, &data, &start, 1);
-    for (e, (got, want)) in got.members.iter().zip(&want.members).enumerate() {
-        let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
-        let error = distance(&wide(&got.theta), &wide(&want.theta));
-        assert!(
-            error <= training::PARAMETER_TOLERANCE,
-            "member {e}: relative error {error:e}"
-        );
-    }
+    training::agrees_with_the_reference(gpu, &plan, &data, 1, &format!("wide {form:?}"));
 }
 
 /// A memory budget that forces the ensemble into many chunks leaves every bit as it was.

@@ -9,8 +9,9 @@ use alrnn_gpu::model::{Dims, Shape, Theta, init};
 use alrnn_gpu::rng::threefry2x32;
 use ndarray::Array3;
 
+use crate::common::parity::assert_close;
 use crate::common::{golden, training};
-use crate::{distance, open};
+use crate::open;
 
 /// Parameters whose recurrence neither dies out nor explodes over a few steps.
 pub fn theta(dims: Dims, seed: u32) -> Theta {
@@ -75,26 +76,16 @@ fn agree(gpu: &GpuBackend, form: Form, shape: Shape, member: &Member, gaps: bool
             .expect("the gradient is computed")
     };
     let (got, want) = (run(gpu), run(&ReferenceBackend::new()));
-    let errors = [
-        ("loss", distance(&[got.mse, got.reg], &[want.mse, want.reg])),
-        ("z", distance(&got.z, &want.z)),
-        ("dA", distance(&got.theta.A, &want.theta.A)),
-        ("dW", distance(&got.theta.W, &want.theta.W)),
-        ("dh", distance(&got.theta.h, &want.theta.h)),
-        ("dL", distance(&got.theta.L, &want.theta.L)),
-        ("dC", distance(&got.theta.C, &want.theta.C)),
-    ];
-    println!(
-        "{form:?} {shape:?} P {} tau {} alpha {} gaps {gaps}: {errors:?}",
+    let context = format!(
+        "{form:?} {shape:?} P {} tau {} alpha {} gaps {gaps}",
         member.P, member.tau, member.alpha
     );
-    for (name, error) in errors {
-        assert!(
-            error <= 1e-5,
-            "{name} at {form:?} {shape:?} {member:?}: relative error {error:e}"
-        );
-    }
-    errors.iter().map(|&(_, error)| error).fold(0.0, f64::max)
+    let errors = golden::fields(&got, &want)
+        .iter()
+        .map(|(what, got, want)| assert_close(&format!("{what} at {context}"), got, want, 1e-5))
+        .collect::<Vec<f64>>();
+    println!("{context}: {errors:?}");
+    errors.into_iter().fold(0.0, f64::max)
 }
 
 /// Golden cases in blocks of every length that their forcing interval allows.

@@ -14,8 +14,9 @@ use alrnn_gpu::backend::gpu::source::{Constants, expand};
 use alrnn_gpu::backend::gpu::{AdapterDescription, Gpu, GpuBackend, GpuOptions, adapters};
 use alrnn_gpu::backend::reference::ReferenceBackend;
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun};
-use alrnn_gpu::model::Dims;
+use alrnn_gpu::model::{Dims, Model, Theta};
 use alrnn_gpu::rng::{normal_pair, threefry2x32};
+use common::parity::assert_close;
 use common::training;
 use gradients::theta;
 use libtest_mimic::{Arguments, Trial};
@@ -46,6 +47,7 @@ const TESTS: &[(&str, Check)] = &[
         gradients::random_shapes,
     ),
     ("selftest_passes_from_the_command_line", selftest),
+    ("evaluate_gives_the_scores_of_the_cpu", evaluate),
     ("windows_match_the_reference", |gpu| {
         training::windows_match_the_reference(gpu)
     }),
@@ -56,6 +58,18 @@ const TESTS: &[(&str, Check)] = &[
         training::matches_the_reference(gpu, Form::Blocked)
     }),
     ("wide_training_matches_the_reference", ensembles::wide_training),
+    ("training_matches_curves_from_elsewhere", |gpu| {
+        training::matches_the_curves(gpu, Form::Plain)
+    }),
+    ("blocked_training_matches_curves_from_elsewhere", |gpu| {
+        training::matches_the_curves(gpu, Form::Blocked)
+    }),
+    ("huge_gradients_are_clipped_or_said", |gpu| {
+        training::huge_gradients(gpu, Form::Plain)
+    }),
+    ("huge_gradients_are_clipped_or_said_blocked", |gpu| {
+        training::huge_gradients(gpu, Form::Blocked)
+    }),
     ("a_crowd_changes_nothing", |gpu| {
         training::crowd_changes_nothing(gpu, Form::Auto)
     }),
@@ -97,20 +111,6 @@ fn open() -> GpuOptions {
     GpuOptions {
         allow_software: true,
         ..GpuOptions::default()
-    }
-}
-
-/// Relative L2 distance.
-fn distance<'a>(got: impl IntoIterator<Item = &'a f64>, want: impl IntoIterator<Item = &'a f64>) -> f64 {
-    let (mut difference, mut size) = (0.0, 0.0);
-    for (a, b) in got.into_iter().zip(want) {
-        difference += (a - b) * (a - b);
-        size += b * b;
-    }
-    if size == 0.0 {
-        difference.sqrt()
-    } else {
-        (difference / size).sqrt()
     }
 }
 
@@ -210,28 +210,103 @@ fn run_raw(gpu: &Gpu, source: &str, input: &[[u32; 4]], outputs: usize) -> Vec<[
 }
 
 fn selftest(gpu: &GpuBackend) {
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    let text = run_on(gpu, &["selftest", "--cases", cases]);
+    assert!(text.contains("all ") && text.contains("wide"), "{text}");
+}
+
+/// What the built program prints where it runs on this adapter.
+fn run_on(gpu: &GpuBackend, arguments: &[&str]) -> String {
     let adapters = adapters();
     let used = |a: &&AdapterDescription| gpu.device().name.starts_with(&a.name);
     let adapter = adapters.iter().find(used).expect("the adapter is listed");
+    run(&[arguments, &["--backend", "gpu", "--device", &adapter.name]].concat())
+}
+
+fn run(arguments: &[&str]) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
-        .args([
-            "selftest",
-            "--backend",
-            "gpu",
-            "--device",
-            &adapter.name,
-            "--cases",
-        ])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
+        .args(arguments)
         .output()
         .expect("the program starts");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(text.contains("all ") && text.contains("wide"), "{text}");
+    text
+}
+
+/// Every score of a model whose free run forgets rounding: two slow oscillations, one switching a ReLU unit.
+fn evaluate(gpu: &GpuBackend) {
+    let dims = Dims::new(5, 2, 0).expect("valid sizes");
+    let mut theta = Theta::zeros(dims);
+    for (at, angle) in [(0, 0.11f64), (2, 0.29)] {
+        let (sin, cos) = (0.9995 * angle.sin(), 0.9995 * angle.cos());
+        theta.W[[at, at]] = cos;
+        theta.W[[at + 1, at + 1]] = cos;
+        theta.W[[at, at + 1]] = -sin;
+        theta.W[[at + 1, at]] = sin;
+    }
+    (theta.W[[4, 2]], theta.W[[0, 4]], theta.A[4], theta.h[4]) = (1.0, 0.05, 0.2, -0.1);
+    theta.L.fill(0.6);
+    let model = Model {
+        theta,
+        P: 1,
+        scaling: None,
+        dt: None,
+        columns: None,
+        input_columns: None,
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (model_file, data_file) = (path("model.npz"), path("data.npy"));
+    model.save(&model_file).expect("it is written");
+    let wave = |t: usize, n: usize| (0.11 * t as f32 + 1.5 * n as f32).sin();
+    let data = Array2::from_shape_fn((2000, 2), |(t, n)| wave(t, n) + 0.3 * wave(3 * t, n));
+    ndarray_npy::write_npy(&data_file, &data).expect("it is written");
+
+    let arguments = ["evaluate", &model_file, "--data", &data_file, "--json"];
+    let scores = |text: String| serde_json::from_str(&text).expect("JSON");
+    let ours = numbers(&scores(run_on(gpu, &arguments)), "");
+    let cpu = numbers(
+        &scores(run(&[&arguments[..], &["--backend", "cpu"]].concat())),
+        "",
+    );
+    println!("{ours:?}");
+    assert!(
+        ours.iter()
+            .any(|(name, value)| name.ends_with("/pe") && *value > 0.0)
+    );
+    assert_eq!(ours.len(), cpu.len());
+    for ((name, a), (other, b)) in ours.iter().zip(&cpu) {
+        assert_eq!(name, other);
+        // A bin's edge may lie between two roundings of a point.
+        assert!(
+            (a - b).abs() <= 1e-3 * b.abs(),
+            "{name}: {a:e} on the GPU, {b:e} on the CPU"
+        );
+    }
+}
+
+/// The numbers of a document, by where they stand.
+fn numbers(document: &serde_json::Value, at: &str) -> Vec<(String, f64)> {
+    use serde_json::Value;
+    match document {
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(i, item)| numbers(item, &format!("{at}/{i}")))
+            .collect(),
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(key, item)| numbers(item, &format!("{at}/{key}")))
+            .collect(),
+        _ => document
+            .as_f64()
+            .map(|number| vec![(at.to_owned(), number)])
+            .unwrap_or_default(),
+    }
 }
 
 /// A short horizon, so that rounding has no time to grow; runs of unequal length, more than one dispatch.
@@ -272,12 +347,9 @@ fn free_runs(gpu: &GpuBackend) {
         for (model, (got, want)) in got.iter().zip(&want).enumerate() {
             for (r, (got, want)) in got.iter().zip(want).enumerate() {
                 assert_eq!(got.dim(), (150 + r + 1, if latent { M } else { N }));
-                let wide = |a: &Array2<f32>| a.mapv(f64::from);
-                let error = distance(&wide(got), &wide(want));
-                assert!(
-                    error <= 1e-4,
-                    "M {M} model {model} run {r}: relative error {error:e}"
-                );
+                let all = |a: &Array2<f32>| a.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+                let name = format!("M {M} model {model} run {r}");
+                assert_close(&name, &all(got), &all(want), 1e-4);
             }
         }
     }

@@ -2,6 +2,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
+#[cfg(test)]
+mod curves;
 mod forward;
 mod free_run;
 mod sample;
@@ -53,24 +55,11 @@ impl Backend for ReferenceBackend {
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>> {
         check::plan(&plan, &data, state)?;
-        let dims = plan.shape.dims;
-        let members = state
-            .members
-            .iter()
-            .map(|member| MemberF64 {
-                theta: Theta::unpack(dims, &member.theta),
-                moments: Moments {
-                    m: Theta::unpack(dims, &member.m),
-                    v: Theta::unpack(dims, &member.v),
-                },
-                stopped_at: member.stopped_at,
-            })
-            .collect();
         Ok(Box::new(ReferenceEnsemble {
+            members: members(plan.shape.dims, state),
             plan,
             data,
             step: state.step,
-            members,
             finished: Vec::new(),
         }))
     }
@@ -124,6 +113,18 @@ struct MemberF64 {
     theta: Theta,
     moments: Moments,
     stopped_at: Option<u32>,
+}
+
+fn members(dims: Dims, state: &EnsembleState) -> Vec<MemberF64> {
+    let member = |member: &MemberState| MemberF64 {
+        theta: Theta::unpack(dims, &member.theta),
+        moments: Moments {
+            m: Theta::unpack(dims, &member.m),
+            v: Theta::unpack(dims, &member.v),
+        },
+        stopped_at: member.stopped_at,
+    };
+    state.members.iter().map(member).collect()
 }
 
 struct ReferenceEnsemble {
