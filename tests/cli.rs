@@ -2,9 +2,10 @@
 
 mod cli_common;
 
-use alrnn_gpu::arrays::read_arrays;
+use alrnn_gpu::arrays::{read_arrays, save_array};
+use alrnn_gpu::model::Model;
 use cli_common::{Workplace, alrnn, stderr, stdout};
-use ndarray::ArrayD;
+use ndarray::{Array2, ArrayD};
 
 /// A refusal is one sentence on one line, perhaps with a hint, and exit status 2; never a panic.
 fn check_refused(workplace: &Workplace, args: &[&str], expected: &str) {
@@ -190,4 +191,361 @@ fn a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("ended");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// A file of `tests/cases/`.
+fn case(name: &str) -> String {
+    format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Arguments that train one small model on these files for one epoch.
+fn train_small<'a>(data: &[&'a str], out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let small = "--M 4 --P 1 --T 10 --tau 5 --epochs 1 --batches-per-epoch 2 --eval-every 1 --backend cpu --threads 1";
+    let mut args = vec!["train", "--out", out, "--data"];
+    args.extend(data);
+    args.extend(small.split(' '));
+    args.extend(more);
+    args
+}
+
+#[test]
+fn columns_are_those_of_training() {
+    let w = Workplace::new();
+    let [train, swapped, renamed] =
+        ["train", "swapped", "renamed"].map(|name| case(&format!("column-order/{name}.csv")));
+    w.succeed(&train_small(&[&train], "run", &[]));
+    let evaluate = |data: &str| w.succeed(&["evaluate", "run", "--data", data, "--backend", "cpu"]);
+    let in_order = evaluate(&train);
+    assert_eq!(stderr(&in_order), "");
+    let by_name = evaluate(&swapped);
+    assert_eq!(stdout(&by_name), stdout(&in_order));
+    assert!(stderr(&by_name).contains("taken by name"), "{}", stderr(&by_name));
+
+    // Without names, columns are where they were; what the model does not know is left out.
+    let x = values(&train).into_dimensionality().expect("a table");
+    save_array(w.path("plain.npy"), x.view(), None).expect("written");
+    let plain = evaluate("plain.npy");
+    assert_eq!(
+        (stdout(&plain), stderr(&plain)),
+        (stdout(&in_order), String::new())
+    );
+    let wide = std::fs::read_to_string(&swapped)
+        .expect("a case")
+        .replace('\n', ",7\n");
+    w.write("wide.csv", wide.replacen(",7", ",rate", 1).as_bytes());
+    let wide = evaluate("wide.csv");
+    assert_eq!(stdout(&wide), stdout(&in_order));
+    assert!(stderr(&wide).contains("left out is 'rate'"), "{}", stderr(&wide));
+
+    let generate = |data: &str, out: &str| {
+        w.succeed(&[
+            "generate",
+            "run",
+            "--data",
+            data,
+            "--steps",
+            "9",
+            "--out",
+            out,
+            "--backend",
+            "cpu",
+        ]);
+        String::from_utf8(w.read(out)).expect("text")
+    };
+    let trajectory = generate(&train, "a.csv");
+    assert!(trajectory.starts_with("v,w\n"), "{trajectory}");
+    assert_eq!(generate(&swapped, "b.csv"), trajectory);
+    assert_eq!(generate("plain.npy", "c.csv"), trajectory);
+
+    for args in [
+        vec!["evaluate", "run", "--data", &renamed],
+        vec!["generate", "run", "--data", &renamed, "--out", "never.npy"],
+        vec!["analyze", "run", "--data", &renamed, "--out", "never"],
+        vec!["evaluate", "--generated", &renamed, "--data", &train],
+        train_small(&[&train], "never", &["--test", &renamed]),
+        train_small(&[&train, &renamed], "never", &[]),
+    ] {
+        check_refused(&w, &args, "'pressure'");
+    }
+    assert!(!w.path("never").exists() && !w.path("never.npy").exists());
+    let tested = w.succeed(&train_small(&[&train], "tested", &["--test", &swapped]));
+    assert!(stderr(&tested).contains("taken by name"), "{}", stderr(&tested));
+    let scores = |run: &str| w.read(format!("{run}/members.csv"));
+    assert!(scores("tested") == scores("run"));
+}
+
+#[test]
+fn dropped_columns_stay_out() {
+    let w = Workplace::new();
+    let data = case("time-column/gap.csv");
+    w.succeed(&train_small(&[&data], "run", &["--drop", "hour"]));
+    let config = String::from_utf8(w.read("run/config.toml")).expect("text");
+    assert!(config.contains("drop = [\"hour\"]"), "{config}");
+    let model = Model::load(w.path("run/best/m000.npz")).expect("a model");
+    assert_eq!(model.columns, Some(vec!["level".to_owned()]));
+    w.succeed(&["train", "--resume", "run"]);
+    w.succeed(&["train", "--config", "run/config.toml", "--out", "again"]);
+    let members = |run: &str| w.read(format!("{run}/members.csv"));
+    assert!(members("again") == members("run"));
+
+    // A file that has it still is taken by name; one without names needs the flag again.
+    let evaluate = |data: &str, more: &[&str]| {
+        let mut args = vec!["evaluate", "run", "--data", data, "--backend", "cpu"];
+        args.extend(more);
+        args
+    };
+    let scores = stdout(&w.succeed(&evaluate(&data, &[])));
+    assert_eq!(stdout(&w.succeed(&evaluate(&data, &["--drop", "hour"]))), scores);
+    let x = values(&data).into_dimensionality().expect("a table");
+    save_array(w.path("plain.npy"), x.view(), None).expect("written");
+    assert_eq!(
+        stdout(&w.succeed(&evaluate("plain.npy", &["--drop", "1"]))),
+        scores
+    );
+    check_refused(&w, &evaluate("plain.npy", &[]), "2 columns");
+    check_refused(&w, &evaluate(&data, &["--drop", "huor"]), "'hour', 'level'");
+    check_refused(&w, &evaluate(&data, &["--drop", "level"]), "--drop level");
+    let generate = [
+        "generate",
+        "run",
+        "--data",
+        "plain.npy",
+        "--drop",
+        "1",
+        "--out",
+        "g.csv",
+    ];
+    w.succeed(&[&generate[..], &["--backend", "cpu"]].concat());
+    assert!(w.read("g.csv").starts_with(b"level\n"));
+    w.succeed(&[
+        "analyze",
+        "run",
+        "--data",
+        "plain.npy",
+        "--drop",
+        "1",
+        "--steps",
+        "200",
+        "--out",
+        "read",
+    ]);
+
+    w.succeed(&train_small(
+        &["plain.npy"],
+        "numbered",
+        &["--drop", "1", "--test", "plain.npy"],
+    ));
+    assert!(members("numbered") == members("run"));
+}
+
+#[test]
+fn clocks_are_warned_of() {
+    let w = Workplace::new();
+    let x = values(&case("time-column/rounded.csv"))
+        .into_dimensionality()
+        .expect("a table");
+    save_array(w.path("plain.csv"), x.view(), None).expect("written");
+    w.write(
+        "named.csv",
+        ["level,date\n", &"1,5\n3,6\n2,4\n".repeat(50)]
+            .concat()
+            .as_bytes(),
+    );
+    let case = |name: &str| case(&format!("time-column/{name}.csv"));
+    for (data, drop) in [
+        (case("rounded"), "--drop secs"),
+        (case("jitter"), "--drop stamp"),
+        (case("gap"), "--drop hour"),
+        (case("newest-first"), "--drop day"),
+        ("plain.csv".to_owned(), "--drop 1"),
+        ("named.csv".to_owned(), "--drop date"),
+    ] {
+        let out = drop.replace(' ', "");
+        let said = stderr(&w.succeed(&train_small(&[&data], &out, &["--standardize"])));
+        assert!(said.contains("clock") && said.contains(drop), "{data}: {said}");
+        let flags = ["--standardize", "--drop", &drop["--drop ".len()..]];
+        let said = stderr(&w.succeed(&train_small(&[&data], &format!("{out}-without"), &flags)));
+        assert!(!said.contains("warning"), "{data}: {said}");
+    }
+}
+
+#[test]
+fn what_varies_beside_a_large_offset_is_kept_or_warned_of() {
+    let w = Workplace::new();
+    let (pressure, model) = (
+        case("large-offset/pressure.npy"),
+        case("large-offset/standardized.npz"),
+    );
+    let expected = values(&pressure);
+    let mut read = Vec::new();
+    for out in ["p.npy", "p.csv", "p.csv.gz"] {
+        let output = w.succeed(&[
+            "generate",
+            &model,
+            "--data",
+            &pressure,
+            "--out",
+            out,
+            "--backend",
+            "cpu",
+        ]);
+        assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
+        let made = values(&w.path(out).to_string_lossy());
+        let worst = (&made - &expected)
+            .iter()
+            .fold(0.0f64, |worst, d| worst.max(d.abs()));
+        assert!(worst < 1e-4, "{out}: {worst}");
+        read.push(made);
+    }
+    assert!(
+        read[0] == read[1] && read[0] == read[2],
+        "text and bytes hold the same numbers"
+    );
+
+    let (raw, model) = (case("large-offset/raw.npy"), case("large-offset/raw.npz"));
+    for args in [
+        vec!["evaluate", &model, "--data", &raw, "--backend", "cpu"],
+        vec![
+            "generate",
+            &model,
+            "--data",
+            &raw,
+            "--out",
+            "r.npy",
+            "--backend",
+            "cpu",
+        ],
+    ] {
+        let said = stderr(&w.succeed(&args));
+        assert!(
+            said.contains("column 1 of") && said.contains("--standardize"),
+            "{said}"
+        );
+    }
+    let said = stderr(&w.run(&train_small(&[&raw], "raw", &[])));
+    assert!(
+        said.contains("column 1 of") && said.contains("single precision"),
+        "{said}"
+    );
+    let said = stderr(&w.succeed(&train_small(&[&raw], "scaled", &["--standardize"])));
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn tables_that_are_written_are_read_back() {
+    let w = Workplace::new();
+    let (model, data) = (case("flags/model.npz"), case("flags/comma-name.csv"));
+    let generate = |model: &str, data: &str, out: &str| {
+        w.succeed(&[
+            "generate",
+            model,
+            "--data",
+            data,
+            "--steps",
+            "30",
+            "--out",
+            out,
+            "--backend",
+            "cpu",
+        ])
+    };
+    generate(&model, &data, "n.csv");
+    w.succeed(&["evaluate", &model, "--data", "n.csv", "--backend", "cpu"]);
+
+    let mut named = Model::load(&model).expect("a model");
+    for (i, names) in [
+        ["x, raw", "y"],
+        ["#spikes", "say \"hi\""],
+        ["a;b", "c\td"],
+        ["1", "2"],
+        ["two\nlines", "μV"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        named.columns = Some(names.map(str::to_owned).to_vec());
+        named.save(w.path("named.npz")).expect("saved");
+        save_array(w.path("plain.npy"), Array2::<f64>::eye(2).view(), None).expect("written");
+        for ending in ["csv", "tsv", "csv.gz"] {
+            let out = format!("{i}.{ending}");
+            generate("named.npz", "plain.npy", &out);
+            let read = read_arrays(&w.path(&out).to_string_lossy())
+                .expect("readable")
+                .remove(0);
+            assert_eq!(read.columns, named.columns, "{out}");
+            assert_eq!(read.values.shape(), [31, 2], "{out}");
+        }
+    }
+}
+
+#[test]
+fn all_files_are_checked_before_one_is_written() {
+    let w = Workplace::new();
+    let (model, data) = (case("flags/model.npz"), case("flags/comma-name.csv"));
+    let generate = |more: &[&'static str]| {
+        let all = [
+            "generate",
+            &model,
+            "--data",
+            &data,
+            "--steps",
+            "3",
+            "--backend",
+            "cpu",
+        ];
+        [&all[..], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let run = |args: &[String]| w.succeed(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    run(&generate(&["--latent", "--out", "z.npy.gz"]));
+    assert_eq!(values(&w.path("z-latent.npy.gz").to_string_lossy()).shape()[0], 4);
+    w.succeed(&["simulate", "forced-lorenz", "--steps", "100", "--out", "f.npy.gz"]);
+    assert_eq!(
+        values(&w.path("f-inputs.npy.gz").to_string_lossy()).shape()[0],
+        100
+    );
+
+    w.write("x.csv", b"u,v\n1,2\n3,5\n");
+    let before = w.read("x.csv");
+    w.write("folder.npy/inside", b"");
+    let simulate = ["simulate", "forced-lorenz", "--steps", "100", "--out"];
+    for (args, expected) in [
+        (
+            vec!["generate", &model, "--data", "x.csv", "--out", "./x.csv"],
+            "x.csv",
+        ),
+        (
+            vec!["generate", &model, "--data", &data, "--out", "g.dat"],
+            "g.dat",
+        ),
+        (
+            vec!["generate", &model, "--data", &data, "--out", "absent/g.csv"],
+            "no folder absent",
+        ),
+        (
+            vec!["generate", &model, "--data", &data, "--out", "folder.npy"],
+            "is a folder",
+        ),
+        (
+            [&simulate[..], &["s.npy", "--inputs-out", "s.npy"]].concat(),
+            "written twice",
+        ),
+        (
+            [&simulate[..], &["s.npy", "--inputs-out", "s.txt"]].concat(),
+            "s.txt",
+        ),
+        (
+            [&simulate[..], &["s.npy", "--inputs-out", "absent/s.npy"]].concat(),
+            "no folder absent",
+        ),
+    ] {
+        check_refused(&w, &args, expected);
+    }
+    assert_eq!(w.read("x.csv"), before);
+    for absent in ["g.dat", "s.npy", "absent"] {
+        assert!(!w.path(absent).exists(), "{absent}");
+    }
 }

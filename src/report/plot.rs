@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::svg::{Anchor, Canvas, document, dots, polyline};
 use super::theme::Look;
-use super::thin::simplify;
+use super::thin::{offset_digits, simplify};
 use super::ticks::{linear_ticks, log_label, log_ticks, number};
 use crate::error::{Error, Result};
 
@@ -180,10 +180,13 @@ impl Axis {
         }
         let (lo, hi) = self.range;
         match self.scale {
-            Scale::Linear => linear_ticks(lo, hi, target)
-                .into_iter()
-                .map(|v| (v, number(if v.abs() < 1e-12 * (hi - lo) { 0.0 } else { v }, 5)))
-                .collect(),
+            Scale::Linear => {
+                // Neighbouring marks must not read alike beside a large offset.
+                let digits = 3 + offset_digits(lo.abs().max(hi.abs()), hi - lo);
+                let zero = |v: f64| if v.abs() < 1e-12 * (hi - lo) { 0.0 } else { v };
+                let ticks = linear_ticks(lo, hi, target).into_iter();
+                ticks.map(|v| (v, number(zero(v), digits.max(5)))).collect()
+            }
             Scale::Log => log_ticks(lo, hi, target)
                 .into_iter()
                 .map(|v| (v, log_label(v)))

@@ -113,12 +113,25 @@ pub fn log_bins(x: &[f64], y: &[f64], bins: usize) -> (Vec<f64>, Vec<f64>) {
     sums.into_iter().map(|(x, y, n)| (x / n, y / n)).unzip()
 }
 
-/// Five significant digits: enough for any picture, half the file.
-pub fn rounded(v: f64) -> f64 {
+/// Five significant digits of what varies: enough for any picture, half the file. `span` is how far the values lie apart;
+/// those of an offset beside it are kept in addition.
+pub fn rounded(v: f64, span: f64) -> f64 {
     if v == 0.0 || !v.is_finite() {
         return v;
     }
-    format!("{v:.4e}").parse().unwrap_or(v)
+    format!("{v:.*e}", 4 + offset_digits(v, span))
+        .parse()
+        .unwrap_or(v)
+}
+
+/// Digits by which `v` is longer than the `span` of the values around it.
+pub fn offset_digits(v: f64, span: f64) -> usize {
+    let ratio = (v / span).abs();
+    if ratio.is_finite() && ratio > 1.0 {
+        ratio.log10().ceil().min(17.0) as usize
+    } else {
+        0
+    }
 }
 
 /// At most `most` indices of `0..len`, evenly spaced, first and last included.
@@ -191,6 +204,19 @@ mod tests {
         }
         assert_eq!(log_bins(&[2.0], &[3.0], 10), (vec![2.0], vec![3.0]));
         assert_eq!(log_bins(&[], &[], 10), (vec![], vec![]));
+    }
+
+    #[test]
+    fn rounding_keeps_what_varies_beside_an_offset() {
+        for (v, span, expected) in [
+            (0.123_456_7, 1.0, 0.12346),
+            (101_325.012_345_67, 0.04, 101_325.012_346),
+            (-1e6 - 0.05, 0.1, -1e6 - 0.05),
+            (3.0, 0.0, 3.0),
+        ] {
+            assert!((rounded(v, span) - expected).abs() <= 1e-5 * span, "{v} {span}");
+        }
+        assert_eq!(rounded(0.123_456_7, f64::NAN), 0.12346);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::report::plot::{Axis, Figure, Key, PANEL, Plot};
+use crate::report::plot::{Axis, Figure, Key, PANEL, Plot, extent};
 use crate::report::thin::{Stretch, rounded};
 
 /// What the picture is made from.
@@ -87,10 +87,19 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
         "Time series from the same first observation{dimensions}; {}. A chaotic system and its model part ways soon: the shapes should agree, not the values.",
         stretch.note()
     );
+    let of = data.as_ref().unwrap_or(&model);
+    let spans: Vec<f64> = of
+        .columns()
+        .into_iter()
+        .map(|column| {
+            let finite = column.iter().copied().filter(|v| v.is_finite());
+            extent(finite).map_or(0.0, |(lo, hi)| hi - lo)
+        })
+        .collect();
     let rows = |x: &Array2<f64>| {
         x.rows()
             .into_iter()
-            .map(|r| r.iter().map(|&v| rounded(v)).collect())
+            .map(|r| r.iter().zip(&spans).map(|(&v, &span)| rounded(v, span)).collect())
             .collect()
     };
     let drawn = Drawn {
