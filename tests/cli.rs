@@ -214,7 +214,7 @@ fn columns_are_those_of_training() {
     let [train, swapped, renamed] =
         ["train", "swapped", "renamed"].map(|name| case(&format!("column-order/{name}.csv")));
     w.succeed(&train_small(&[&train], "run", &[]));
-    let evaluate = |data: &str| w.succeed(&["evaluate", "run", "--data", data, "--backend", "cpu"]);
+    let evaluate = |data: &str| w.succeed(&evaluate(data, &[]));
     let in_order = evaluate(&train);
     assert_eq!(stderr(&in_order), "");
     let by_name = evaluate(&swapped);
@@ -274,6 +274,10 @@ fn columns_are_those_of_training() {
     assert!(scores("tested") == scores("run"));
 }
 
+fn evaluate<'a>(data: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["evaluate", "run", "--data", data, "--backend", "cpu"], more].concat()
+}
+
 #[test]
 fn dropped_columns_stay_out() {
     let w = Workplace::new();
@@ -289,11 +293,6 @@ fn dropped_columns_stay_out() {
     assert!(members("again") == members("run"));
 
     // A file that has it still is taken by name; one without names needs the flag again.
-    let evaluate = |data: &str, more: &[&str]| {
-        let mut args = vec!["evaluate", "run", "--data", data, "--backend", "cpu"];
-        args.extend(more);
-        args
-    };
     let scores = stdout(&w.succeed(&evaluate(&data, &[])));
     assert_eq!(stdout(&w.succeed(&evaluate(&data, &["--drop", "hour"]))), scores);
     let x = values(&data).into_dimensionality().expect("a table");
@@ -482,25 +481,19 @@ fn tables_that_are_written_are_read_back() {
 fn all_files_are_checked_before_one_is_written() {
     let w = Workplace::new();
     let (model, data) = (case("flags/model.npz"), case("flags/comma-name.csv"));
-    let generate = |more: &[&'static str]| {
-        let all = [
-            "generate",
-            &model,
-            "--data",
-            &data,
-            "--steps",
-            "3",
-            "--backend",
-            "cpu",
-        ];
-        [&all[..], more]
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let run = |args: &[String]| w.succeed(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    run(&generate(&["--latent", "--out", "z.npy.gz"]));
+    w.succeed(&[
+        "generate",
+        &model,
+        "--data",
+        &data,
+        "--steps",
+        "3",
+        "--backend",
+        "cpu",
+        "--latent",
+        "--out",
+        "z.npy.gz",
+    ]);
     assert_eq!(values(&w.path("z-latent.npy.gz").to_string_lossy()).shape()[0], 4);
     w.succeed(&["simulate", "forced-lorenz", "--steps", "100", "--out", "f.npy.gz"]);
     assert_eq!(
