@@ -359,10 +359,10 @@ fn clocks_are_warned_of() {
         ("plain.csv".to_owned(), "--drop 1"),
         ("named.csv".to_owned(), "--drop date"),
     ] {
-        let out = drop.replace(' ', "");
-        let said = stderr(&w.succeed(&train_small(&[&data], &out, &["--standardize"])));
+        let out = &drop["--drop ".len()..];
+        let said = stderr(&w.succeed(&train_small(&[&data], out, &["--standardize"])));
         assert!(said.contains("clock") && said.contains(drop), "{data}: {said}");
-        let flags = ["--standardize", "--drop", &drop["--drop ".len()..]];
+        let flags = ["--standardize", "--drop", out];
         let said = stderr(&w.succeed(&train_small(&[&data], &format!("{out}-without"), &flags)));
         assert!(!said.contains("warning"), "{data}: {said}");
     }
@@ -456,7 +456,6 @@ fn tables_that_are_written_are_read_back() {
         ["x, raw", "y"],
         ["#spikes", "say \"hi\""],
         ["a;b", "c\td"],
-        ["1", "2"],
         ["two\nlines", "μV"],
     ]
     .into_iter()

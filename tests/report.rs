@@ -430,7 +430,7 @@ fn series_keep_what_varies_beside_a_large_offset() {
     }
     let svg = figure.svg(Look::File);
     assert!(
-        svg.contains(">101325.01<") && svg.contains(">101324.99<"),
+        svg.contains(">101325.02<") && svg.contains(">101324.98<"),
         "{svg}"
     );
 }

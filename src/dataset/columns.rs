@@ -203,3 +203,33 @@ fn list(names: &[&String]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which columns a model of `known` takes from an array with the names `found`.
+    fn choose(known: &[&str], found: &[&str]) -> Option<Vec<usize>> {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let known = owned(known);
+        let wanted = Wanted {
+            drop: &[],
+            drop_if_there: false,
+            known: Some(&known),
+            knower: "the model was trained on",
+        };
+        wanted
+            .choose("x.csv", Some(&owned(found)), found.len(), &mut [])
+            .ok()
+    }
+
+    #[test]
+    fn names_that_only_count_are_no_names() {
+        assert_eq!(choose(&["0", "1"], &["v", "w"]), Some(vec![0, 1]));
+        assert_eq!(choose(&["v", "w"], &["0", "1"]), Some(vec![0, 1]));
+        // Unless they stand in another order.
+        assert_eq!(choose(&["0", "1"], &["1", "0"]), Some(vec![1, 0]));
+        assert_eq!(choose(&["0", "1"], &["0", "1", "2"]), Some(vec![0, 1]));
+        assert_eq!(choose(&["v", "w"], &["1", "0"]), None);
+    }
+}
