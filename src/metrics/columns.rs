@@ -25,8 +25,10 @@ pub(super) fn varying(trials: &[ArrayView2<'_, f64>]) -> Result<Vec<usize>> {
         .collect();
     if varying.is_empty() {
         return Err(Error::input(
-            "all columns of the data to score are constant: there is nothing to compare a model with",
-        ));
+            "all columns of the data to score are constant, up to the single precision of models: there is nothing to \
+             compare a model with",
+        )
+        .with_hint("if they vary beside a large offset, train with --standardize"));
     }
     Ok(varying)
 }
