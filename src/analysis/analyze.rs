@@ -315,7 +315,7 @@ fn settled_orbit(
         std::mem::swap(&mut z, &mut next);
     }
     match solve_word(map, &word) {
-        Solution::Isolated(orbit) => Some(Cycle {
+        Solution::Isolated(mut orbit) => orbit.settle(map).then(|| Cycle {
             word_visited: true,
             ..describe(map, &orbit, run, observed)
         }),

@@ -1,18 +1,17 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::free_run::FreeRun;
 use super::map::Map;
+use super::orbit::Orbit;
 use super::stability::Stability;
 use super::symbols::Code;
-use super::word_map::{Degenerate, Orbit, Solution, solve_word};
+use super::word_map::{Degenerate, Solution, solve_word};
 use crate::rng::{Stream, index, threefry2x32};
 
 /// Moves from one start: a virtual solution names the word to try next.
 const MAX_MOVES: usize = 30;
-/// A cycle that misses itself by more than this (relative) after one turn is not reported.
-const MAX_RESIDUAL: f64 = 1e-6;
 /// Degenerate words listed of each period.
 const LISTED_DEGENERATE: usize = 10;
 
@@ -36,6 +35,9 @@ pub struct Cycle {
     pub condition: f64,
     /// Smallest `|z|` of a ReLU unit on the cycle; missing for P = 0.
     pub border_distance: Option<f64>,
+    /// Whether a ReLU unit is 0 to within rounding: the cycle then belongs to neighbouring regions as well, and
+    /// `word` and stability are those of one side.
+    pub on_border: bool,
     /// Whether the free run spells the word (once around).
     pub word_visited: bool,
     /// All states, `[period][M]`.
@@ -147,17 +149,21 @@ fn try_word(map: &Map, word: &[Code], found: &mut Found) -> Option<Vec<Code>> {
             found.degenerate.push(degenerate);
             None
         }
-        Solution::Isolated(orbit) => {
+        Solution::Isolated(mut orbit) => {
+            if orbit.settle(map) {
+                // On a border the same states have several words.
+                let known = orbit.repeats() || found.orbits.iter().any(|other| other.is_same(&orbit));
+                if !known {
+                    found.orbits.push(orbit);
+                }
+                return None;
+            }
             let codes = orbit.codes(map);
-            if codes != word {
-                found.virtual_words += 1;
-                return Some(codes);
+            if codes == word {
+                return None;
             }
-            let size = orbit.states[0].iter().fold(1.0f64, |m, v| m.max(v.abs()));
-            if orbit.residual(map) <= MAX_RESIDUAL * size {
-                found.orbits.push(orbit);
-            }
-            None
+            found.virtual_words += 1;
+            Some(codes)
         }
     }
 }
@@ -239,10 +245,13 @@ pub fn period_search(
     describe: impl Fn(&Orbit) -> Cycle,
 ) -> PeriodSearch {
     let first = returning_words(run, k, budget / 2);
-    let mut found = search(map, k, first, &run.book.codes, budget, seed);
-    let visited = visited_words(run, k, &found.orbits);
-    let order = |o: &Orbit| (!visited[&o.word], o.word.clone());
-    found.orbits.sort_by_key(order);
+    let found = search(map, k, first, &run.book.codes, budget, seed);
+    let mut orbits: Vec<(bool, Orbit)> = found
+        .orbits
+        .into_iter()
+        .map(|orbit| (!is_spelt(map, run, &orbit), orbit))
+        .collect();
+    orbits.sort_by(|(unspelt, a), (other, b)| unspelt.cmp(other).then_with(|| a.word.cmp(&b.word)));
     let text = |d: &Degenerate| DegenerateWord {
         word: d.word.iter().map(|c| c.text(map.P)).collect(),
         condition: d.condition,
@@ -253,13 +262,13 @@ pub fn period_search(
             .as_ref()
             .is_some_and(|s| s.iter().zip(&d.word).all(|(z, c)| map.code(z) == *c)),
     };
-    let cycles = found.orbits.iter().take(max_listed);
+    let cycles = orbits.iter().take(max_listed);
     PeriodSearch {
         period: k,
-        found: found.orbits.len(),
+        found: orbits.len(),
         cycles: cycles
-            .map(|orbit| Cycle {
-                word_visited: visited[&orbit.word],
+            .map(|(unspelt, orbit)| Cycle {
+                word_visited: !unspelt,
                 ..describe(orbit)
             })
             .collect(),
@@ -276,17 +285,29 @@ pub fn period_search(
     }
 }
 
-/// Which orbits' words the free run spells, by any rotation.
-fn visited_words(run: &FreeRun, k: usize, orbits: &[Orbit]) -> HashMap<Vec<Code>, bool> {
-    let spelt = |word: &[Code]| {
-        let symbols: Option<Vec<u32>> = word.iter().map(|&c| run.book.get(c)).collect();
-        let Some(symbols) = symbols else { return false };
-        (0..k).any(|r| {
-            let rotated: Vec<u32> = symbols[r..].iter().chain(&symbols[..r]).copied().collect();
-            run.sequence.windows(k).any(|w| w == rotated)
+/// Whether the free run spells the orbit's word (on a border: one of its words), by any rotation.
+fn is_spelt(map: &Map, run: &FreeRun, orbit: &Orbit) -> bool {
+    let k = orbit.word.len();
+    let symbols: Vec<Vec<u32>> = (0..k)
+        .map(|j| {
+            if !orbit.on_border() {
+                return run.book.get(orbit.word[j]).into_iter().collect();
+            }
+            let codes = run.book.codes.iter().zip(0..);
+            codes
+                .filter(|&(&code, _)| orbit.fits(map, j, code))
+                .map(|(_, symbol)| symbol)
+                .collect()
         })
+        .collect();
+    if symbols.iter().any(Vec::is_empty) {
+        return false;
+    }
+    let spells = |window: &[u32], turn: usize| {
+        let mut symbol = window.iter().enumerate();
+        symbol.all(|(j, s)| symbols[(j + turn) % k].contains(s))
     };
-    orbits.iter().map(|o| (o.word.clone(), spelt(&o.word))).collect()
+    (0..k).any(|turn| run.sequence.windows(k).any(|window| spells(window, turn)))
 }
 
 /// What is reported of a real orbit.
@@ -302,6 +323,7 @@ pub fn describe(map: &Map, orbit: &Orbit, run: &FreeRun, observed: impl Fn(&[f64
         residual: orbit.residual(map),
         condition: orbit.condition(),
         border_distance: border.is_finite().then_some(border),
+        on_border: orbit.on_border(),
         word_visited: false,
         states: orbit.states.clone(),
     }

@@ -5,9 +5,10 @@ use rayon::prelude::*;
 use super::cycles::{DegenerateWord, search};
 use super::free_run::FreeRun;
 use super::map::Map;
+use super::orbit::Orbit;
 use super::stability::Stability;
 use super::symbols::Code;
-use super::word_map::{Orbit, Solution, solve_word};
+use super::word_map::{Solution, solve_word};
 
 /// Models with no more regions than this have the virtual fixed points of all of them listed.
 const ALL_REGIONS: f64 = 64.0;
@@ -19,10 +20,10 @@ pub struct FixedPoint {
     pub code: String,
     /// The region's symbol in the free run, missing where the run does not visit it.
     pub symbol: Option<u32>,
-    /// Whether it lies in its own region, and so is a fixed point of the model. Otherwise it is *virtual*: it still
+    /// Whether it lies in its own region or on its border, and so is a fixed point of the model. Otherwise it is *virtual*: it still
     /// shapes the flow inside the region.
     pub real: bool,
-    /// Code of the region in which it lies.
+    /// Code of the region in which it lies (of a real one: its own).
     pub lies_in: String,
     /// The state, `[M]`, in the model's units.
     pub z: Vec<f64>,
@@ -36,6 +37,9 @@ pub struct FixedPoint {
     pub condition: f64,
     /// Smallest `|z|` of a ReLU unit; missing for P = 0.
     pub border_distance: Option<f64>,
+    /// Whether a ReLU unit is 0 to within rounding: the point is then the fixed point of neighbouring regions too, is
+    /// listed once, and its stability is that of the side that `code` names.
+    pub on_border: bool,
 }
 
 /// Fixed points, real ones first, then by the share of their region.
@@ -83,15 +87,15 @@ pub fn fixed_points(
     let virtual_ones = listed
         .par_iter()
         .filter_map(|&code| match solve_word(map, &[code]) {
-            Solution::Isolated(orbit) if orbit.codes(map)[0] != code => Some(orbit),
-            _ => None,
+            Solution::Isolated(mut orbit) => (!orbit.settle(map)).then_some((orbit, false)),
+            Solution::Degenerate(_) => None,
         });
-    let mut orbits = real;
+    let mut orbits: Vec<(Orbit, bool)> = real.into_iter().map(|orbit| (orbit, true)).collect();
     orbits.extend(virtual_ones.collect::<Vec<_>>());
     FixedPoints {
         points: orbits
             .par_iter()
-            .map(|orbit| describe(map, orbit, run, &observed))
+            .map(|(orbit, real)| describe(map, orbit, *real, run, &observed))
             .collect(),
         real: count,
         solved: found.solved,
@@ -110,20 +114,31 @@ pub fn fixed_points(
     }
 }
 
-fn describe(map: &Map, orbit: &Orbit, run: &FreeRun, observed: impl Fn(&[f64]) -> Vec<f64>) -> FixedPoint {
+fn describe(
+    map: &Map,
+    orbit: &Orbit,
+    real: bool,
+    run: &FreeRun,
+    observed: impl Fn(&[f64]) -> Vec<f64>,
+) -> FixedPoint {
     let (code, z) = (orbit.word[0], &orbit.states[0]);
-    let lies_in = map.code(z);
+    let lies_in = if real { code } else { map.code(z) };
     let border = orbit.border_distance(map);
     FixedPoint {
         code: code.text(map.P),
         symbol: run.book.get(code),
-        real: lies_in == code,
+        real,
         lies_in: lies_in.text(map.P),
         observed: observed(z),
         stability: Stability::of(&orbit.jacobian),
-        residual: orbit.affine_residual(map),
+        residual: if real {
+            orbit.residual(map)
+        } else {
+            orbit.affine_residual(map)
+        },
         condition: orbit.condition(),
         border_distance: border.is_finite().then_some(border),
+        on_border: orbit.on_border(),
         z: z.clone(),
     }
 }

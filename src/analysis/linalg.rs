@@ -101,10 +101,15 @@ impl Factored {
                 .map(|c| c.iter().map(|v| v.abs()).sum())
                 .fold(0.0, f64::max)
         };
-        match self.lu.try_inverse() {
-            Some(inverse) if inverse.iter().all(|v| v.is_finite()) => norm(&self.matrix) * norm(&inverse),
-            _ => f64::INFINITY,
-        }
+        self.inverse()
+            .map_or(f64::INFINITY, |inverse| norm(&self.matrix) * norm(&inverse))
+    }
+
+    /// The inverse, where it exists and is finite.
+    pub fn inverse(&self) -> Option<DMatrix<f64>> {
+        self.lu
+            .try_inverse()
+            .filter(|inverse| inverse.iter().all(|v| v.is_finite()))
     }
 
     /// Smallest over largest pivot: a cheap hint (never below by much more than it is true) of the condition.

@@ -65,6 +65,19 @@ impl Map {
         for (((n, a), z), h) in next.iter_mut().zip(&self.A).zip(z).zip(&self.h) {
             *n = a * z + h;
         }
+        self.add_coupling(code, z, next);
+    }
+
+    /// `next = J d` for a difference `d` of states.
+    pub fn linear_step(&self, code: Code, d: &[f64], next: &mut [f64]) {
+        for ((n, a), d) in next.iter_mut().zip(&self.A).zip(d) {
+            *n = a * d;
+        }
+        self.add_coupling(code, d, next);
+    }
+
+    /// `next += W D z`.
+    fn add_coupling(&self, code: Code, z: &[f64], next: &mut [f64]) {
         for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
             if self.is_on(code, j) {
                 for (n, w) in next.iter_mut().zip(column) {
@@ -72,6 +85,20 @@ impl Map {
                 }
             }
         }
+    }
+
+    /// `|A| ∘ |z| + |W| D |z| + |h|`: the sum of the magnitudes that a step of a region adds up, by which its
+    /// rounding is measured.
+    pub fn magnitude(&self, code: Code, z: &[f64]) -> Vec<f64> {
+        let mut sum: Vec<f64> = (self.A.iter().zip(z).zip(&self.h))
+            .map(|((a, z), h)| (a * z).abs() + h.abs())
+            .collect();
+        for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
+            if self.is_on(code, j) {
+                sum.iter_mut().zip(column).for_each(|(s, w)| *s += (w * z).abs());
+            }
+        }
+        sum
     }
 
     /// `J = diag(A) + W D` of a region, `[M, M]`.

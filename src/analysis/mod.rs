@@ -16,6 +16,7 @@ mod linalg;
 mod lyapunov;
 mod map;
 mod match_lengths;
+mod orbit;
 mod output;
 mod regions;
 mod stability;

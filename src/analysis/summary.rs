@@ -168,7 +168,11 @@ impl Analysis {
         )];
         for p in f.points.iter().take(ROWS) {
             let symbol = p.symbol.map_or("–".to_owned(), |s| s.to_string());
-            let kind = if p.real { "real" } else { "virtual" };
+            let kind = match (p.real, p.on_border) {
+                (true, true) => "real, on a border",
+                (true, false) => "real",
+                (false, _) => "virtual",
+            };
             let largest = p
                 .stability
                 .eigenvalues
@@ -245,14 +249,21 @@ impl Analysis {
         table(&mut out, &rows);
         let worst = all.clone().map(|c| c.residual).fold(0.0, f64::max);
         let visited = all.clone().filter(|c| c.word_visited).count();
+        let on_border = all.clone().filter(|c| c.on_border).count();
         let unknown = all.filter(|c| c.stability.kind == StabilityKind::Unknown).count();
         let doubt = if unknown > 0 {
             format!(", {unknown} without eigenvalues")
         } else {
             String::new()
         };
-        let text =
-            format!("  largest residual after one turn {worst:.1e}; {visited} spelt by the free run{doubt}");
+        let borders = if on_border > 0 {
+            format!(", {on_border} on a border of regions")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "  largest residual after one turn {worst:.1e}; {visited} spelt by the free run{borders}{doubt}"
+        );
         line(&mut out, &text);
         out
     }

@@ -4,6 +4,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::linalg::{Factored, least_squares};
 use super::map::Map;
+use super::orbit::Orbit;
 use super::symbols::Code;
 
 /// Condition number of `I − J` above which a word's fixed point is not called isolated.
@@ -15,16 +16,6 @@ const SUSPICIOUS: f64 = 1e-9;
 pub enum Solution {
     Isolated(Orbit),
     Degenerate(Degenerate),
-}
-
-/// The one fixed point of a word's map and its images inside the word.
-pub struct Orbit {
-    pub word: Vec<Code>,
-    /// `[k][M]`: `states[j]` is mapped to `states[j + 1]` by the region `word[j]`, whether it lies there or not.
-    pub states: Vec<Vec<f64>>,
-    /// Product of the Jacobians along the word, `[M, M]`.
-    pub jacobian: DMatrix<f64>,
-    matrix: Factored,
 }
 
 /// A word for which `I − J` is singular within rounding: no solution, or a continuum of them.
@@ -76,11 +67,12 @@ pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
         states: along(map, word, z.as_slice()).0,
         jacobian: J,
         matrix,
+        errors: None,
     })
 }
 
 /// The states `z_1 = z, z_2, …, z_k` along a word and the image `z_{k+1}` of the last one.
-fn along(map: &Map, word: &[Code], z: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+pub fn along(map: &Map, word: &[Code], z: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
     let mut states = Vec::with_capacity(word.len());
     let mut now = z.to_vec();
     for &code in word {
@@ -110,43 +102,4 @@ fn degenerate(
         nullity,
         states,
     })
-}
-
-impl Orbit {
-    /// The regions in which the states lie. Equal to the word for a *real* orbit, else the orbit is *virtual*.
-    pub fn codes(&self, map: &Map) -> Vec<Code> {
-        self.states.iter().map(|z| map.code(z)).collect()
-    }
-
-    /// Condition number (1-norm) of `I − J`.
-    pub fn condition(&self) -> f64 {
-        self.matrix.condition()
-    }
-
-    /// `max |F^k(z_1) − z_1|`: the map itself iterated once around.
-    pub fn residual(&self, map: &Map) -> f64 {
-        let (mut z, mut next) = (self.states[0].clone(), vec![0.0; map.M]);
-        for _ in 0..self.states.len() {
-            map.step(&z, &mut next);
-            std::mem::swap(&mut z, &mut next);
-        }
-        distance(&z, &self.states[0])
-    }
-
-    /// `max |F_w(z_1) − z_1|` with the affine maps of the word; equal to the residual for a real orbit.
-    pub fn affine_residual(&self, map: &Map) -> f64 {
-        distance(&along(map, &self.word, &self.states[0]).1, &self.states[0])
-    }
-
-    /// Smallest `|z|` of a ReLU unit along the orbit: how far it is from changing its word.
-    pub fn border_distance(&self, map: &Map) -> f64 {
-        let relu = self.states.iter().flat_map(|z| &z[map.M - map.P..]);
-        relu.fold(f64::INFINITY, |smallest, v| smallest.min(v.abs()))
-    }
-}
-
-/// Largest difference between two vectors; NaN where one is not a number.
-pub fn distance(a: &[f64], b: &[f64]) -> f64 {
-    let largest = |m: f64, d: f64| if d > m || d.is_nan() { d } else { m };
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, largest)
 }

@@ -139,7 +139,9 @@ fn eigen_set(point: &FixedPoint) -> Option<EigenSet> {
 }
 
 fn reality(point: &FixedPoint) -> String {
-    if point.real {
+    if point.real && point.on_border {
+        "real, on a border".into()
+    } else if point.real {
         "real".into()
     } else {
         format!("virtual: lies in {}", short(&point.lies_in))

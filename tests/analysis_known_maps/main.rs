@@ -4,11 +4,13 @@
 //! Each map below says how it is written in that form; `|v| = 2 max(v, 0) − v` throughout.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod borders;
+
 use alrnn_gpu::analysis::{
     Analysis, AnalysisInput, AnalysisSettings, Attractor, Cycle, FixedPoint, PeriodSearch, StabilityKind,
     analyze,
 };
-use alrnn_gpu::model::{Dims, Theta};
+use alrnn_gpu::model::{Dims, Model, Theta};
 
 const GOLDEN: f64 = 1.618_033_988_749_895;
 
@@ -63,6 +65,18 @@ fn rotations(alpha: f64, beta: f64, g: f64) -> Theta {
     // Starts from x_0 with x₋ = 0.8 x_0 and the copy in place.
     theta.L.assign(&ndarray::arr2(&[[-0.8], [1.0]]));
     theta
+}
+
+/// A model of `tests/cases`.
+fn case(name: &str) -> Model {
+    let path = format!("{}/tests/cases/{name}.npz", env!("CARGO_MANIFEST_DIR"));
+    Model::load(&path).expect("the case is a model")
+}
+
+/// `analyze` without data.
+fn run_case(name: &str, settings: &AnalysisSettings) -> Analysis {
+    let model = case(name);
+    analyze(&AnalysisInput::new(&model.theta, model.P), settings).expect("the input is valid")
 }
 
 fn close(name: &str, found: f64, expected: f64, tolerance: f64) {
