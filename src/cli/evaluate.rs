@@ -8,7 +8,7 @@ use toml::Table;
 
 use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
-use crate::cli::output::{SATURATED, divergence, no_floor, number, print, print_json, table};
+use crate::cli::output::{self, SATURATED, divergence, no_floor, number, print, print_json, table};
 use crate::config::{Settings, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
 use crate::error::{Error, Result};
@@ -155,7 +155,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
         .collect();
     lines.push(vec![
         "noise floor".into(),
-        number(floor.dstsp),
+        output::floor(floor.dstsp, floor.dstsp_resting),
         number(floor.dh),
         String::new(),
         String::new(),

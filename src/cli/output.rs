@@ -81,6 +81,12 @@ pub fn divergence(value: f64, saturated: bool) -> String {
     number(value) + if saturated { "*" } else { "" }
 }
 
+/// A noise floor of D_stsp for people; `-` where it cannot be told.
+pub fn floor(floor: f64, resting: f64) -> String {
+    let told = success_threshold(floor, resting, 1.0).is_some();
+    number(if told { floor } else { f64::NAN })
+}
+
 /// What the star of [`divergence`] means.
 pub const SATURATED: &str =
     "* no better than a run that shares nothing with the data: this D_stsp does not tell models apart\n";

@@ -41,6 +41,12 @@ impl Standing {
         self.roughness > ROUGHNESS_BOUND
     }
 
+    /// Whether a model reconstructs its data: a D_stsp below `threshold` (see [`success_threshold`](super::success_threshold))
+    /// that is not saturated, of a run that is not too rough.
+    pub fn succeeds(&self, threshold: f64) -> bool {
+        self.dstsp < threshold && !self.saturated && !self.too_rough()
+    }
+
     /// `Less` for the better one. A run with a D_stsp goes before one without; then one whose roughness is within a
     /// factor of two of the data's; then one whose D_stsp is not saturated; then the lower D_stsp, of which a
     /// saturated one counts for nothing; then the lower D_H. Whoever compares keeps the earlier of equals.

@@ -84,18 +84,23 @@ impl Threshold {
                 number(resting, 3)
             ));
         };
-        let (times, floor, place) = (number(factor, 3), number(floor, 3), number(resting, 3));
-        let asked = factor * run.noise_floor().0;
-        let bound = if value < asked {
-            format!(
-                "half of {place}, what a run scores that stays in one place ({times} times the noise floor of {floor} is more)"
-            )
-        } else if value > asked {
-            format!(
-                "a fiftieth of {place}, what a run scores that stays in one place ({times} times the noise floor of {floor} is less)"
-            )
+        let place = format!(
+            "{}, what a run scores that stays in one place",
+            number(resting, 3)
+        );
+        let asked = format!(
+            "{} times the noise floor of {}",
+            number(factor, 3),
+            number(floor, 3)
+        );
+        let bound = if value > factor * floor {
+            format!("a fiftieth of {place}, because {asked} is less")
+        } else if value == factor * floor {
+            asked
+        } else if value > floor {
+            format!("half of {place}, because {asked} is more")
         } else {
-            format!("{times} times the noise floor of {floor}")
+            format!("the noise floor, because {asked} is more than half of {place}")
         };
         Ok(Self {
             value,
@@ -108,8 +113,7 @@ impl Threshold {
     }
 
     pub fn met_by(&self, member: &MemberRecord) -> bool {
-        let standing = member.standing();
-        standing.dstsp < self.value && !standing.saturated && !standing.too_rough()
+        member.standing().succeeds(self.value)
     }
 }
 

@@ -6,6 +6,7 @@ mod dstsp;
 mod gaps;
 mod golden;
 mod prediction;
+mod roughness;
 mod scorer;
 mod spectra;
 

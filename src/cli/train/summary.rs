@@ -1,7 +1,7 @@
 //! What the terminal shows before and after training.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::cli::output::{SATURATED, count, divergence, no_floor, number, table};
+use crate::cli::output::{self, SATURATED, count, divergence, no_floor, number, table};
 use crate::metrics::DstspKind;
 use crate::run::{DataRecord, MemberRow, Record, RunFolder};
 use crate::study::Study;
@@ -38,7 +38,7 @@ pub fn introduction(study: &Study, record: &Record, folder: &RunFolder) -> Strin
         count(rows as u64),
         if trials == 1 { "" } else { "s" },
         kind(record),
-        number(record.noise_floor.D_stsp),
+        floor_text(record),
         number(record.noise_floor.D_H),
         untold(record).map_or_else(String::new, |why| format!("\n{why}")),
         folder.root().display(),
@@ -73,7 +73,7 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
         .collect();
     let mut floor = vec![String::new(); 11];
     floor[0] = "noise floor".into();
-    floor[6] = number(record.noise_floor.D_stsp);
+    floor[6] = floor_text(record);
     floor[7] = number(record.noise_floor.D_H);
     cells.push(floor);
     let mut text = table(
@@ -107,6 +107,11 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
 /// The estimate of D_stsp that was used.
 fn kind(record: &Record) -> &'static str {
     record.dstsp.map_or("?", DstspKind::label)
+}
+
+fn floor_text(record: &Record) -> String {
+    let floor = record.noise_floor;
+    output::floor(floor.D_stsp, floor.D_stsp_resting.unwrap_or(f64::NAN))
 }
 
 /// Why no noise floor can be told, where none can.
