@@ -4,6 +4,7 @@
 //! allocate only what the bytes at hand can fill: a size that a header claims is checked first.
 
 mod csv;
+mod foreign;
 mod npy;
 mod npz;
 mod write;
@@ -16,7 +17,7 @@ use ndarray::ArrayD;
 
 use crate::error::{Error, Result, nearest};
 
-pub use csv::{Table, read_csv};
+pub use csv::{Fault, Table, read_csv, refuse_faults};
 pub use npy::read_npy;
 pub use npz::{Npz, matches_glob};
 pub use write::{Entry, beside, check_target, npz_bytes, save_array};
@@ -29,6 +30,22 @@ pub struct NamedArray {
     pub values: ArrayD<f64>,
     /// Column names of a CSV header.
     pub columns: Option<Vec<String>>,
+    /// Lines of a text file that the rows stand in; empty for binary files.
+    pub lines: Vec<u64>,
+    /// What spoils the array or one of its columns, see [`refuse_faults`].
+    pub faults: Vec<Fault>,
+}
+
+impl NamedArray {
+    fn binary(name: String, values: ArrayD<f64>) -> Self {
+        Self {
+            name,
+            values,
+            columns: None,
+            lines: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
 }
 
 /// Reads the arrays that `spec` names: a path, or `rec.npz:key` with a key that may hold `*` and `?`.
@@ -60,23 +77,26 @@ pub fn parse_arrays(bytes: &[u8], path: &str, key: Option<&str>) -> Result<Vec<N
             "{path} is not an .npz file, so it has no array '{key}'"
         )));
     }
-    let one = |values, columns| {
-        Ok(vec![NamedArray {
-            name: path.to_string(),
-            values,
-            columns,
-        }])
-    };
     if bytes.starts_with(b"\x93NUMPY") {
-        return one(read_npy(bytes, path)?, None);
+        return Ok(vec![NamedArray::binary(path.to_string(), read_npy(bytes, path)?)]);
+    }
+    if let Some(error) = foreign::recognise(bytes, format_name) {
+        return Err(error);
     }
     let delimiter = match extension(format_name).as_str() {
+        _ if bytes.is_empty() => return Err(Error::input(format!("{path} is an empty file"))),
         "csv" => b',',
         "tsv" => b'\t',
-        other => return Err(unknown_format(path, other, bytes.is_empty())),
+        other => return Err(unknown_format(path, other)),
     };
     let table = read_csv(bytes, path, delimiter)?;
-    one(table.values.into_dyn(), table.columns)
+    Ok(vec![NamedArray {
+        name: path.to_string(),
+        values: table.values.into_dyn(),
+        columns: table.columns,
+        lines: table.lines,
+        faults: table.faults,
+    }])
 }
 
 /// Splits `rec.npz:key` into path and key; a colon elsewhere belongs to the path.
@@ -102,10 +122,7 @@ fn strip_gz(path: &str) -> &str {
     }
 }
 
-fn unknown_format(path: &str, extension: &str, empty: bool) -> Error {
-    if empty {
-        return Error::input(format!("{path} is an empty file"));
-    }
+fn unknown_format(path: &str, extension: &str) -> Error {
     match extension {
         "npy" => Error::input(format!(
             "{path} is not an .npy file: it does not start with the NumPy mark"
@@ -113,10 +130,6 @@ fn unknown_format(path: &str, extension: &str, empty: bool) -> Error {
         .with_hint("write it with numpy.save(path, array)"),
         "npz" => Error::input(format!("{path} is not an .npz file: it is no zip archive"))
             .with_hint("write it with numpy.savez(path, x=array)"),
-        "mat" => Error::input(format!("{path} is a MATLAB file, which is not read directly"))
-            .with_hint("convert it: numpy.save('x.npy', scipy.io.loadmat('x.mat')['x'])"),
-        "h5" | "hdf5" | "nwb" => Error::input(format!("{path} is an HDF5 file, which is not read directly"))
-            .with_hint("convert it: numpy.save('x.npy', h5py.File('x.h5')['x'][:])"),
         _ => Error::input(format!("{path} is of a format that is not known"))
             .with_hint("known are .npy, .npz, .csv, .tsv and .gz of these"),
     }

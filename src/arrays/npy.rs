@@ -76,12 +76,31 @@ fn split_header<'a>(bytes: &'a [u8], name: &str) -> Result<(Header, &'a [u8])> {
     if !is_harmless(text) {
         return Err(damaged(name, "its header is not what NumPy writes for numbers"));
     }
-    let mut reader = bytes;
-    let header = Header::from_reader(&mut reader).map_err(|e| {
+    let plain = without_long_marks(text);
+    let mut lengths = (plain.len() as u32).to_le_bytes().to_vec();
+    lengths.truncate(prefix - 8);
+    let rebuilt = [&bytes[..8], &lengths, &plain].concat();
+    let header = Header::from_reader(&mut rebuilt.as_slice()).map_err(|e| {
         // Syntax errors come as a drawing of several lines; the first says nothing useful either.
         damaged(name, e.to_string().lines().next().unwrap_or("damaged header"))
     })?;
     Ok((header, &bytes[end..]))
+}
+
+/// The header with `150L`, as NumPy wrote whole numbers under Python 2, as `150`.
+fn without_long_marks(text: &[u8]) -> Vec<u8> {
+    let mut quote = None;
+    let mut plain = Vec::with_capacity(text.len());
+    for &byte in text {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'L' | b'l') if plain.last().is_some_and(u8::is_ascii_digit) => continue,
+            _ => {}
+        }
+        plain.push(byte);
+    }
+    plain
 }
 
 /// Whether the literal parser can take this header: short, not deeply nested, and without signs outside of names.

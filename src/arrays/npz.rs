@@ -5,7 +5,7 @@ use std::io::Cursor;
 use ndarray::ArrayD;
 use zip::ZipArchive;
 
-use crate::arrays::{NamedArray, read_npy, unpack};
+use crate::arrays::{NamedArray, foreign, read_npy, unpack};
 use crate::error::{Error, Result};
 
 /// An opened `.npz`; arrays are read one by one, those not asked for never.
@@ -19,10 +19,15 @@ impl<'a> Npz<'a> {
     /// Opens the archive in `bytes`; `path` is what messages call it.
     ///
     /// # Errors
-    /// When the bytes are no zip archive.
+    /// When the bytes are no zip archive, or one of another program.
     pub fn parse(bytes: &'a [u8], path: &str) -> Result<Self> {
-        let archive = ZipArchive::new(Cursor::new(bytes))
-            .map_err(|e| Error::input(format!("{path} is not a readable .npz file: {e}")))?;
+        let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
+            foreign::recognise(bytes, path)
+                .unwrap_or_else(|| Error::input(format!("{path} is not a readable .npz file: {e}")))
+        })?;
+        if let Some(error) = foreign::recognise_zip(archive.file_names(), path) {
+            return Err(error);
+        }
         Ok(Self {
             archive,
             path: path.to_string(),
@@ -106,11 +111,7 @@ impl<'a> Npz<'a> {
         let mut arrays = Vec::with_capacity(chosen.len());
         for key in chosen {
             let values = self.array(key)?.expect("the name is from the archive's own list");
-            arrays.push(NamedArray {
-                name: format!("{}:{key}", self.path),
-                values,
-                columns: None,
-            });
+            arrays.push(NamedArray::binary(format!("{}:{key}", self.path), values));
         }
         Ok(arrays)
     }

@@ -7,6 +7,7 @@ use csv::{QuoteStyle, WriterBuilder};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewD};
 use ndarray_npy::{NpzWriter, WriteNpyExt};
 
+use crate::arrays::csv::is_word;
 use crate::arrays::{extension, strip_gz};
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
@@ -100,11 +101,10 @@ fn write_table(
 ) -> io::Result<()> {
     if let Some(columns) = columns {
         // In quotes throughout where a name could be read as a number, and the header as a row.
-        let is_number = |name: &String| name.trim().is_empty() || name.trim().parse::<f64>().is_ok();
-        let style = if columns.iter().any(is_number) {
-            QuoteStyle::Always
-        } else {
+        let style = if columns.iter().all(|name| is_word(name)) {
             QuoteStyle::Necessary
+        } else {
+            QuoteStyle::Always
         };
         let mut header = WriterBuilder::new()
             .delimiter(delimiter)

@@ -8,23 +8,33 @@ use crate::error::{Error, Result};
 /// Values from here on are no measurement in any sensible unit, and f32 arithmetic overflows soon after.
 const TOO_LARGE: f64 = 1e30;
 
-/// Refuses arrays that look transposed: no trial is as long as it is wide.
+/// Refuses arrays that look transposed: fewer rows than columns, in all trials together. Short trials of many variables
+/// are ordinary, so where only each by itself has fewer, that is a warning.
 pub(super) fn check_shape(trials: &[Named], what: &str) -> Result<()> {
     let Some(Named { name, x, .. }) = trials.iter().max_by_key(|t| t.x.nrows()) else {
         return Ok(());
     };
     let (rows, columns) = x.dim();
-    if columns > rows {
-        return Err(Error::input(format!(
-            "{name} has {rows} rows × {columns} columns: {what} have one row a time step, so this looks transposed"
-        ))
-        .with_hint(if trials.len() == 1 {
-            "save it the other way round: numpy.save(path, x.T)"
-        } else {
-            "save every trial the other way round; an R × T × N array as x.transpose(0, 2, 1)"
-        }));
+    let all: usize = trials.iter().map(|t| t.x.nrows()).sum();
+    if columns <= rows {
+        return Ok(());
     }
-    Ok(())
+    if columns <= all {
+        log::warn!(
+            "no trial of the {what} is longer than {rows} rows, and there are {columns} columns: that is right if columns \
+             are variables, and rows time steps"
+        );
+        return Ok(());
+    }
+    let error = Error::input(format!(
+        "{name} has {rows} rows × {columns} columns: {what} have one row a time step, so this looks transposed"
+    ));
+    Err(error.with_hint(if trials.len() == 1 {
+        "if columns are time steps, save it the other way round, numpy.save(path, x.T); else more rows are needed"
+    } else {
+        "if columns are time steps, save every trial the other way round, an R × T × N array as x.transpose(0, 2, 1); \
+         else more rows are needed"
+    }))
 }
 
 /// Inputs belong to the data trial by trial and row by row, and none may be missing.

@@ -1,6 +1,6 @@
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, Ix3};
 
-use crate::arrays::{NamedArray, read_arrays};
+use crate::arrays::{NamedArray, read_arrays, refuse_faults};
 use crate::dataset::checks::{check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing};
 use crate::dataset::columns::{Wanted, label, unknown};
 use crate::dataset::{Dataset, Trial, column_scaling, standardize};
@@ -91,6 +91,7 @@ fn read_inputs(request: &LoadRequest, data: &[Named]) -> Result<Arrays> {
         name: trial.name.clone(),
         x: Array2::zeros((trial.x.nrows(), 0)),
         from: Vec::new(),
+        lines: Vec::new(),
     };
     Ok(Arrays {
         trials: data.iter().map(none).collect(),
@@ -127,12 +128,18 @@ pub(super) struct Named {
     pub x: Array2<f64>,
     /// The column of the file, counted from 0, that each column was.
     pub from: Vec<usize>,
+    /// The line of a text file, counted from 1, that each row stands in; empty for other files.
+    pub lines: Vec<u64>,
 }
 
 impl Named {
-    /// A place for messages: `row 3, column 2`, counted from 1, as in the file.
+    /// A place for messages: `row 3, column 2` (`line 4, column 2` in a text file), counted from 1, as in the file.
     pub fn place(&self, (i, j): (usize, usize)) -> String {
-        format!("row {}, column {}", i + 1, self.from[j] + 1)
+        let column = self.from[j] + 1;
+        match self.lines.get(i) {
+            Some(line) => format!("line {line}, column {column}"),
+            None => format!("row {}, column {column}", i + 1),
+        }
     }
 }
 
@@ -164,7 +171,12 @@ pub(super) fn read_trials(specs: &[String], request: &LoadRequest, known: Known<
                 name,
                 values,
                 columns: found,
+                lines,
+                faults,
             } = array;
+            if values.is_empty() {
+                refuse_faults(&faults, |_| true)?;
+            }
             let width = check_dimensions(&name, values.shape())?;
             let wanted = Wanted {
                 drop: &request.drop,
@@ -173,13 +185,14 @@ pub(super) fn read_trials(specs: &[String], request: &LoadRequest, known: Known<
                 knower: &knower,
             };
             let from = wanted.choose(&name, found.as_deref(), width, &mut used)?;
+            refuse_faults(&faults, |j| from.contains(&j))?;
             if columns.is_none()
                 && let Some(found) = &found
             {
                 columns = Some(from.iter().map(|&j| found[j].clone()).collect());
                 knower = format!("{name} has");
             }
-            cut_trials(&name, values, from, &mut trials);
+            cut_trials(&name, values, from, lines, &mut trials);
             last = Some((name, found, width));
         }
     }
@@ -228,16 +241,16 @@ fn check_dimensions(name: &str, shape: &[usize]) -> Result<usize> {
     }
 }
 
-/// Appends the trials of an array of two or three dimensions, with the columns `from`.
-fn cut_trials(name: &str, values: ArrayD<f64>, from: Vec<usize>, trials: &mut Vec<Named>) {
+/// Appends the trials of an array of two or three dimensions, with the columns `from`. A text file is one trial.
+fn cut_trials(name: &str, values: ArrayD<f64>, from: Vec<usize>, lines: Vec<u64>, trials: &mut Vec<Named>) {
     let mut push = |name: String, x: ArrayView2<'_, f64>| {
         let x = if from.iter().copied().eq(0..x.ncols()) {
             x.as_standard_layout().into_owned()
         } else {
             x.select(Axis(1), &from).as_standard_layout().into_owned()
         };
-        let from = from.clone();
-        trials.push(Named { name, x, from });
+        let (from, lines) = (from.clone(), lines.clone());
+        trials.push(Named { name, x, from, lines });
     };
     if values.ndim() == 2 {
         let x = values.into_dimensionality::<Ix2>().expect("two dimensions");

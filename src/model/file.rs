@@ -100,8 +100,10 @@ impl Model {
     /// As [`Model::load`].
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self> {
         let mut file = Reader {
-            npz: Npz::parse(bytes, name)
-                .map_err(|e| e.with_hint("a model is an .npz with arrays A, W, h, L and P"))?,
+            npz: Npz::parse(bytes, name).map_err(|e| match e.hint() {
+                Some(_) => e,
+                None => e.with_hint("a model is an .npz with arrays A, W, h, L and P"),
+            })?,
             name,
         };
         let A = file.diagonal()?;

@@ -18,6 +18,7 @@ use csv::ByteRecord;
 use ndarray::Array2;
 
 use crate::arrays::csv::body::Body;
+use crate::arrays::csv::cell::Cell;
 use crate::arrays::csv::dialect::{Preamble, guess_separator};
 use crate::arrays::csv::header::{FirstLine, Verdict};
 use crate::arrays::csv::records::Records;
@@ -113,6 +114,11 @@ pub fn read_csv(bytes: &[u8], name: &str, delimiter: u8) -> Result<Table> {
         }
     }
     body.finish(first, records.blank_at_end())
+}
+
+/// Whether a column's name cannot be taken for a number or for a value that is missing.
+pub(super) fn is_word(name: &str) -> bool {
+    Cell::parse(name) == Cell::Text
 }
 
 /// What the header says of a table that starts with numbers, with a warning where that was decided by likelihood.
