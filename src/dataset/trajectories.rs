@@ -24,7 +24,8 @@ pub fn load_trajectories(spec: &str, data: &Dataset, drop: &[String]) -> Result<
         };
         read_trials(&[spec.to_owned()], &request, known).map(|arrays| arrays.trials)
     };
-    let mut read_in = read(&[])?;
+    // A column of words can only be read where it is left out.
+    let mut read_in = read(&[]).or_else(|error| if drop.is_empty() { Err(error) } else { read(drop) })?;
     if !drop.is_empty() && read_in.iter().any(|array| array.x.ncols() > data.N) {
         read_in = read(drop)?;
     }

@@ -1,8 +1,8 @@
 //! What to do about a cell that is no number. No advice may spoil data: `1,000` is not 1.000.
 
 use crate::arrays::csv::Fault;
-use crate::arrays::csv::body::Seen;
 use crate::arrays::csv::cell::Cell;
+use crate::arrays::csv::column::Seen;
 
 /// Where a cell stands.
 pub(super) struct Context<'a> {

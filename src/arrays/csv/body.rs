@@ -4,24 +4,20 @@ use csv::ByteRecord;
 use ndarray::{Array2, s};
 
 use crate::arrays::csv::advice::{Context, describe_comma, describe_text};
-use crate::arrays::csv::cell::{Cell, Style, is_error_mark};
+use crate::arrays::csv::cell::{Cell, is_error_mark};
+use crate::arrays::csv::column::Column;
 use crate::arrays::csv::header::{FirstLine, judge};
 use crate::arrays::csv::records::Place;
 use crate::arrays::csv::{Fault, Table, decide};
 use crate::error::Result;
-
-/// A cell to be shown in a message.
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub line: u64,
-    pub text: String,
-}
 
 struct Row {
     line: u64,
     /// Cells up to the line's end, and without empty ones at the end.
     cells: usize,
     filled: usize,
+    /// Whether a cell holds a line end.
+    broken: bool,
     /// Where the values of the filled cells end.
     end: usize,
 }
@@ -31,17 +27,6 @@ struct Gap {
     row: usize,
     line: u64,
     count: u64,
-}
-
-/// What is known of a column.
-#[derive(Clone, Default)]
-pub(super) struct Column {
-    /// Cells that are written as whole numbers.
-    pub whole: usize,
-    /// Its first cell that is no number.
-    pub text: Option<Seen>,
-    /// Its first number with a comma.
-    comma: Option<Seen>,
 }
 
 pub(super) struct Body<'a> {
@@ -55,12 +40,11 @@ pub(super) struct Body<'a> {
     gaps: Vec<Gap>,
     /// Lines of nothing but space since the last row: the first of them, and how many.
     pending: Option<(u64, u64)>,
+    /// What is known of the columns' first cells, and of all below them: the first row may turn out to be a header.
+    first_cells: Vec<Column>,
     columns: Vec<Column>,
     /// Whether any cell below the first line is in quotes.
     quoted: bool,
-    /// A comma that can only be a decimal one, and a decimal point.
-    sure_comma: bool,
-    point: Option<Seen>,
     /// Row names, units: told before all others.
     structural: Vec<Fault>,
     /// Why reading stopped, and in which line.
@@ -82,10 +66,9 @@ impl<'a> Body<'a> {
             rows: Vec::new(),
             gaps: Vec::new(),
             pending: None,
+            first_cells: Vec::new(),
             columns: Vec::new(),
             quoted: false,
-            sure_comma: false,
-            point: None,
             structural: Vec::new(),
             stop: None,
         }
@@ -115,55 +98,31 @@ impl<'a> Body<'a> {
         if self.rows.is_empty() && !self.names.is_empty() && filled == self.width + 1 {
             self.note_row_names(line, raw);
         }
+        let broken = raw.contains(['\n', '\r']);
         if filled > self.width {
-            let fault = self.ragged(line, cells.len(), raw);
+            let fault = self.ragged(line, cells.len(), broken);
             return self.stop_at(line, fault);
         }
         self.take_gap();
-        for (j, (cell, text)) in cells.iter().zip(&texts).enumerate().take(filled) {
-            let value = self.note_cell(j, *cell, text, line);
-            self.values.push(value);
+        let columns = if self.rows.is_empty() {
+            &mut self.first_cells
+        } else {
+            &mut self.columns
+        };
+        if columns.len() < filled {
+            columns.resize(filled, Column::default());
+        }
+        for (column, text) in columns.iter_mut().zip(&texts[..filled]) {
+            self.values.push(column.note(text, line));
         }
         self.rows.push(Row {
             line,
+            broken,
             cells: cells.len(),
             filled,
             end: self.values.len(),
         });
         true
-    }
-
-    /// The value of a cell; what is noteworthy about it goes to its column.
-    fn note_cell(&mut self, j: usize, cell: Cell, text: &str, line: u64) -> f64 {
-        if j >= self.columns.len() {
-            self.columns.resize(j + 1, Column::default());
-        }
-        let column = &mut self.columns[j];
-        let seen = || Seen {
-            line,
-            text: text.trim().chars().take(60).collect(),
-        };
-        match cell {
-            Cell::Empty | Cell::Missing => f64::NAN,
-            Cell::Text => {
-                column.text.get_or_insert_with(seen);
-                f64::NAN
-            }
-            Cell::Number(value, style) => {
-                match style {
-                    Style::Whole => column.whole += 1,
-                    Style::Point => {
-                        self.point.get_or_insert_with(seen);
-                    }
-                    Style::Comma | Style::EitherComma => {
-                        self.sure_comma |= style == Style::Comma;
-                        column.comma.get_or_insert_with(seen);
-                    }
-                    Style::Other => {}
-                }
-                value
-            }
-        }
     }
 
     fn note_gap(&mut self, line: u64, blank: u64) {
@@ -228,14 +187,12 @@ impl<'a> Body<'a> {
         false
     }
 
-    fn ragged(&self, line: u64, cells: usize, raw: &str) -> Fault {
+    fn ragged(&self, line: u64, cells: usize, broken: bool) -> Fault {
         let message = format!(
-            "{}, line {line}: {cells} cell{} where the first line has {}",
-            self.name,
-            if cells == 1 { "" } else { "s" },
-            self.width
+            "{}, line {line}: {cells} cells where the first line has {}",
+            self.name, self.width
         );
-        let hint = if raw.contains(['\n', '\r']) {
+        let hint = if broken {
             "a quote (\") that is opened in this line is closed in a later one or not at all"
         } else if !self.names.is_empty() && self.width == 1 && cells > 1 {
             "if the first line is a title, put # before it; if commas are decimal ones, write points"
@@ -267,14 +224,17 @@ impl<'a> Body<'a> {
     pub(super) fn finish(mut self, first: FirstLine, blank_at_end: u64) -> Result<Table> {
         let width = self.final_width();
         if let Some(i) = self.rows.iter().position(|row| row.cells < width) {
-            let (line, cells) = (self.rows[i].line, self.rows[i].cells);
+            let Row {
+                line, cells, broken, ..
+            } = self.rows[i];
             if self.stop.as_ref().is_none_or(|(at, _)| line < *at) {
-                self.stop = Some((line, self.ragged(line, cells, "")));
+                self.stop = Some((line, self.ragged(line, cells, broken)));
             }
             self.rows.truncate(i);
         }
         let mut lines: Vec<u64> = self.rows.iter().map(|row| row.line).collect();
         let mut values = self.array(width);
+        self.first_cells.resize(width, Column::default());
         self.columns.resize(width, Column::default());
         let starts_with_row = self.names.is_empty();
         if starts_with_row && values.nrows() > 0 {
@@ -284,6 +244,7 @@ impl<'a> Body<'a> {
                 values = below.to_owned();
                 lines.remove(0);
                 self.names = first.cells;
+                self.first_cells.fill(Column::default());
                 self.gaps.retain(|gap| gap.row > 0);
                 for gap in &mut self.gaps {
                     gap.row -= 1;
@@ -348,12 +309,7 @@ impl<'a> Body<'a> {
         let line = *lines
             .first()
             .filter(|_| !self.names.is_empty() && lines.len() > 1)?;
-        let is_text = |j: usize| {
-            self.columns[j]
-                .text
-                .as_ref()
-                .is_some_and(|seen| seen.line == line)
-        };
+        let is_text = |j: usize| self.first_cells[j].text.is_some();
         let is_header = values.row(0).iter().all(|v| v.is_nan())
             && values
                 .row(1)
@@ -375,8 +331,8 @@ impl<'a> Body<'a> {
     fn by_line(&mut self) -> Vec<Fault> {
         let first_row = self.rows.first().map(|row| row.line);
         let mut found: Vec<(u64, Fault)> = self.stop.take().into_iter().collect();
-        for (j, column) in self.columns.iter().enumerate() {
-            if let Some(seen) = &column.text {
+        for (j, (first, below)) in self.first_cells.iter().zip(&self.columns).enumerate() {
+            if let Some(seen) = first.text.as_ref().or(below.text.as_ref()) {
                 let context = Context {
                     file: self.name,
                     column: j,
@@ -392,14 +348,18 @@ impl<'a> Body<'a> {
 
     /// Numbers with a comma, unless every comma of the file can only be a decimal one.
     fn commas(&self) -> Vec<Fault> {
-        if self.sure_comma && self.point.is_none() {
+        let all = || self.first_cells.iter().chain(&self.columns);
+        let point = all().find_map(|column| column.point.as_ref());
+        let sure_comma = all().any(|column| column.sure_comma.is_some());
+        if sure_comma && point.is_none() {
             return Vec::new();
         }
-        let columns = self.columns.iter().enumerate();
-        let commas = columns.filter_map(|(j, column)| Some((j, column.comma.as_ref()?)));
-        commas
-            .map(|(j, seen)| describe_comma(self.name, j, seen, self.point.as_ref(), self.sure_comma))
-            .collect()
+        let columns = self.first_cells.iter().zip(&self.columns).enumerate();
+        let commas = columns.filter_map(|(j, (first, below))| {
+            let seen = first.comma.as_ref().or(below.comma.as_ref())?;
+            Some(describe_comma(self.name, j, seen, point, sure_comma))
+        });
+        commas.collect()
     }
 
     /// Empty lines between the rows of a table with several columns, unless they are everywhere.

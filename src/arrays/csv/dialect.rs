@@ -63,7 +63,8 @@ fn is_row(line: &str) -> bool {
 }
 
 /// The separator under which most lines of the table are rows of numbers, all as wide as its first line; where there is
-/// no such line, the one under which most cells are numbers. `declared` wins among equals.
+/// no such line, the one under which most lines are as wide as the first and most cells are numbers. `declared` wins
+/// among equals.
 pub(super) fn guess_separator(table: &str, declared: u8) -> u8 {
     let mut end = table.len().min(SAMPLE_BYTES);
     while !table.is_char_boundary(end) {
@@ -73,25 +74,30 @@ pub(super) fn guess_separator(table: &str, declared: u8) -> u8 {
         end = last;
     }
     let sample = &table[..end];
-    let judge = |separator: u8| {
-        let (rows, numbers) = rows_and_numbers(sample, separator);
-        (rows, if rows == 0 { numbers } else { 0 })
+    let rank = |separator: u8| {
+        let (rows, lines, numbers) = judge(sample, separator);
+        if rows == 0 {
+            (0, lines, numbers)
+        } else {
+            (rows, 0, 0)
+        }
     };
-    let mut best = (judge(declared), declared);
+    let mut best = (rank(declared), declared);
     for separator in SEPARATORS {
-        let judged = judge(separator);
-        if judged > best.0 {
-            best = (judged, separator);
+        let ranked = rank(separator);
+        if ranked > best.0 {
+            best = (ranked, separator);
         }
     }
     best.1
 }
 
-/// How many lines are rows of numbers as wide as the first line, and how many cells are numbers.
-fn rows_and_numbers(sample: &str, separator: u8) -> (usize, usize) {
+/// How many lines are rows of numbers as wide as the first line, how many are as wide and have several cells, and how
+/// many cells are numbers.
+fn judge(sample: &str, separator: u8) -> (usize, usize, usize) {
     let mut reader = reader(sample, separator);
     let mut record = ByteRecord::new();
-    let (mut rows, mut numbers) = (0, 0);
+    let (mut rows, mut lines, mut numbers) = (0, 0, 0);
     let mut width = None;
     for _ in 0..SAMPLE_ROWS {
         if !reader.read_byte_record(&mut record).unwrap_or(false) {
@@ -102,13 +108,14 @@ fn rows_and_numbers(sample: &str, separator: u8) -> (usize, usize) {
             .map(|c| Cell::parse(&String::from_utf8_lossy(c)))
             .collect();
         let found = cells.iter().filter(|c| c.is_number()).count();
-        let is_row =
-            found > 0 && *width.get_or_insert(cells.len()) == cells.len() && !cells.contains(&Cell::Text);
-        rows += usize::from(is_row);
+        // With a comma in it, a line of one cell is rather one of several.
+        let is_one_comma = cells.len() == 1 && record.iter().any(|cell| cell.contains(&b','));
+        let is_as_wide = *width.get_or_insert(cells.len()) == cells.len();
+        lines += usize::from(is_as_wide && cells.len() > 1);
+        rows += usize::from(is_as_wide && found > 0 && !is_one_comma && !cells.contains(&Cell::Text));
         numbers += found;
-        width.get_or_insert(cells.len());
     }
-    (rows, numbers)
+    (rows, lines, numbers)
 }
 
 /// A reader of records of any width, header included.
@@ -157,6 +164,7 @@ mod tests {
             ("-0,0523;0,8336\n0,1512;1,0849\n", b';'),
             ("0,1\t0,2\n", b'\t'),
             ("a|b\n1|NA\n", b'|'),
+            ("u;v\n1.234,5;2\n", b';'),
             ("day;u;v\n2016-07-01;0,5;0,7\n", b';'),
             ("day,u;w,v\n2016-07-01,0.5,0.7\n", b','),
             ("\"1,000\",0.5\n\"1,007\",0.6\n", b','),
@@ -168,6 +176,7 @@ mod tests {
         }
         assert_eq!(guess_separator("u\tv\n1\t2\n", b'\t'), b'\t');
         assert_eq!(guess_separator("u,v\n1,2\n", b'\t'), b',');
-        assert_eq!(guess_separator("u\n1,5\n2,5\n", b'\t'), b'\t');
+        assert_eq!(guess_separator("1,2\n3,4\n", b'\t'), b',');
+        assert_eq!(guess_separator("1,2\t3,4\n", b'\t'), b'\t');
     }
 }

@@ -8,8 +8,8 @@ use csv::ByteRecord;
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::arrays::csv::advice::is_time;
-use crate::arrays::csv::body::Column;
 use crate::arrays::csv::cell::{Cell, Style};
+use crate::arrays::csv::column::Column;
 use crate::arrays::csv::records::Place;
 
 /// Rows from which a first line is judged by those below it.
@@ -91,8 +91,7 @@ fn is_quoted(raw: &str, separator: u8, kinds: &[Cell]) -> bool {
             .all(|(cell, kind)| *kind == Cell::Empty || cell.trim_ascii().starts_with(b"\""))
 }
 
-/// Judges a first line without words by the rows below it, `[rows, columns]`; `columns` counts the cells of all lines,
-/// and `quoted` says whether one of those below is in quotes.
+/// Judges a first line without words by the rows below it, `[rows, columns]`; `columns` is what is known of them, and `quoted` says whether one of those below is in quotes.
 pub(super) fn judge(
     first: &FirstLine,
     below: ArrayView2<'_, f64>,
@@ -168,8 +167,7 @@ impl Evidence {
             [step] => step.abs() == 1.0,
             [step, ..] => step != 0.0 && steps.iter().all(|d| (d - step).abs() <= 1e-9 * step.abs()),
         };
-        // The first line is counted among the columns' cells.
-        let few = |column: &Column| column.whole.saturating_sub(1) * 10 <= below.nrows();
+        let few = |column: &Column| column.whole * 10 <= below.nrows();
         let places: Vec<(bool, bool)> = numbers
             .iter()
             .zip(below.columns())
@@ -325,9 +323,9 @@ mod tests {
         };
         // A simulation's start, or electrodes: the next row is near.
         let near = [[1.02, 1.97], [1.04, 1.93], [1.3, 2.2]];
-        assert!(matches!(judge_text("1,2", &near, 1), Verdict::Unsure(_)));
+        assert!(matches!(judge_text("1,2", &near, 0), Verdict::Unsure(_)));
         assert!(matches!(
-            judge_text("0,1", &[[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]], 1),
+            judge_text("0,1", &[[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]], 0),
             Verdict::LikelyNames(_)
         ));
         // Depths over temperatures, or an amplifier that settles.
@@ -336,9 +334,9 @@ mod tests {
             Verdict::Unsure(_)
         ));
         assert_eq!(
-            judge_text("1,2", &[[7.0, 7.0], [7.0, 3.0], [1.0, 0.0]], 4),
+            judge_text("1,2", &[[7.0, 7.0], [7.0, 3.0], [1.0, 0.0]], 3),
             Verdict::Data
         );
-        assert_eq!(judge_text("1,2", &[[3.5, 4.5]], 1), Verdict::Data);
+        assert_eq!(judge_text("1,2", &[[3.5, 4.5]], 0), Verdict::Data);
     }
 }

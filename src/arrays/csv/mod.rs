@@ -3,12 +3,13 @@
 //! No row is left out and no number guessed: what cannot be told is a [`Fault`], or a warning where it can be lived with.
 //!
 //! - [`text`]: bytes to text, [`dialect`]: where the table starts and what separates cells, [`records`]: its lines,
-//! - [`cell`]: what a cell says, [`body`]: rows, [`header`]: whether the first line names the columns,
+//! - [`cell`]: what a cell says, [`column`], [`body`]: columns and rows, [`header`]: whether the first line names the columns,
 //! - [`advice`]: what to do about a cell that is no number.
 
 mod advice;
 mod body;
 mod cell;
+mod column;
 mod dialect;
 mod header;
 mod records;
@@ -90,6 +91,9 @@ pub fn read_csv(bytes: &[u8], name: &str, delimiter: u8) -> Result<Table> {
     let separator = preamble
         .separator
         .unwrap_or_else(|| guess_separator(&text[preamble.start..], delimiter));
+    if (delimiter, separator) == (b'\t', b',') {
+        log::warn!("{name}: cells are separated by commas, not by tabs");
+    }
     // Empty lines at the very start may be cells of a table with one column.
     let start = if preamble.only_blank { 0 } else { preamble.start };
     let mut records = Records::new(&text, start, separator);
