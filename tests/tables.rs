@@ -322,10 +322,7 @@ fn separators_at_line_ends_are_no_column() {
             .0
             .starts_with("x.csv, line 3: 1 cells where the first line has 2")
     );
-    assert!(
-        fault("1,2,\n3,4,5\n").0.starts_with("x.csv, line 1: 3 cells")
-            || !table("1,2,\n3,4,5\n").values.is_empty()
-    );
+    assert_values("1,2,\n3,4,5\n", &array![[1.0, 2.0, NAN], [3.0, 4.0, 5.0]]);
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(super) fn guess_separator(table: &str, declared: u8) -> u8 {
     }
     let sample = &table[..end];
     let rank = |separator: u8| {
-        let (rows, lines, numbers) = judge(sample, separator);
+        let (rows, lines, numbers) = judge(sample, separator, declared);
         if rows == 0 {
             (0, lines, numbers)
         } else {
@@ -94,7 +94,7 @@ pub(super) fn guess_separator(table: &str, declared: u8) -> u8 {
 
 /// How many lines are rows of numbers as wide as the first line, how many are as wide and have several cells, and how
 /// many cells are numbers.
-fn judge(sample: &str, separator: u8) -> (usize, usize, usize) {
+fn judge(sample: &str, separator: u8, declared: u8) -> (usize, usize, usize) {
     let mut reader = reader(sample, separator);
     let mut record = ByteRecord::new();
     let (mut rows, mut lines, mut numbers) = (0, 0, 0);
@@ -107,12 +107,13 @@ fn judge(sample: &str, separator: u8) -> (usize, usize, usize) {
             .iter()
             .map(|c| Cell::parse(&String::from_utf8_lossy(c)))
             .collect();
-        let found = cells.iter().filter(|c| c.is_number()).count();
-        // With a comma in it, a line of one cell is rather one of several.
-        let is_one_comma = cells.len() == 1 && record.iter().any(|cell| cell.contains(&b','));
+        // A separator that separates nothing is only taken where it is declared, and not over a comma.
+        let separates =
+            cells.len() > 1 || separator == declared && !record.iter().any(|cell| cell.contains(&b','));
+        let found = cells.iter().filter(|c| c.is_number() && separates).count();
         let is_as_wide = *width.get_or_insert(cells.len()) == cells.len();
         lines += usize::from(is_as_wide && cells.len() > 1);
-        rows += usize::from(is_as_wide && found > 0 && !is_one_comma && !cells.contains(&Cell::Text));
+        rows += usize::from(is_as_wide && found > 0 && !cells.contains(&Cell::Text));
         numbers += found;
     }
     (rows, lines, numbers)
@@ -165,6 +166,7 @@ mod tests {
             ("0,1\t0,2\n", b'\t'),
             ("a|b\n1|NA\n", b'|'),
             ("u;v\n1.234,5;2\n", b';'),
+            ("u,v\n1,2,\n3\n", b','),
             ("day;u;v\n2016-07-01;0,5;0,7\n", b';'),
             ("day,u;w,v\n2016-07-01,0.5,0.7\n", b','),
             ("\"1,000\",0.5\n\"1,007\",0.6\n", b','),
