@@ -445,7 +445,7 @@ fn columns_are_dropped_by_name_or_number() {
     // Places in messages are those of the file.
     let gap = files.text("gap.csv", "time,x,y\n0,1,2\n1,3,\n2,5,6\n");
     let (message, _) = files.refusal(&without(&[&gap], &["time"]));
-    assert_eq!(message, "gap.csv has a missing value (NaN) at row 2, column 3");
+    assert_eq!(message, "gap.csv has a missing value (NaN) at line 3, column 3");
 }
 
 #[test]

@@ -49,13 +49,12 @@ fn hint(context: &Context<'_>, line: u64, text: &str) -> String {
     {
         return "cells are separated in another way here than in the lines above".into();
     }
-    if let Some(strange) = text.chars().find(|c| !c.is_ascii()) {
-        if text.chars().any(|c| c.is_numeric()) && !text.chars().any(|c| c.is_ascii_alphabetic()) {
-            return format!(
-                "'{strange}' (U+{:04X}) is no ASCII character: write numbers with 0-9, '-' and '.'",
-                strange as u32
-            );
-        }
+    let is_digits = text.chars().any(char::is_numeric) && !text.chars().any(|c| c.is_ascii_alphabetic());
+    if let Some(strange) = text.chars().find(|c| is_digits && !c.is_ascii()) {
+        return format!(
+            "'{strange}' (U+{:04X}) is no ASCII character: write numbers with 0-9, '-' and '.'",
+            strange as u32
+        );
     }
     let is_measure = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
     if is_measure && text.ends_with(|c: char| c.is_alphabetic() || "%°$€£".contains(c)) {
