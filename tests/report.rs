@@ -195,6 +195,7 @@ fn gallery() -> Vec<Figure> {
         .map(|i| LyapunovBar {
             exponent: 0.9 - 0.9 * f64::from(i).sqrt(),
             error: 0.05,
+            positive: i == 0,
         })
         .collect();
     all.push(lyapunov("lyapunov", &bars, 133, "step"));

@@ -12,7 +12,7 @@ use super::fixed_points::{FixedPoints, fixed_points};
 use super::free_run::{FreeRun, free_run, settled_period};
 use super::graph::{TransitionGraph, transition_graph};
 use super::input::{AnalysisInput, AnalysisSettings};
-use super::lyapunov::{Lyapunov, lyapunov};
+use super::lyapunov::{Lyapunov, Sign, lyapunov};
 use super::map::Map;
 use super::regions::{Regions, regions};
 use super::symbols::Code;
@@ -24,6 +24,8 @@ use crate::rng::{Stream, normals};
 const KEPT_STATES: usize = 20_000;
 /// Longest exact period that the end of the free run is tested for.
 const LONGEST_PERIOD: usize = 1000;
+/// Steps in a region from which on a run is called finely sampled.
+const SAMPLED_OFTEN: f64 = 4.0;
 /// A run beyond this many times the size of its start and data has diverged.
 const DIVERGED: f64 = 1e8;
 
@@ -37,11 +39,11 @@ pub enum Attractor {
     FixedPoint,
     /// It repeats itself exactly.
     Cycle { period: usize },
-    /// Nothing grows on average (λ₁ is 0 within [`Lyapunov::resolution`]): a limit cycle or torus sampled in time.
+    /// Nothing grows on average (λ₁ is 0 by [`Lyapunov::signs`]): a limit cycle or torus sampled in time.
     Regular,
-    /// Everything shrinks, but the run has not settled yet.
+    /// Everything shrinks (λ₁ is negative), but the run has not settled yet.
     Settling,
-    /// λ₁ is above [`Lyapunov::resolution`].
+    /// λ₁ is positive.
     Chaotic,
 }
 
@@ -49,16 +51,46 @@ pub enum Attractor {
 ///
 /// Pesin: the entropy of the dynamics is the sum of positive exponents (for smooth measures). A symbolic code can
 /// only lose entropy, but a finite run overestimates that of its symbols where memory is long, as for finely
-/// sampled flows; dropping how long the run stays in each region loses more and converges sooner.
+/// sampled flows (see [`Self::note`]); dropping how long the run stays in each region loses more and converges sooner.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct EntropyRates {
     pub positive_exponents: Option<f64>,
     /// From match lengths of the symbols of every step.
     pub symbols: Option<EntropyRate>,
-    /// From their words: an upper bound.
+    /// From their words: an upper bound, three errors above its estimate.
     pub symbol_words: Option<EntropyRate>,
     /// From match lengths of the sequence of region changes, divided by the mean time between changes.
     pub changes: Option<EntropyRate>,
+    /// Mean time between changes, steps.
+    pub mean_stay: f64,
+    /// Whether the estimate from the symbols lies above the sum of positive exponents, which bounds their entropy, by
+    /// more than two errors.
+    pub overshoots: bool,
+}
+
+impl EntropyRates {
+    /// Why the entropy of the symbols came out larger than the sum of positive exponents, where it did.
+    ///
+    /// The entropy of any partition's symbols is at most that of the dynamics, and that at most the sum of positive
+    /// exponents (Ruelle), but in the limit of long words only. A flow sampled many times between two changes of region
+    /// adds to each change the step at which it falls; what came before determines it, but only words that hold many
+    /// changes show that.
+    pub fn note(&self) -> Option<String> {
+        let rate = self.symbols.filter(|_| self.overshoots)?;
+        let bound = "No symbols have more entropy than the sum of positive exponents (Ruelle); the estimate is too high";
+        Some(if self.mean_stay >= SAMPLED_OFTEN {
+            format!(
+                "{bound}: the run is sampled so often that it stays {:.0} steps in a region, {} symbols hold few \
+                 changes, and the exact step of a change looks like chance until words hold many",
+                self.mean_stay, rate.n
+            )
+        } else {
+            format!(
+                "{bound}: {} symbols do not hold all that the run remembers; more --steps bring it down",
+                rate.n
+            )
+        })
+    }
 }
 
 /// All that is known of a model.
@@ -76,6 +108,8 @@ pub struct Analysis {
     pub settled_on: Option<Cycle>,
     /// Missing, like all that follows from the run, for a model that diverges.
     pub regions: Option<Regions>,
+    /// Whether the encoded data are those that the model was trained on; missing where that is not known.
+    pub data_of_training: Option<bool>,
     pub transitions: Option<TransitionGraph>,
     /// Words and entropies of the symbols of every step; the entropy rate is per step.
     pub symbols: Option<SequenceStatistics>,
@@ -152,6 +186,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         settings: settings.clone(),
         attractor: attractor(&run, settled, spectrum.as_ref()),
         settled_on: settled.and_then(|period| settled_orbit(&map, &run, period, observed)),
+        data_of_training: None,
         transitions: regions.as_ref().map(transition_graph),
         regions,
         symbols,
@@ -270,7 +305,14 @@ fn rates(
     spectrum: Option<&Lyapunov>,
 ) -> EntropyRates {
     let per_step = changes.length as f64 / symbols.length as f64;
+    let overshoots = spectrum.zip(symbols.rate).is_some_and(|(l, rate)| {
+        let positive = l.error.iter().take(l.count(Sign::Positive));
+        let doubt = l.resolution.max(2.0 * positive.sum::<f64>());
+        rate.value - 2.0 * rate.error > l.positive_sum + doubt
+    });
     EntropyRates {
+        mean_stay: 1.0 / per_step,
+        overshoots,
         positive_exponents: spectrum.map(|l| l.positive_sum),
         symbols: symbols.rate,
         symbol_words: symbols.block_rate,
@@ -288,14 +330,10 @@ fn attractor(run: &FreeRun, settled: Option<usize>, spectrum: Option<&Lyapunov>)
         1 => Attractor::FixedPoint,
         period => Attractor::Cycle { period },
     });
-    let by_exponent = spectrum.map(|l| {
-        // What stays bounded leaves a few nats over the whole run.
-        let shrinking = (3.0 * l.error[0]).max(3.0 / l.steps as f64);
-        match l.spectrum[0] {
-            value if value > l.resolution => Attractor::Chaotic,
-            value if value < -shrinking => Attractor::Settling,
-            _ => Attractor::Regular,
-        }
+    let by_exponent = spectrum.map(|l| match l.signs[0] {
+        Sign::Positive => Attractor::Chaotic,
+        Sign::Zero => Attractor::Regular,
+        Sign::Negative => Attractor::Settling,
     });
     diverged.or(settled).or(by_exponent).unwrap_or(Attractor::Regular)
 }

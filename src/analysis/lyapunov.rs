@@ -16,6 +16,15 @@ const MAX_SPREAD: f64 = 18.0;
 /// A growth factor below this fraction of the largest one is rounding of 0.
 const ZERO: f64 = 1e-14;
 
+/// On which side of 0 an exponent lies, as far as its run can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sign {
+    Positive,
+    Zero,
+    Negative,
+}
+
 /// Lyapunov spectrum of the map along its free run.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Lyapunov {
@@ -29,13 +38,19 @@ pub struct Lyapunov {
     /// The same in nats a unit of time, where `dt` is known.
     pub per_time: Option<Vec<f64>>,
     pub per_time_error: Option<Vec<f64>>,
-    /// Exponents up to this cannot be told from 0: three standard errors of the first one, and what growth like the
-    /// third power of time would leave (`3 ln T / T`), as regular motion shears without being chaotic.
+    /// Exponents within this of 0 (nats a step) count as 0: three standard errors of the first one, and what growth
+    /// like the third power of time would leave (`3 ln T / T`), as regular motion shears without being chaotic. Where
+    /// the first exponent is so negative that the run must still be contracting (bounded motion leaves a few nats over
+    /// the whole run, `3 / T`), nothing is 0, and this is that bound.
     pub resolution: f64,
-    /// Sum of the exponents above the resolution, nats a step: an upper bound of the entropy rate (Ruelle), equal to
-    /// it for smooth measures (Pesin).
+    /// Which exponents are above, at and below 0: 0 within the resolution, or within three of their own standard
+    /// errors. All that turns on a sign (the kind of attractor, the sum, the dimension) is decided by these.
+    pub signs: Vec<Sign>,
+    /// Sum of the positive exponents, nats a step: an upper bound of the entropy rate (Ruelle), equal to it for smooth
+    /// measures (Pesin).
     pub positive_sum: f64,
-    /// Kaplan–Yorke dimension `k + Σ_{i ≤ k} λ_i / |λ_{k+1}|`, `k` the largest for which the sum is not negative.
+    /// Kaplan–Yorke dimension `k + Σ_{i ≤ k} λ_i / |λ_{k+1}|`, `k` the largest for which the sum is not negative;
+    /// first exponents that are 0 by their sign enter as 0.
     /// Hidden units that forget more slowly than the data's dynamics contract act as filters and raise it above the
     /// data's dimension (Badii et al. 1988).
     pub kaplan_yorke: f64,
@@ -175,6 +190,7 @@ pub fn lyapunov(map: &Map, z: &[f64], align: usize, steps: usize, dt: Option<f64
             per_time: None,
             per_time_error: None,
             resolution: 0.0,
+            signs: Vec::new(),
             positive_sum: 0.0,
             kaplan_yorke: 0.0,
             convergence_steps: sums.convergence_steps,
@@ -189,21 +205,49 @@ fn finish(mut l: Lyapunov, dt: Option<f64>) -> Lyapunov {
     let per_time = |values: &[f64]| dt.map(|dt| values.iter().map(|v| v / dt).collect());
     l.per_time = per_time(&l.spectrum);
     l.per_time_error = per_time(&l.error);
-    let T = l.steps as f64;
-    // A first exponent of −∞ has no error; max ignores the NaN.
-    l.resolution = (3.0 * T.ln() / T).max(3.0 * l.error[0]);
-    let positive = l.spectrum.iter().filter(|v| **v > l.resolution);
-    l.positive_sum = positive.fold(0.0, |sum, v| sum + v);
-    l.kaplan_yorke = kaplan_yorke(&l.spectrum, &l.error);
+    (l.resolution, l.signs) = signs(&l.spectrum, &l.error, l.steps);
+    l.positive_sum = (l.spectrum.iter().zip(&l.signs))
+        .filter(|(_, sign)| **sign == Sign::Positive)
+        .fold(0.0, |sum, (v, _)| sum + v);
+    l.kaplan_yorke = kaplan_yorke(&l.spectrum, &l.signs);
     l
 }
 
-/// Kaplan–Yorke dimension of a falling spectrum. First exponents within three standard errors of 0 count as 0, so
-/// that a limit cycle has dimension 1 whichever side of 0 its exponent comes to lie.
-fn kaplan_yorke(spectrum: &[f64], error: &[f64]) -> f64 {
+impl Lyapunov {
+    /// How many exponents have a sign.
+    pub fn count(&self, sign: Sign) -> usize {
+        self.signs.iter().filter(|s| **s == sign).count()
+    }
+}
+
+/// The resolution of 0 and the signs of a falling spectrum over `steps` (see [`Lyapunov`]).
+fn signs(spectrum: &[f64], error: &[f64], steps: usize) -> (f64, Vec<Sign>) {
+    let T = steps as f64;
+    // A first exponent of −∞ has no error; max ignores the NaN.
+    let least = (3.0 / T).max(3.0 * error[0]);
+    if spectrum[0] < -least {
+        return (least, vec![Sign::Negative; spectrum.len()]);
+    }
+    let resolution = (3.0 * T.ln() / T).max(3.0 * error[0]);
+    let sign = |(&value, &error): (&f64, &f64)| {
+        let reach = resolution.max(3.0 * error);
+        if value > reach {
+            Sign::Positive
+        } else if value < -reach {
+            Sign::Negative
+        } else {
+            Sign::Zero
+        }
+    };
+    (resolution, spectrum.iter().zip(error).map(sign).collect())
+}
+
+/// Kaplan–Yorke dimension of a falling spectrum. First exponents that are 0 count as 0, so that a limit cycle has
+/// dimension 1 and a torus 2, whichever side of 0 rounding puts theirs; after positive ones the formula is continuous.
+fn kaplan_yorke(spectrum: &[f64], signs: &[Sign]) -> f64 {
     let mut sum = 0.0;
-    for (k, (&exponent, error)) in spectrum.iter().zip(error).enumerate() {
-        let zero = sum == 0.0 && exponent.abs() <= 3.0 * error;
+    for (k, (&exponent, &sign)) in spectrum.iter().zip(signs).enumerate() {
+        let zero = sum == 0.0 && sign == Sign::Zero;
         let next = if zero { 0.0 } else { sum + exponent };
         if next < 0.0 {
             // 0 for an exponent of −∞.
@@ -227,16 +271,59 @@ mod tests {
 
     #[test]
     fn kaplan_yorke_dimensions() {
-        let exact = |spectrum: &[f64]| kaplan_yorke(spectrum, &vec![0.0; spectrum.len()]);
+        let dimension = |spectrum: &[f64], error: &[f64]| {
+            let (_, signs) = signs(spectrum, error, 50_000);
+            kaplan_yorke(spectrum, &signs)
+        };
+        let exact = |spectrum: &[f64]| dimension(spectrum, &vec![0.0; spectrum.len()]);
         assert_eq!(exact(&[-0.1, -0.2]), 0.0);
         assert_eq!(exact(&[0.0, -0.2]), 1.0);
         assert_eq!(exact(&[0.9, 0.0, -14.5]), 2.0 + 0.9 / 14.5);
         assert_eq!(exact(&[0.5, f64::NEG_INFINITY]), 1.0);
         assert_eq!(exact(&[0.5, 0.1]), 2.0);
-        assert_eq!(kaplan_yorke(&[0.5, f64::NEG_INFINITY], &[0.1, f64::NAN]), 1.0);
-        let close_to_three = kaplan_yorke(&[1.0, 0.0, -1.1], &[0.1, 0.1, 0.1]);
-        assert_eq!(close_to_three, 2.0 + 1.0 / 1.1);
-        assert_eq!(kaplan_yorke(&[-1e-5, -0.2], &[1e-5, 1e-3]), 1.0);
+        assert_eq!(dimension(&[0.5, f64::NEG_INFINITY], &[0.1, f64::NAN]), 1.0);
+        assert_eq!(dimension(&[1.0, 0.0, -1.1], &[0.1, 0.1, 0.1]), 2.0 + 1.0 / 1.1);
+        assert_eq!(dimension(&[-1e-5, -0.2], &[1e-5, 1e-3]), 1.0);
+        // Within the resolution of 0 nothing changes, whatever the signs that rounding or shear leave there.
+        for (a, b) in [
+            (4e-17, -4e-17),
+            (-4e-17, -4e-17),
+            (2e-4, -2e-4),
+            (-5e-5, -6e-4),
+            (6e-4, 1e-5),
+        ] {
+            assert_eq!(exact(&[a, b, -0.5]), 2.0, "{a} {b}");
+            assert_eq!(exact(&[a, -0.01]), 1.0, "{a}");
+        }
+        // After a positive exponent the formula itself is continuous.
+        let d = exact(&[0.9, 1e-9, -14.5]) - exact(&[0.9, -1e-9, -14.5]);
+        assert!(d.abs() <= 1e-8, "{d:e}");
+    }
+
+    #[test]
+    fn signs_are_decided_once() {
+        use Sign::*;
+        // 3 ln T / T = 6.5e-4; bounded motion leaves 6e-5 at most.
+        let of = |spectrum: &[f64], error: &[f64]| signs(spectrum, error, 50_000).1;
+        assert_eq!(
+            of(&[0.9, 3e-4, -14.5], &[1e-3, 1e-5, 1e-3]),
+            [Positive, Zero, Negative]
+        );
+        assert_eq!(
+            of(&[0.5, 0.02, -0.02], &[1e-3, 0.01, 0.01]),
+            [Positive, Zero, Zero]
+        );
+        assert_eq!(of(&[-1e-4, -2e-4], &[1e-9, 1e-9]), [Negative, Negative]);
+        assert_eq!(of(&[-1e-5, -2e-4], &[1e-9, 1e-9]), [Zero, Zero]);
+        assert_eq!(of(&[f64::NEG_INFINITY], &[f64::NAN]), [Negative]);
+        // What is within the resolution that is printed is 0, and nothing else but by its own error.
+        for first in [0.5, 1e-5, -1e-4] {
+            let spectrum = [first, -5e-4, -0.5];
+            let (resolution, signs) = signs(&spectrum, &[1e-6; 3], 50_000);
+            for (value, sign) in spectrum.iter().zip(signs) {
+                assert_eq!(value.abs() <= resolution, sign == Zero, "{value} of {spectrum:?}");
+            }
+        }
     }
 
     #[test]

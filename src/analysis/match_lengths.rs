@@ -1,45 +1,67 @@
 use super::entropy::EntropyRate;
 use super::lyapunov::standard_error;
 
-/// Parts of the sequence that are compared with the whole.
-const PARTS: usize = 4;
+/// Parts of the sequence that are compared with the whole (as many as matches are short enough for), and the factor
+/// by which twice the standard error of so few values must be widened to cover 95 % (Student's t).
+const PARTS: [(usize, f64); 3] = [(16, 1.09), (8, 1.21), (4, 1.65)];
 /// Positions nearer to a part's end than this many mean match lengths are left out: their matches are cut off.
 const MARGIN: f64 = 4.0;
+/// Shortest part.
+const SHORTEST: usize = 100;
 
 /// Entropy rate from how much farther a symbol sequence can be matched when more of it is known.
 ///
 /// The longest match `L_i` of the sequence from `i` on with any other place in `n` symbols grows as
-/// `⟨L⟩ ≈ ln n / h + const` (Grassberger 1989; Kontoyiannis et al. 1998). Measured within the four quarters and
-/// within the whole, the constant drops out: `h = ln 4 / (⟨L⟩_whole − ⟨L⟩_quarter)`, nats a symbol. It looks as far
-/// back as matches are long, where block entropies end at words that occur ten times each. `n` of the result is
-/// `⟨L⟩_whole`; the standard error comes from the quarters' scatter.
+/// `⟨L⟩ ≈ ln n / h + const` (Grassberger 1989; Kontoyiannis et al. 1998). Measured within the `k` parts and within the
+/// whole, the constant drops out: `h = ln k / (⟨L⟩_whole − ⟨L⟩_part)`, nats a symbol. It looks as far back as matches
+/// are long, where block entropies end at words that occur ten times each. `n` of the result is `⟨L⟩_whole`.
+///
+/// The error comes from the scatter of the parts' gains and, once more, of their matches in the whole: these lie in the
+/// other parts, so that the parts err together and their gains alone scatter too little.
 ///
 /// `None` where matches are as long as the sequence (a periodic one) or there is one symbol only.
 pub fn match_length_rate(sequence: &[u32]) -> Option<EntropyRate> {
-    let size = sequence.len() / PARTS;
-    if size < 100 || sequence.iter().all(|s| *s == sequence[0]) {
+    if sequence.len() / 4 < SHORTEST || sequence.iter().all(|s| *s == sequence[0]) {
         return None;
     }
-    let whole = match_lengths(&sequence[..size * PARTS]);
-    let mean = |lengths: &[u32]| lengths.iter().map(|&l| f64::from(l)).sum::<f64>() / lengths.len() as f64;
-    let mut gains = Vec::with_capacity(PARTS);
-    let mut matched = Vec::with_capacity(PARTS);
-    for (part, known) in sequence.chunks_exact(size).zip(whole.chunks_exact(size)) {
-        let within = match_lengths(part);
-        let margin = (MARGIN * mean(known)) as usize;
-        let usable = size.checked_sub(margin).filter(|&n| n >= size / 2)?;
-        gains.push(mean(&known[..usable]) - mean(&within[..usable]));
-        matched.push(mean(&known[..usable]));
+    let whole = match_lengths(sequence);
+    PARTS
+        .iter()
+        .find_map(|&(parts, widening)| rate_of_parts(sequence, &whole, parts, widening))
+}
+
+/// The rate from `parts` parts; `None` where matches are too long for them.
+fn rate_of_parts(sequence: &[u32], whole: &[u32], parts: usize, widening: f64) -> Option<EntropyRate> {
+    let size = sequence.len() / parts;
+    if size < SHORTEST {
+        return None;
     }
-    let gain = gains.iter().sum::<f64>() / PARTS as f64;
+    let mean = |lengths: &[u32]| lengths.iter().map(|&l| f64::from(l)).sum::<f64>() / lengths.len() as f64;
+    let usable: Vec<usize> = whole
+        .chunks_exact(size)
+        .map(|known| {
+            size.checked_sub((MARGIN * mean(known)) as usize)
+                .filter(|&n| n >= size / 2)
+        })
+        .collect::<Option<_>>()?;
+    let (mut gains, mut matched) = (Vec::with_capacity(parts), Vec::with_capacity(parts));
+    let pieces = sequence.chunks_exact(size).zip(whole.chunks_exact(size));
+    for ((part, known), usable) in pieces.zip(usable) {
+        let within = match_lengths(part);
+        matched.push(mean(&known[..usable]));
+        gains.push(mean(&known[..usable]) - mean(&within[..usable]));
+    }
+    let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let gain = average(&gains);
     if gain <= 0.0 {
         return None;
     }
-    let value = (PARTS as f64).ln() / gain;
+    let value = (sequence.len() as f64 / size as f64).ln() / gain;
+    let scatter = standard_error(&gains).hypot(standard_error(&matched));
     Some(EntropyRate {
         value,
-        error: value * standard_error(&gains) / gain,
-        n: (matched.iter().sum::<f64>() / PARTS as f64).round() as usize,
+        error: widening * value * scatter / gain,
+        n: average(&matched).round() as usize,
     })
 }
 

@@ -33,7 +33,7 @@ pub use fixed_points::{FixedPoint, FixedPoints};
 pub use graph::{GraphNode, TransitionGraph};
 pub use input::{AnalysisInput, AnalysisSettings, Recording};
 pub use linalg::Eigenvalue;
-pub use lyapunov::Lyapunov;
+pub use lyapunov::{Lyapunov, Sign};
 pub use map::Map;
 pub use match_lengths::match_length_rate;
 pub use regions::{DataCoverage, Dwell, Region, Regions};

@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 
-use super::{Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, SequenceStatistics, StabilityKind};
+use super::{
+    Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, SequenceStatistics, Sign, StabilityKind,
+};
 
 /// Rows of each table.
 const ROWS: usize = 10;
@@ -105,8 +107,13 @@ impl Analysis {
         }
         if let Some(data) = &regions.data {
             let inside = percent(data.share_in_free_run);
+            let other = if self.data_of_training == Some(false) {
+                "; not the data that the model was trained on"
+            } else {
+                ""
+            };
             let text = format!(
-                "Data: {} rows in {} regions, {inside} of them in visited ones",
+                "Data: {} rows in {} regions, {inside} of them in visited ones{other}",
                 data.rows, data.visited
             );
             line(&mut out, &text);
@@ -288,6 +295,17 @@ impl Analysis {
         if values.len() > EXPONENTS {
             line(&mut out, &format!("  … {} more", values.len() - EXPONENTS));
         }
+        let per = if l.per_time.is_some() {
+            self.settings.dt.unwrap_or(1.0)
+        } else {
+            1.0
+        };
+        let [above, at, below] = [Sign::Positive, Sign::Zero, Sign::Negative].map(|sign| l.count(sign));
+        let text = format!(
+            "  {above} positive, {at} zero, {below} negative; {:.1e} (or three ±) from 0 counts as zero",
+            l.resolution / per
+        );
+        line(&mut out, &text);
         line(&mut out, &format!("Kaplan–Yorke dimension {:.3}", l.kaplan_yorke));
         if let Some(rates) = &self.entropy_rates {
             out.push('\n');
@@ -317,8 +335,8 @@ fn entropy_table(rates: &EntropyRates, dt: f64, unit: &str) -> String {
     if let Some(rate) = &rates.symbol_words {
         row(
             "symbols, upper bound",
-            text(rate),
-            format!("from words of {}", rate.n),
+            format!("{:.4}", rate.value / dt),
+            format!("from words of {}, three errors and their bias added", rate.n),
         );
     }
     if let Some(rate) = &rates.changes {
@@ -336,6 +354,9 @@ fn entropy_table(rates: &EntropyRates, dt: f64, unit: &str) -> String {
         );
     }
     table(&mut out, &rows);
+    if let Some(note) = rates.note() {
+        line(&mut out, &format!("  {note}."));
+    }
     out
 }
 

@@ -12,14 +12,15 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::report::{analysis_figures, write_figure};
-use crate::run::{ModelRef, RunFolder};
+use crate::run::{ModelRef, Record, RunFolder};
 
 /// Reads a model: tables on stdout, everything else in a folder.
 pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
     let reference = ModelRef::parse(&args.model);
     let (id, path) = reference.files()?.remove(0);
     let model = Model::load(&path)?;
-    let data = data(&args, &reference, &model)?;
+    let trained_on = hash_of_training(&reference, &path);
+    let data = data(&args, &reference, &model, trained_on.as_deref())?;
     let recordings: Vec<Recording<'_>> = data
         .iter()
         .flat_map(|data| &data.trials)
@@ -33,7 +34,11 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
         data: &recordings,
         ..AnalysisInput::new(&model.theta, model.P)
     };
-    let analysis = analyze(&input, &settings(&args, &model))?;
+    let mut analysis = analyze(&input, &settings(&args, &model))?;
+    analysis.data_of_training = data
+        .as_ref()
+        .zip(trained_on)
+        .map(|(data, hash)| data.hash == hash);
     let out = args
         .out
         .clone()
@@ -75,10 +80,34 @@ fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {
     }
 }
 
-/// The data given, or those that the model's run was trained on where they are still there.
-fn data(args: &AnalyzeArgs, reference: &ModelRef, model: &Model) -> Result<Option<Dataset>> {
+/// The hash of the data that the model's run was trained on, where there is a run: the one named, or the one in whose
+/// folder `best/` or `last/` the model file lies.
+fn hash_of_training(reference: &ModelRef, path: &Path) -> Option<String> {
+    let run = match reference {
+        ModelRef::Run(run) | ModelRef::Member(run, _) => run.as_path(),
+        ModelRef::File(_) => path.parent()?.parent()?,
+    };
+    let config = RunFolder::open(run).ok()?.config();
+    Record::load(&config).ok().map(|record| record.data.hash)
+}
+
+/// The data given, or those that the model's run was trained on where they are still there and the same.
+fn data(
+    args: &AnalyzeArgs,
+    reference: &ModelRef,
+    model: &Model,
+    trained_on: Option<&str>,
+) -> Result<Option<Dataset>> {
+    let is_other = |data: &Dataset| trained_on.is_some_and(|hash| hash != data.hash);
     if !args.data.is_empty() {
-        return load_for(model, &args.data, &args.inputs, &args.drop, args.allow_missing).map(Some);
+        let data = load_for(model, &args.data, &args.inputs, &args.drop, args.allow_missing)?;
+        if is_other(&data) {
+            log::warn!(
+                "{} is not what the model was trained on (another hash): regions and shares of the data are of other data",
+                args.data.join(", ")
+            );
+        }
+        return Ok(Some(data));
     }
     let (ModelRef::Run(run) | ModelRef::Member(run, _)) = reference else {
         return Ok(None);
@@ -93,9 +122,16 @@ fn data(args: &AnalyzeArgs, reference: &ModelRef, model: &Model) -> Result<Optio
             .collect()
     };
     match load_for(model, &list("data"), &list("inputs"), &list("drop"), true) {
+        Ok(data) if is_other(&data) => {
+            log::warn!(
+                "{} has changed since training (another hash), so no data are encoded",
+                list("data").join(", ")
+            );
+            Ok(None)
+        }
         Ok(data) => Ok(Some(data)),
         Err(error) => {
-            eprintln!("warning: the run's data cannot be used, so no data are encoded: {error}");
+            log::warn!("the run's data cannot be used, so no data are encoded: {error}");
             Ok(None)
         }
     }

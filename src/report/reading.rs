@@ -11,7 +11,7 @@ use super::pictures::{
 use super::plot::Figure;
 use super::theme::color_class;
 use super::ticks::{count, number};
-use crate::analysis::{Analysis, FixedPoint, PeriodSearch, Region};
+use crate::analysis::{Analysis, FixedPoint, PeriodSearch, Region, Sign};
 use crate::error::Result;
 use crate::model::Scaling;
 
@@ -65,9 +65,14 @@ pub fn analysis_figures(
         let bars: Vec<LyapunovBar> = values
             .iter()
             .zip(errors)
-            .filter(|(v, _)| v.is_finite())
+            .zip(&l.signs)
+            .map(|((&exponent, &error), &sign)| LyapunovBar {
+                exponent,
+                error,
+                positive: sign == Sign::Positive,
+            })
+            .filter(|bar| bar.exponent.is_finite())
             .take(EXPONENTS)
-            .map(|(&exponent, &error)| LyapunovBar { exponent, error })
             .collect();
         if !bars.is_empty() {
             figures.push(lyapunov("lyapunov", &bars, values.len(), time_unit(analysis))?);
@@ -254,6 +259,9 @@ fn facts(analysis: &Analysis) -> Vec<(String, String)> {
                 facts.push((name.to_string(), format!("{value} ± {error} nats per {unit}")));
             }
         }
+    }
+    if let Some(note) = analysis.entropy_rates.as_ref().and_then(|r| r.note()) {
+        facts.push(("Symbols above the exponents".to_string(), format!("{note}.")));
     }
     if let Some(symbols) = analysis
         .symbols

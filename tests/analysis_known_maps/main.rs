@@ -5,6 +5,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod borders;
+mod entropy;
+mod exponents;
 
 use alrnn_gpu::analysis::{
     Analysis, AnalysisInput, AnalysisSettings, Attractor, Cycle, FixedPoint, PeriodSearch, StabilityKind,

@@ -14,6 +14,8 @@ const CLOSE: usize = 4;
 pub struct LyapunovBar {
     pub exponent: f64,
     pub error: f64,
+    /// Whether it is above 0 as far as can be told (`analysis::Lyapunov::signs`).
+    pub positive: bool,
 }
 
 /// Exponents in falling order with bars of two standard errors, the first of `total`; `unit` is what they are
@@ -29,7 +31,7 @@ pub fn lyapunov(name: &str, bars: &[LyapunovBar], total: usize, unit: &str) -> R
         "Lyapunov exponents".into()
     };
     let caption = format!(
-        "{first} in nats per {unit}, bars of two standard errors over blocks of the run; positive beyond their error in orange."
+        "{first} in nats per {unit}, bars of two standard errors over blocks of the run; positive ones, as far as can be told, in orange."
     );
     Figure::new(name, caption, panels, &bars)
 }
@@ -49,7 +51,7 @@ fn panel(title: &str, bars: &[LyapunovBar], unit: &str) -> Panel {
     for (i, bar) in bars.iter().enumerate() {
         let x = i as f64;
         let reach = 2.0 * bar.error;
-        let class = if bar.exponent > reach { "c1" } else { "c0" };
+        let class = if bar.positive { "c1" } else { "c0" };
         let stem = [(x, bar.exponent - reach), (x, bar.exponent + reach)];
         plot.line(class, &stem, 1.4, 0.8);
         let at = plot.at(x, bar.exponent);
