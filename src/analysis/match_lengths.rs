@@ -16,8 +16,8 @@ const SHORTEST: usize = 100;
 /// whole, the constant drops out: `h = ln k / (⟨L⟩_whole − ⟨L⟩_part)`, nats a symbol. It looks as far back as matches
 /// are long, where block entropies end at words that occur ten times each. `n` of the result is `⟨L⟩_whole`.
 ///
-/// The error comes from the scatter of the parts' gains and, once more, of their matches in the whole: these lie in the
-/// other parts, so that the parts err together and their gains alone scatter too little.
+/// The error takes the two means for independent and counts the scatter of the matches in the whole twice: they come in
+/// pairs, most of which lie in two parts, so that the parts err together and scatter too little.
 ///
 /// `None` where matches are as long as the sequence (a periodic one) or there is one symbol only.
 pub fn match_length_rate(sequence: &[u32]) -> Option<EntropyRate> {
@@ -44,20 +44,20 @@ fn rate_of_parts(sequence: &[u32], whole: &[u32], parts: usize, widening: f64) -
                 .filter(|&n| n >= size / 2)
         })
         .collect::<Option<_>>()?;
-    let (mut gains, mut matched) = (Vec::with_capacity(parts), Vec::with_capacity(parts));
+    let (mut matched, mut alone) = (Vec::with_capacity(parts), Vec::with_capacity(parts));
     let pieces = sequence.chunks_exact(size).zip(whole.chunks_exact(size));
     for ((part, known), usable) in pieces.zip(usable) {
         let within = match_lengths(part);
         matched.push(mean(&known[..usable]));
-        gains.push(mean(&known[..usable]) - mean(&within[..usable]));
+        alone.push(mean(&within[..usable]));
     }
     let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let gain = average(&gains);
+    let gain = average(&matched) - average(&alone);
     if gain <= 0.0 {
         return None;
     }
     let value = (sequence.len() as f64 / size as f64).ln() / gain;
-    let scatter = standard_error(&gains).hypot(standard_error(&matched));
+    let scatter = (2f64.sqrt() * standard_error(&matched)).hypot(standard_error(&alone));
     Some(EntropyRate {
         value,
         error: widening * value * scatter / gain,

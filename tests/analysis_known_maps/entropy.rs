@@ -97,7 +97,9 @@ fn bounds_and_errors_cover_the_entropy_of_other_maps() {
         .into_iter()
         .chain([0.1, 0.2, 0.3, 0.4].map(skew));
     let maps: Vec<(Theta, f64)> = maps.collect();
-    let starts: Vec<(usize, f64)> = (0..maps.len()).flat_map(|m| [(m, 0.1), (m, 0.117)]).collect();
+    let starts: Vec<(usize, f64)> = (0..maps.len())
+        .flat_map(|m| [0.1, 0.117, 0.13, 0.151, 0.17].map(|x0| (m, x0)))
+        .collect();
     let found: Vec<(usize, EntropyRate, EntropyRate)> = starts
         .into_par_iter()
         .map(|(m, x0)| {
@@ -110,9 +112,9 @@ fn bounds_and_errors_cover_the_entropy_of_other_maps() {
     }
     let beyond = found
         .iter()
-        .filter(|(m, _, r)| (r.value - maps[*m].1).abs() > 2.0 * r.error)
-        .count();
-    assert!(beyond <= 1, "{beyond} of {}", found.len());
+        .filter(|(m, _, r)| (r.value - maps[*m].1).abs() > 2.0 * r.error);
+    let beyond: Vec<_> = beyond.map(|(m, _, r)| (m, maps[*m].1, r)).collect();
+    assert!(beyond.len() <= 2, "of {}: {beyond:?}", found.len());
 }
 
 /// A slow rotation, one region for half a turn: its symbols have no entropy, but the step at which a change falls
