@@ -130,26 +130,113 @@ fn what_does_not_belong_together_is_refused() {
     assert_one_sentence(&train_calm(&w, "new", Some("9/9"), "0.001"), 2, "--shard");
 }
 
-#[test]
-fn a_slurm_array_task_is_its_part() {
-    let w = Workplace::with_data(300);
-    let mut command = w.command(&small_study("task", &STUDY));
+/// Trains as task `id` of a Slurm job array that was submitted for `tasks`.
+fn train_in_array(w: &Workplace, out: &str, id: usize, tasks: &[usize], more: &[&str]) -> Output {
+    let mut command = w.command(&small_study(out, &[&["--resume"], more].concat()));
+    let step = tasks.get(1).map_or(1, |second| second - tasks[0]);
     for (name, value) in [
-        ("ID", "6"),
-        ("MIN", "5"),
-        ("MAX", "8"),
-        ("COUNT", "4"),
-        ("STEP", "1"),
+        ("ID", id),
+        ("MIN", tasks[0]),
+        ("MAX", tasks[tasks.len() - 1]),
+        ("COUNT", tasks.len()),
+        ("STEP", step),
     ] {
-        command.env(format!("SLURM_ARRAY_TASK_{name}"), value);
+        command.env(format!("SLURM_ARRAY_TASK_{name}"), value.to_string());
     }
-    let output = command.output().expect("started");
+    command.output().expect("started")
+}
+
+fn members(w: &Workplace, run: &str) -> Vec<String> {
+    let text = String::from_utf8(w.read(format!("{run}/members.csv"))).expect("text");
+    text.lines().skip(1).map(|line| line[..4].to_owned()).collect()
+}
+
+#[test]
+fn a_task_trains_the_part_it_is_told_whatever_is_submitted_with_it() {
+    let w = Workplace::with_data(300);
+    for (i, tasks) in [&[1, 2, 3, 4][..], &[2], &[2, 4], &[1, 2], &[2, 3, 9]]
+        .iter()
+        .enumerate()
+    {
+        let out = format!("submission-{i}");
+        let output = train_in_array(&w, &out, 2, tasks, &["--shard", "2/4"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(members(&w, &out), ["m001"], "{tasks:?}");
+    }
+}
+
+#[test]
+fn a_task_of_a_study_without_a_word_on_its_part_is_refused() {
+    let w = Workplace::with_data(300);
+    for tasks in [&[1, 2, 3, 4][..], &[2], &[2, 4], &[1, 2]] {
+        let output = train_in_array(&w, "never", 2, tasks, &[]);
+        assert_one_sentence(&output, 2, "--shard");
+        assert!(stderr(&output).contains("--shard 1/1"), "{}", stderr(&output));
+        assert!(!w.path("never").exists(), "{tasks:?}");
+    }
+    // A config file says it as well as a flag.
+    w.write("part.toml", b"shard = '4/4'\n");
+    let output = train_in_array(&w, "file", 2, &[1, 2], &["--config", "part.toml"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(
-        stderr(&output).contains("part 2/4 of the study"),
-        "{}",
-        stderr(&output)
+    assert_eq!(members(&w, "file"), ["m003"]);
+}
+
+#[test]
+fn a_folder_keeps_its_part() {
+    let w = Workplace::with_data(300);
+    let begin = |out: &str, shard: &str| {
+        let output = train_in_array(&w, out, 2, &[1, 2, 3, 4], &["--shard", shard]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    begin("part-2", "2/4");
+    begin("all", "1/1");
+    for (out, expected) in [("part-2", 1), ("all", 4)] {
+        for tasks in [&[2][..], &[2, 4], &[1, 2]] {
+            let output = train_in_array(&w, out, 2, tasks, &[]);
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert_eq!(members(&w, out).len(), expected, "{out} {tasks:?}");
+        }
+    }
+    assert_one_sentence(
+        &train_in_array(&w, "part-2", 2, &[2], &["--shard", "1/2"]),
+        2,
+        "--shard",
     );
-    assert!(train(&w, "part-2", &["--shard", "2/4"]).status.success());
-    assert_same_results(&w, "task", "part-2");
+}
+
+#[test]
+fn a_sweep_of_one_model_a_task_is_not_cut() {
+    let w = Workplace::with_data(300);
+    let one = ["--M", "5", "--seeds", "1"];
+    for id in 2..5 {
+        let (out, tau) = (format!("tau-{id}"), id.to_string());
+        let output = train_in_array(&w, &out, id, &[2, 3, 4], &[&one[..], &["--tau", &tau]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(members(&w, &out), ["m000"]);
+    }
+    // A sweep of several models a task says that all are meant.
+    let output = train_in_array(&w, "whole", 3, &[2, 3, 4], &["--tau", "3", "--shard", "1/1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(members(&w, "whole").len(), 4);
+}
+
+#[test]
+fn a_part_that_cannot_be_is_refused() {
+    let w = Workplace::with_data(300);
+    for shard in [
+        "0/4",
+        "5/4",
+        "1/9",
+        "-1/4",
+        "/4",
+        "1/18446744073709551615",
+        "1/1000001",
+    ] {
+        assert_one_sentence(
+            &train_in_array(&w, "never", 1, &[1], &["--shard", shard]),
+            2,
+            "--shard",
+        );
+        assert!(!w.path("never").exists(), "{shard}");
+    }
 }

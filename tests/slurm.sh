@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs README's job array on a real Slurm: munged, slurmctld and slurmd of this user, on this machine, in a temporary
-# folder. One task is requeued while it trains, one is killed and then requeued; the merged study must be the one that
-# a single process trains. Usage: slurm.sh PROGRAM README; needs slurmctld, slurmd and munged (Debian: slurm-wlm).
+# folder. One task is requeued while it trains, one is killed and then requeued; tasks that are submitted again, not all
+# of them, train the parts they had. The merged study must be the one that a single process trains.
+# Usage: slurm.sh PROGRAM README; needs slurmctld, slurmd and munged (Debian: slurm-wlm).
 set -euo pipefail
 program=$(realpath "$1")
 readme=$(realpath "$2")
@@ -113,6 +114,16 @@ done
 for part in 2 3; do
   grep -q "^continuing after epoch" slurm-"$job"_$part.out || { echo "part $part began anew" >&2; exit 1; }
 done
+
+# The folders of parts 2 and 4 are lost; their tasks are submitted again, and that of part 3, which is there.
+rm -r study/part-2 study/part-4
+alrnn-gpu merge study/part-* --out study/some 2>merge.log && { echo "merge misses no part" >&2; exit 1; }
+grep -q "part 2/4 is not among the runs" merge.log
+grep -q "part 4/4 is not among the runs" merge.log
+sbatch --array=2,4 job.sh
+sbatch --array=3 job.sh
+await nothing_queued
+echo "the lost parts were trained again as what they are"
 alrnn-gpu merge study/part-* --out study/all
 # shellcheck disable=SC2086
 alrnn-gpu train $study --out whole >whole.log 2>&1

@@ -3,6 +3,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// Most parts a study may be cut into: it has no more members.
+const MAX_PARTS: usize = 1_000_000;
+
 /// One part of a study that is trained in several places: the `index`-th of `count`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -25,16 +28,6 @@ impl Shard {
     pub fn holds(self, i: usize) -> bool {
         i % self.count == self.index - 1
     }
-
-    /// The part of a task of a Slurm job array, from the variables Slurm sets in it.
-    pub fn from_slurm(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let number = |name: &str| variable(name)?.trim().parse::<usize>().ok();
-        let (id, first) = (number("SLURM_ARRAY_TASK_ID")?, number("SLURM_ARRAY_TASK_MIN")?);
-        let count = number("SLURM_ARRAY_TASK_COUNT")?;
-        let step = number("SLURM_ARRAY_TASK_STEP").unwrap_or(1).max(1);
-        let index = id.checked_sub(first)? / step + 1;
-        (count > 1 && index <= count).then_some(Self { index, count })
-    }
 }
 
 impl fmt::Display for Shard {
@@ -51,7 +44,13 @@ impl FromStr for Shard {
             .split_once('/')
             .and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)));
         match parts {
+            Some((_, count)) if count > MAX_PARTS => Err(format!(
+                "a study has at most {MAX_PARTS} members, and no more parts"
+            )),
             Some((index, count)) if 1 <= index && index <= count => Ok(Self { index, count }),
+            Some((0, count)) if count > 0 => Err(format!(
+                "'{text}' is not i/n with 1 ≤ i ≤ n: parts are counted from 1 (for a job array from 0 on, i is its number + 1)"
+            )),
             _ => Err(format!("'{text}' is not i/n with 1 ≤ i ≤ n")),
         }
     }
@@ -83,32 +82,18 @@ mod tests {
         for i in 0..20 {
             assert_eq!(parts.iter().filter(|part| part.holds(i)).count(), 1);
         }
-        for bad in ["0/3", "4/3", "1", "a/b", "1/0", ""] {
+        for bad in [
+            "0/3",
+            "4/3",
+            "1",
+            "a/b",
+            "1/0",
+            "0/0",
+            "",
+            "/4",
+            "1/18446744073709551615",
+        ] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn slurm_arrays_of_any_start_and_step_become_parts() {
-        let env = |id: &str| {
-            let id = id.to_owned();
-            move |name: &str| match name {
-                "SLURM_ARRAY_TASK_ID" => Some(id.clone()),
-                "SLURM_ARRAY_TASK_MIN" => Some("4".to_owned()),
-                "SLURM_ARRAY_TASK_COUNT" => Some("3".to_owned()),
-                "SLURM_ARRAY_TASK_STEP" => Some("2".to_owned()),
-                _ => None,
-            }
-        };
-        assert_eq!(
-            Shard::from_slurm(env("8")).map(|s| s.to_string()).as_deref(),
-            Some("3/3")
-        );
-        assert_eq!(
-            Shard::from_slurm(env("4")).map(|s| s.to_string()).as_deref(),
-            Some("1/3")
-        );
-        assert_eq!(Shard::from_slurm(env("12")), None);
-        assert_eq!(Shard::from_slurm(|_| None), None);
     }
 }

@@ -1,6 +1,8 @@
 //! A study: the grid of settings × seeds, grouped into ensembles of equal shape.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::collections::HashMap;
+
 use crate::backend::{Member, Plan};
 use crate::config::Settings;
 use crate::error::{Error, Result};
@@ -32,6 +34,19 @@ impl Study {
     /// # Errors
     /// When a combination is impossible (`M < N`, `P > M`, a shape out of bounds) or there are too many.
     pub fn new(settings: &Settings, N: usize, K: usize) -> Result<Self> {
+        let total = size(settings);
+        if total > MAX_MEMBERS {
+            return Err(Error::input(format!(
+                "the grid has {total} members; at most {MAX_MEMBERS} are possible"
+            ))
+            .with_hint(format!("shorten a list or a range: {}", lists(settings))));
+        }
+        if let Some(shard) = settings.shard.filter(|shard| shard.count() > total) {
+            return Err(Error::input(format!(
+                "--shard {shard}: the study has {total} members, fewer than that many parts"
+            ))
+            .with_hint("use fewer parts"));
+        }
         let mut shapes = Vec::new();
         for &M in settings.M.values() {
             for &T in settings.T.values() {
@@ -40,14 +55,7 @@ impl Study {
                 }
             }
         }
-        let members = members(settings)?;
-        let total = shapes.len() * members.len();
-        if total > MAX_MEMBERS {
-            return Err(Error::input(format!(
-                "the grid has {total} members; at most {MAX_MEMBERS} are possible"
-            ))
-            .with_hint("shorten a list or a range"));
-        }
+        let members = members(settings);
         let width = (total - 1).to_string().len().max(3);
         let candidates: Vec<Candidate> = shapes
             .iter()
@@ -60,23 +68,19 @@ impl Study {
                 member,
             })
             .collect();
-        if candidates.is_empty() {
-            return Err(Error::input(format!(
-                "the study has {total} members, fewer than it has parts (--shard)"
-            ))
-            .with_hint("use fewer parts"));
-        }
         Ok(Self::group(candidates))
     }
 
     /// The study of just these members; shapes that several of them share become one ensemble.
     pub fn group(candidates: Vec<Candidate>) -> Self {
         let mut groups: Vec<(Shape, Vec<usize>)> = Vec::new();
+        let mut known: HashMap<Shape, usize> = HashMap::new();
         for (i, candidate) in candidates.iter().enumerate() {
-            match groups.iter_mut().find(|(shape, _)| *shape == candidate.shape) {
-                Some((_, indices)) => indices.push(i),
-                None => groups.push((candidate.shape, vec![i])),
+            let group = *known.entry(candidate.shape).or_insert(groups.len());
+            if group == groups.len() {
+                groups.push((candidate.shape, Vec::new()));
             }
+            groups[group].1.push(i);
         }
         Self { candidates, groups }
     }
@@ -98,8 +102,43 @@ impl Study {
     }
 }
 
+/// Lengths of the axes of the grid, by flag.
+fn axes(settings: &Settings) -> [(&'static str, usize); 13] {
+    [
+        ("M", settings.M.values().len()),
+        ("T", settings.T.values().len()),
+        ("batch-size", settings.batch_size.values().len()),
+        ("P", settings.P.values().len()),
+        ("tau", settings.tau.values().len()),
+        ("alpha", settings.alpha.values().len()),
+        ("noise", settings.noise.values().len()),
+        ("start-lr", settings.start_lr.values().len()),
+        ("end-lr", settings.end_lr.values().len()),
+        ("clip", settings.clip.values().len()),
+        ("lambda-lat", settings.lambda_lat.values().len()),
+        ("lambda-obs", settings.lambda_obs.values().len()),
+        ("seeds", settings.seeds.values().len()),
+    ]
+}
+
+/// Members of the whole study, all its parts together; `usize::MAX` where there are more than can be counted.
+pub fn size(settings: &Settings) -> usize {
+    axes(settings)
+        .iter()
+        .fold(1, |product, (_, length)| product.saturating_mul(*length))
+}
+
+/// The flags that span the grid and how many values each has, for a message.
+pub fn lists(settings: &Settings) -> String {
+    let long = axes(settings).into_iter().filter(|(_, length)| *length > 1);
+    let texts: Vec<String> = long
+        .map(|(flag, length)| format!("--{flag} ({length} values)"))
+        .collect();
+    texts.join(", ")
+}
+
 /// Every combination of the settings that may differ within one shape.
-fn members(settings: &Settings) -> Result<Vec<Member>> {
+fn members(settings: &Settings) -> Vec<Member> {
     let first = Member {
         seed: 0,
         P: 0,
@@ -113,32 +152,26 @@ fn members(settings: &Settings) -> Result<Vec<Member>> {
         clip: None,
     };
     let mut members = vec![first];
-    spread(&mut members, settings.P.values(), |m, v| m.P = v)?;
-    spread(&mut members, settings.tau.values(), |m, v| m.tau = v)?;
-    spread(&mut members, settings.alpha.values(), |m, v| m.alpha = v)?;
-    spread(&mut members, settings.noise.values(), |m, v| m.noise = v)?;
-    spread(&mut members, settings.start_lr.values(), |m, v| m.start_lr = v)?;
-    spread(&mut members, settings.end_lr.values(), |m, v| m.end_lr = v)?;
+    spread(&mut members, settings.P.values(), |m, v| m.P = v);
+    spread(&mut members, settings.tau.values(), |m, v| m.tau = v);
+    spread(&mut members, settings.alpha.values(), |m, v| m.alpha = v);
+    spread(&mut members, settings.noise.values(), |m, v| m.noise = v);
+    spread(&mut members, settings.start_lr.values(), |m, v| m.start_lr = v);
+    spread(&mut members, settings.end_lr.values(), |m, v| m.end_lr = v);
     spread(&mut members, settings.clip.values(), |m, v| {
         m.clip = (v > 0.0).then_some(v)
-    })?;
+    });
     spread(&mut members, settings.lambda_lat.values(), |m, v| {
         m.lambda_lat = v
-    })?;
+    });
     spread(&mut members, settings.lambda_obs.values(), |m, v| {
         m.lambda_obs = v
-    })?;
-    spread(&mut members, settings.seeds.values(), |m, v| m.seed = v)?;
-    Ok(members)
+    });
+    spread(&mut members, settings.seeds.values(), |m, v| m.seed = v);
+    members
 }
 
-fn spread<V: Copy>(members: &mut Vec<Member>, values: &[V], set: impl Fn(&mut Member, V)) -> Result<()> {
-    if members.len() * values.len() > MAX_MEMBERS {
-        return Err(
-            Error::input(format!("the grid has more than {MAX_MEMBERS} members"))
-                .with_hint("shorten a list or a range"),
-        );
-    }
+fn spread<V: Copy>(members: &mut Vec<Member>, values: &[V], set: impl Fn(&mut Member, V)) {
     *members = members
         .iter()
         .flat_map(|member| {
@@ -149,7 +182,6 @@ fn spread<V: Copy>(members: &mut Vec<Member>, values: &[V], set: impl Fn(&mut Me
             })
         })
         .collect();
-    Ok(())
 }
 
 #[cfg(test)]
@@ -177,5 +209,36 @@ mod tests {
     fn refuses_models_smaller_than_the_data() {
         let error = Study::new(&settings("M = 4\nP = 2"), 5, 0).expect_err("M < N");
         assert!(error.to_string().contains("M = 4"), "{error}");
+    }
+
+    #[test]
+    fn counts_before_it_builds() {
+        let huge = settings("M = '20..256'\nT = '1..100000'\nbatch-size = '1..256'\nseeds = 100000");
+        assert_eq!(size(&huge), 237 * 100_000 * 256 * 100_000);
+        let error = Study::new(&huge, 3, 0).expect_err("too many");
+        assert!(
+            error
+                .to_string()
+                .contains("606720000000000 members; at most 1000000"),
+            "{error}"
+        );
+        assert!(
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("--T (100000 values)")),
+            "{error:?}"
+        );
+        let list = "'1..100000'";
+        let beyond = settings(&format!(
+            "M = {list}\nT = {list}\ntau = {list}\nseeds = 100000\nP = 1"
+        ));
+        assert_eq!(size(&beyond), usize::MAX);
+    }
+
+    #[test]
+    fn a_million_shapes_are_grouped_at_once() {
+        let many = settings("M = '20..256'\nT = '1..100'\nbatch-size = '1..40'");
+        let study = Study::new(&many, 3, 0).expect("fewer than the most");
+        assert_eq!(study.groups.len(), 237 * 100 * 40);
     }
 }

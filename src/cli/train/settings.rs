@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use crate::cli::args::TrainArgs;
-use crate::config::{Settings, Shard, preset, read_file, resolve};
+use crate::config::{Settings, preset, read_file, resolve};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::run::{Record, RunFolder};
+use crate::study;
 
+/// What Slurm sets in every task of a job array.
+const ARRAY_TASK: &str = "SLURM_ARRAY_TASK_ID";
 /// Settings that may change when a run is continued: they do not decide what is computed.
 const FREE_ON_RESUME: [&str; 7] = [
     "data",
@@ -41,13 +44,8 @@ pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
 }
 
 pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
-    let mut flags =
+    let flags =
         Table::try_from(args).map_err(|error| Error::input(format!("a number is too large: {error}")))?;
-    let shard = Shard::from_slurm(|name| std::env::var(name).ok()).filter(|_| args.shard.is_none());
-    if let Some(shard) = shard {
-        eprintln!("part {shard} of the study, from the job array's variables (--shard 1/1 for all of it)");
-        flags.insert("shard".into(), shard.to_string().into());
-    }
     if let Some(run) = resume {
         return settings_to_resume(run, explicit(args, flags)?);
     }
@@ -56,7 +54,29 @@ pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
         .as_deref()
         .map(|path| read_file(path).map(|table| (path, table)))
         .transpose()?;
-    resolve(file, flags)
+    let settings = resolve(file, flags)?;
+    if !args.profile {
+        refuse_unknown_part(&settings, |name| std::env::var_os(name).is_some())?;
+    }
+    Ok(settings)
+}
+
+/// Refuses to begin a study of several models in a task of a job array without a word on its part.
+///
+/// The array's variables describe one submission: the same study submitted again for some of its tasks has another
+/// first, last and number of them, so a part taken from these would depend on what is submitted together. Nor can it be
+/// known whether every task is to train the whole. One model is not cut, so a sweep over tasks needs no word.
+fn refuse_unknown_part(settings: &Settings, is_set: impl Fn(&str) -> bool) -> Result<()> {
+    let members = study::size(settings);
+    if settings.shard.is_some() || members == 1 || !is_set(ARRAY_TASK) {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "this task of a job array does not say which part of the study's {members} models is its own (--shard)"
+    ))
+    .with_hint(format!(
+        "for part i of n: --shard ${ARRAY_TASK}/n; for all models in every task: --shard 1/1"
+    )))
 }
 
 /// Everything this command asks for, as flags: its preset, its config file, its flags.
