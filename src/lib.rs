@@ -15,6 +15,7 @@ pub mod fs;
 pub mod metrics;
 pub mod model;
 pub mod report;
+pub mod resources;
 pub mod rng;
 pub mod run;
 pub mod study;

@@ -4,18 +4,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Module → the modules of this crate that it may use. `cli` may use all.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("rng", &[]),
     ("fs", &["error"]),
     ("config", &["error"]),
+    ("resources", &["error"]),
     ("arrays", &["error", "fs"]),
     ("model", &["arrays", "error", "fs", "rng"]),
-    ("systems", &["config", "dataset", "error", "rng"]),
+    ("systems", &["config", "dataset", "error", "resources", "rng"]),
     ("dataset", &["arrays", "error", "model"]),
     ("metrics", &["config", "dataset", "error", "model", "rng"]),
     ("backend", &["config", "dataset", "error", "model", "rng"]),
-    ("analysis", &["arrays", "dataset", "error", "fs", "model", "rng"]),
+    (
+        "analysis",
+        &[
+            "arrays",
+            "config",
+            "dataset",
+            "error",
+            "fs",
+            "model",
+            "resources",
+            "rng",
+        ],
+    ),
     ("study", &["backend", "config", "error", "model"]),
     ("run", &["config", "error", "fs", "metrics", "model"]),
     (
@@ -27,7 +40,16 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     (
         "report",
         &[
-            "analysis", "arrays", "config", "dataset", "error", "fs", "metrics", "model", "run",
+            "analysis",
+            "arrays",
+            "config",
+            "dataset",
+            "error",
+            "fs",
+            "metrics",
+            "model",
+            "resources",
+            "run",
         ],
     ),
     ("main", &[]),

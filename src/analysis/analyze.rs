@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::rng::{Stream, normals};
 
 /// States of the free run that are kept (for pictures, and to find near returns).
-const KEPT_STATES: usize = 20_000;
+pub(super) const KEPT_STATES: usize = 20_000;
 /// Longest exact period that the end of the free run is tested for.
 const LONGEST_PERIOD: usize = 1000;
 /// Steps in a region from which on a run is called finely sampled.
@@ -132,9 +132,9 @@ pub struct Analysis {
 /// When sizes do not agree or a parameter is not a finite number. A model that diverges is a result.
 pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result<Analysis> {
     input.check()?;
-    settings.check()?;
     let dims = input.theta.dims();
     let P = input.P;
+    settings.check(dims.M, P)?;
     let constant = input.input.map_or_else(|| vec![0.0; dims.K], <[f64]>::to_vec);
     let map = Map::new(input.theta, P, &constant);
     let limit = DIVERGED * largest_value(input);
@@ -256,7 +256,11 @@ fn orbits(
         &observed,
     );
     // A linear map repeats its only word: no cycle but the fixed point is isolated.
-    let periods = if map.P == 0 { 2..2 } else { 2..max_period + 1 };
+    let periods = if map.P == 0 {
+        2..2
+    } else {
+        2..max_period.saturating_add(1)
+    };
     let cycles = periods
         .into_par_iter()
         .map(|k| {

@@ -224,7 +224,7 @@ pub fn returning_words(run: &FreeRun, k: usize, count: usize) -> Vec<Vec<Code>> 
         .collect();
     returns.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut seen = HashSet::new();
-    let candidates = returns.into_iter().take(20 * count);
+    let candidates = returns.into_iter().take(count.saturating_mul(20));
     let words = candidates.map(|(_, t)| smallest_rotation(&run.sequence[t..t + k]));
     let distinct = words
         .filter(|word| !is_repetition(word) && seen.insert(word.clone()))

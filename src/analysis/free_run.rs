@@ -31,7 +31,7 @@ pub fn free_run(map: &Map, z0: &[f64], transient: usize, steps: usize, kept: usi
     let mut book = Codebook::default();
     let (mut z, mut next) = (z0.to_vec(), vec![0.0; M]);
     let mut diverged_at = None;
-    for t in 0..transient + steps {
+    for t in 0..transient.saturating_add(steps) {
         map.step(&z, &mut next);
         // A NaN fails the comparison too.
         if !next.iter().all(|v| v.abs() <= limit) {

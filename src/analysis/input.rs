@@ -2,8 +2,12 @@
 
 use ndarray::ArrayView2;
 
+use super::analyze::KEPT_STATES;
+use super::symbols::Code;
+use crate::config::values::{ABOVE_0, COUNT, Whole};
 use crate::error::{Error, Result};
 use crate::model::{Scaling, Theta};
+use crate::resources::require_memory;
 
 /// One uninterrupted recording, in the model's units.
 #[derive(Clone, Copy, Debug)]
@@ -145,24 +149,129 @@ impl Default for AnalysisSettings {
 }
 
 impl AnalysisSettings {
-    pub(super) fn check(&self) -> Result<()> {
-        let counts = [
-            ("steps", self.steps),
-            ("search-budget", self.search_budget),
-            ("max-period", self.max_period),
-            ("max-word-length", self.max_word_length),
-            ("lyapunov-steps", self.lyapunov_steps),
-            ("forcing-interval", self.forcing_interval),
-            ("max-listed", self.max_listed),
+    /// Positions in the run are numbered in 32 bits.
+    pub const STEPS: Whole = Whole {
+        least: 1,
+        most: u32::MAX as u64,
+    };
+    pub const TRANSIENT: Whole = Whole {
+        least: 0,
+        most: u32::MAX as u64,
+    };
+    /// The end of the run is tested for longer periods no more.
+    pub const PERIOD: Whole = Whole { least: 1, most: 1000 };
+    pub const WORD: Whole = Whole { least: 1, most: 1000 };
+    pub const BUDGET: Whole = Whole {
+        least: 1,
+        most: u32::MAX as u64,
+    };
+
+    /// Checks every number, and that there is memory for what they ask of a model of `M` units, `P` of them ReLU.
+    ///
+    /// # Errors
+    /// Names the flag that asks for too much.
+    pub fn check(&self, M: usize, P: usize) -> Result<()> {
+        let whole = [
+            ("steps", self.steps, Self::STEPS),
+            ("transient", self.transient, Self::TRANSIENT),
+            ("max-period", self.max_period, Self::PERIOD),
+            ("max-word-length", self.max_word_length, Self::WORD),
+            ("search-budget", self.search_budget, Self::BUDGET),
+            ("lyapunov-steps", self.lyapunov_steps, Self::STEPS),
+            ("forcing-interval", self.forcing_interval, COUNT),
+            ("max-listed", self.max_listed, COUNT),
         ];
-        if let Some((name, _)) = counts.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::input(format!("{name} must be at least 1")));
+        for (flag, value, rule) in whole {
+            rule.check(value as u64)
+                .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
         }
-        match self.dt {
-            Some(dt) if !(dt > 0.0 && dt.is_finite()) => {
-                Err(Error::input(format!("dt = {dt} is no time step")))
-            }
-            _ => Ok(()),
+        if let Some(dt) = self.dt {
+            ABOVE_0
+                .check(dt)
+                .map_err(|why| Error::input(format!("--dt {dt}: {why}")))?;
         }
+        for (flag, value, bytes) in self.memory(M, P) {
+            require_memory(&format!("--{flag} {value}"), bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that settings take, each with those before it.
+    fn memory(&self, M: usize, P: usize) -> [(&'static str, usize, u64); 3] {
+        let steps = self.steps as u64;
+        // A symbol and its number in the suffix array with its keys, ranks and prefixes; states of the run's first part.
+        let run = steps * 40 + steps.min(KEPT_STATES as u64) * (8 * M as u64);
+        // The number of every word, of the symbols and for a while of their changes.
+        let words = steps * 4 * (self.max_word_length as u64 + 1);
+        // The words tried of the longest period, each a list of codes; there may be fewer words than solves.
+        let longest = self.max_period as f64;
+        let tried = (self.search_budget as f64).min((P as f64 * longest).exp2());
+        let search = tried * (longest * size_of::<Code>() as f64 + size_of::<Vec<Code>>() as f64);
+        [
+            ("steps", self.steps, run),
+            ("max-word-length", self.max_word_length, run + words),
+            ("search-budget", self.search_budget, run + words + search as u64),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(settings: AnalysisSettings) -> String {
+        settings.check(20, 20).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_refused_by_its_flag() {
+        let defaults = AnalysisSettings::default;
+        defaults().check(256, 256).expect("the defaults fit");
+        let huge = [1 << 62, usize::MAX];
+        for value in huge {
+            let text = refusal(AnalysisSettings {
+                steps: value,
+                ..defaults()
+            });
+            assert!(
+                text.starts_with(&format!("--steps {value}: must be a whole number")),
+                "{text}"
+            );
+            let text = refusal(AnalysisSettings {
+                transient: value,
+                ..defaults()
+            });
+            assert!(text.starts_with("--transient"), "{text}");
+            let text = refusal(AnalysisSettings {
+                max_period: value,
+                ..defaults()
+            });
+            assert!(text.starts_with("--max-period"), "{text}");
+            let text = refusal(AnalysisSettings {
+                search_budget: value,
+                ..defaults()
+            });
+            assert!(text.starts_with("--search-budget"), "{text}");
+        }
+        let most = u32::MAX as usize;
+        let settings = AnalysisSettings {
+            steps: most,
+            max_word_length: 1000,
+            search_budget: most,
+            max_period: 1000,
+            ..defaults()
+        };
+        let bytes = settings.memory(20, 20).map(|(_, _, bytes)| bytes);
+        assert!(
+            bytes.is_sorted() && bytes[0] > 160 << 30 && bytes[1] > 15 << 40 && bytes[2] > 140 << 40,
+            "{bytes:?}"
+        );
+        // A map of one ReLU unit has few words, however many solves are allowed.
+        let few = AnalysisSettings {
+            search_budget: most,
+            max_period: 6,
+            ..defaults()
+        };
+        assert!(few.memory(20, 1)[2].2 < 1 << 30);
     }
 }

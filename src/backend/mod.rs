@@ -137,9 +137,23 @@ pub struct KernelTime {
     pub seconds: f64,
 }
 
+/// Bytes of main memory that an ensemble takes beside its members' parameters and moments, at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// For what is tabulated of every step of an epoch.
+    pub steps: u64,
+    /// For trajectories and gradients.
+    pub scratch: u64,
+}
+
 /// A device that trains AL-RNNs.
 pub trait Backend: Send + Sync {
     fn device(&self) -> &Device;
+
+    /// What [`Backend::ensemble`] will take; it cannot refuse what main memory does not hold.
+    fn demand(&self, _plan: &Plan) -> Demand {
+        Demand::default()
+    }
 
     /// Prepares an ensemble at `state`. Memory for everything an epoch needs is taken here.
     ///

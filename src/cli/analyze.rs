@@ -14,13 +14,50 @@ use crate::model::Model;
 use crate::report::{analysis_figures, write_figure};
 use crate::run::{ModelRef, Record, RunFolder};
 
-/// Reads a model: tables on stdout, everything else in a folder.
-pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
+/// What is to be read, and how far.
+pub struct Task {
+    id: String,
+    model: Model,
+    data: Option<Dataset>,
+    /// Hash of the data that the model was trained on, where that is known.
+    trained_on: Option<String>,
+    settings: AnalysisSettings,
+    /// Folder to write to.
+    out: PathBuf,
+}
+
+/// Everything that can be refused is refused here, before anything is computed.
+pub fn prepare(args: &AnalyzeArgs) -> Result<Task> {
     let reference = ModelRef::parse(&args.model);
     let (id, path) = reference.files()?.remove(0);
     let model = Model::load(&path)?;
     let trained_on = hash_of_training(&reference, &path);
-    let data = data(&args, &reference, &model, trained_on.as_deref())?;
+    let settings = settings(args, &model);
+    settings.check(model.theta.dims().M, model.P)?;
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| default_folder(&reference, &id, &path));
+    Ok(Task {
+        data: data(args, &reference, &model, trained_on.as_deref())?,
+        trained_on,
+        id,
+        model,
+        settings,
+        out,
+    })
+}
+
+/// Reads a model: tables on stdout, everything else in a folder.
+pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
+    let Task {
+        id,
+        model,
+        data,
+        trained_on,
+        settings,
+        out,
+    } = prepare(&args)?;
     let recordings: Vec<Recording<'_>> = data
         .iter()
         .flat_map(|data| &data.trials)
@@ -34,15 +71,11 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
         data: &recordings,
         ..AnalysisInput::new(&model.theta, model.P)
     };
-    let mut analysis = analyze(&input, &settings(&args, &model))?;
+    let mut analysis = analyze(&input, &settings)?;
     analysis.data_of_training = data
         .as_ref()
         .zip(trained_on)
         .map(|(data, hash)| data.hash == hash);
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| default_folder(&reference, &id, &path));
     std::fs::create_dir_all(&out).map_err(|error| Error::io("make the folder", &out, error))?;
     analysis.write(&out)?;
     let columns = data

@@ -1,15 +1,19 @@
 #![allow(non_snake_case, reason = "flags are the paper's symbols")]
 
+use std::any::TypeId;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
+use crate::analysis::AnalysisSettings;
 use crate::backend::Backend;
 use crate::cli::open_backend;
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
 use crate::error::Result;
+use crate::systems::{SHARE, SimulateRequest};
 
 /// Heading of the flags that span a study's grid.
 const GRIDS: &str = "Model and training (a GRID is 2, or 8,16, or 0..5, or 8..32:8)";
@@ -77,7 +81,7 @@ pub struct TrainArgs {
     #[serde(skip_serializing_if = "not")]
     pub standardize: bool,
     /// Time between two observations, kept in the model
-    #[arg(long, value_name = "TIME", help_heading = "Data")]
+    #[arg(long, value_name = "TIME", help_heading = "Data", value_parser = ABOVE_0.parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dt: Option<f64>,
 
@@ -139,11 +143,11 @@ pub struct TrainArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
     /// Epochs
-    #[arg(long, value_name = "N", help_heading = "Schedule")]
+    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = EPOCHS.parser::<u32>())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
     /// Optimiser steps in an epoch
-    #[arg(long, value_name = "N", help_heading = "Schedule")]
+    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = EPOCHS.parser::<u32>())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batches_per_epoch: Option<u32>,
     /// Which of the two equal forms of the recurrence to compute
@@ -152,7 +156,7 @@ pub struct TrainArgs {
     pub form: Option<Form>,
 
     /// Epochs between two scorings
-    #[arg(long, value_name = "N", help_heading = "Scores")]
+    #[arg(long, value_name = "N", help_heading = "Scores", value_parser = EPOCHS.parser::<u32>())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u32>,
     #[command(flatten)]
@@ -171,7 +175,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_name = "i/n",
-        help = "Train only the i-th of n parts of the study [default: from a Slurm job array's variables, else all]",
+        help = "Train only the i-th of n parts of the study, in a job array for example $SLURM_ARRAY_TASK_ID/4 [default: all]",
         help_heading = "Run"
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,19 +219,19 @@ pub struct MetricArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dstsp: Option<DstspChoice>,
     /// Histogram bins per dimension of D_stsp by bins
-    #[arg(long, value_name = "N", help_heading = "Scores")]
+    #[arg(long, value_name = "N", help_heading = "Scores", value_parser = COUNT.parser::<usize>())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bins: Option<usize>,
     /// Variance of the Gaussians of D_stsp by mixtures
-    #[arg(long, value_name = "VARIANCE", help_heading = "Scores")]
+    #[arg(long, value_name = "VARIANCE", help_heading = "Scores", value_parser = ABOVE_0.parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gmm_variance: Option<f64>,
     /// Standard deviation, in frequency bins, of the smoothing of spectra for D_H
-    #[arg(long, value_name = "SD", help_heading = "Scores")]
+    #[arg(long, value_name = "SD", help_heading = "Scores", value_parser = SMOOTHING.parser())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smoothing: Option<f64>,
     /// Steps n of the prediction error PE(n)
-    #[arg(long, value_name = "N", help_heading = "Scores")]
+    #[arg(long, value_name = "N", help_heading = "Scores", value_parser = COUNT.parser::<usize>())]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pe_steps: Option<usize>,
 }
@@ -249,7 +253,8 @@ pub struct DeviceArgs {
         long,
         value_name = "N",
         help = "CPU threads [default: all cores]",
-        help_heading = "Device"
+        help_heading = "Device",
+        value_parser = THREADS.parser::<usize>()
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -314,7 +319,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = row)]
     pub start: Option<usize>,
     /// Steps to run; row 0 of the result is the start, so it has one row more [default: to the end of the data]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = FREE_RUN.parser::<usize>())]
     pub steps: Option<usize>,
     /// Trajectory to write (.npy or .csv), in the units of the data
     #[arg(long, value_name = "FILE")]
@@ -358,22 +363,22 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Steps of the free run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = AnalysisSettings::STEPS.parser::<usize>())]
     pub steps: Option<usize>,
     /// Steps dropped before them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = AnalysisSettings::TRANSIENT.parser::<usize>())]
     pub transient: Option<usize>,
     /// Longest period of the cycles searched for
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = AnalysisSettings::PERIOD.parser::<usize>())]
     pub max_period: Option<usize>,
     /// Longest words of the n-gram table and the list of forbidden words
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = AnalysisSettings::WORD.parser::<usize>())]
     pub max_word_length: Option<usize>,
     /// Linear solves spent on each period
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = AnalysisSettings::BUDGET.parser::<usize>())]
     pub search_budget: Option<usize>,
     /// Time between two observations, for exponents per unit of time [default: the model's, if it has one]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = ABOVE_0.parser())]
     pub dt: Option<f64>,
     /// Seed of surrogates and searches
     #[arg(long, default_value_t = 0)]
@@ -388,10 +393,10 @@ pub struct ReportArgs {
     /// Run folder
     pub run: PathBuf,
     /// Longest free run drawn, in steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = COUNT.parser::<usize>())]
     pub steps: Option<usize>,
     /// A member succeeded where its D_stsp is below this many times the noise floor
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = ABOVE_0.parser())]
     pub success_factor: Option<f64>,
 }
 
@@ -410,7 +415,7 @@ pub struct SimulateArgs {
     /// Name of the system; leave it out for a list
     pub system: Option<String>,
     /// Rows to make
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = SimulateRequest::STEPS.parser::<usize>())]
     pub steps: usize,
     /// File to write (.npy or .csv)
     #[arg(long, value_name = "FILE")]
@@ -419,10 +424,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     pub inputs_out: Option<PathBuf>,
     /// Time between rows [default: the system's own]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = SimulateRequest::DT.parser())]
     pub dt: Option<f64>,
     /// Dimension, where the system has any
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = COUNT.parser::<usize>())]
     pub dims: Option<usize>,
     /// Seed of the initial state (and of noise and gaps)
     #[arg(long, default_value_t = 0)]
@@ -431,10 +436,10 @@ pub struct SimulateArgs {
     #[arg(long)]
     pub raw: bool,
     /// Standard deviation of noise added to every column, in its standard deviations
-    #[arg(long, value_name = "SD", default_value_t = 0.0)]
+    #[arg(long, value_name = "SD", default_value_t = 0.0, value_parser = SimulateRequest::NOISE.parser())]
     pub noise: f64,
     /// Share of values to replace by NaN
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = SHARE.parser())]
     pub gaps: f64,
 }
 
@@ -476,6 +481,40 @@ pub fn with_defaults_in_help(command: clap::Command) -> clap::Command {
     })
 }
 
+/// Lets what follows a flag that takes a number begin with a minus sign, so that it is the number that is refused and
+/// not a flag `-1` or `-i`.
+pub fn with_signs(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    let sign = |arg: clap::Arg| {
+        if is_number(&arg) {
+            arg.allow_hyphen_values(true)
+        } else {
+            arg
+        }
+    };
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| sub.mut_args(sign))
+    })
+}
+
+/// Whether a flag takes a number, or numbers.
+pub fn is_number(arg: &clap::Arg) -> bool {
+    let kinds = [
+        TypeId::of::<usize>(),
+        TypeId::of::<u32>(),
+        TypeId::of::<f64>(),
+        TypeId::of::<Grid<usize>>(),
+        TypeId::of::<Grid<f64>>(),
+        TypeId::of::<Seeds>(),
+        TypeId::of::<Shard>(),
+    ];
+    let kind = arg.get_value_parser().type_id();
+    arg.get_action().takes_values() && kinds.iter().any(|known| kind == *known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -483,7 +522,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        with_defaults_in_help(Cli::command()).debug_assert();
+        with_signs(with_defaults_in_help(Cli::command())).debug_assert();
     }
 
     /// Every setting has a flag of its name, and the help shows every default.

@@ -34,7 +34,16 @@ struct GeneratedRow {
     scores: Scores,
 }
 
-pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
+/// What is to be scored, on what.
+pub struct Task {
+    scorer: Scorer,
+    models: Vec<(String, Model)>,
+    /// One for each of `--generated`.
+    candidates: Vec<Vec<Trial>>,
+}
+
+/// Everything that can be refused is refused here, before anything is computed.
+pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
     let reference = args.model.as_deref().map(ModelRef::parse);
     let settings = metric_settings(reference.as_ref(), &args.metrics, &args.data)?;
     let models = match &reference {
@@ -44,8 +53,8 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     let data = match models.first() {
         Some((_, model)) => load_for(model, &args.data, &args.inputs, &args.drop, args.allow_missing)?,
         None => load(&LoadRequest {
-            data: args.data,
-            inputs: args.inputs,
+            data: args.data.clone(),
+            inputs: args.inputs.clone(),
             drop: args.drop.clone(),
             allow_missing: args.allow_missing,
             standardize: args.standardize,
@@ -57,7 +66,19 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
         .iter()
         .map(|spec| load_trajectories(spec, &data, &args.drop))
         .collect::<Result<Vec<_>>>()?;
-    let scorer = Scorer::new(&data, ScoreSettings::from(&settings))?;
+    Ok(Task {
+        scorer: Scorer::new(&data, ScoreSettings::from(&settings))?,
+        models,
+        candidates,
+    })
+}
+
+pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
+    let Task {
+        scorer,
+        models,
+        candidates,
+    } = prepare(&args)?;
     let generated = args
         .generated
         .into_iter()
@@ -76,7 +97,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
             "noise_floor": floor,
             "constant_columns": scorer.constant_columns(),
         });
-        if reference.is_some() {
+        if args.model.is_some() {
             json["models"] = serde_json::json!(models);
         }
         if !generated.is_empty() {
@@ -86,7 +107,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     } else {
         let models = models.iter().map(|row| (&row.model, &row.scores));
         let generated = generated.iter().map(|row| (&row.trajectory, &row.scores));
-        let first = if reference.is_some() {
+        let first = if args.model.is_some() {
             "model"
         } else {
             "trajectory"

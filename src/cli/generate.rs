@@ -1,5 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ndarray::{Array2, s};
@@ -8,23 +9,72 @@ use crate::arrays::{beside, save_array};
 use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
 use crate::cli::evaluate::load_for;
-use crate::cli::output::check_targets;
+use crate::cli::output::{check_targets, require_table};
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Dims, Model};
+use crate::resources::require_memory;
 use crate::run::ModelRef;
 
-pub fn run(args: GenerateArgs) -> Result<ExitCode> {
+/// What is to be run, from where and for how long.
+pub struct Task {
+    id: String,
+    model: Model,
+    data: Dataset,
+    start: usize,
+    run: FreeRun,
+    /// The second file to write, if any.
+    latent: Option<PathBuf>,
+}
+
+/// Everything that can be refused is refused here, before anything is computed.
+pub fn prepare(args: &GenerateArgs) -> Result<Task> {
     let latent = args.latent.then(|| beside(&args.out, "-latent"));
     let targets: Vec<_> = std::iter::once(&args.out).chain(&latent).collect();
     check_targets(&targets, &[&args.data[..], &args.inputs].concat())?;
-    let files = ModelRef::parse(&args.model).files()?;
-    let (id, path) = files.first().expect("a reference names at least one model");
+    let (id, path) = ModelRef::parse(&args.model).files()?.swap_remove(0);
     let model = Model::load(path)?;
     let data = load_for(&model, &args.data, &args.inputs, &args.drop, args.allow_missing)?;
     let trial = data.trials.first().expect("a dataset has a trial");
     let start = start_row(&data, args.start)?;
+    if let Some(steps) = args.steps {
+        require_room(args, steps, model.theta.dims())?;
+    }
     let run = free_run(trial, start, args.steps)?;
+    Ok(Task {
+        id,
+        model,
+        data,
+        start,
+        run,
+        latent,
+    })
+}
+
+/// Refuses more steps than memory and disk hold.
+fn require_room(args: &GenerateArgs, steps: usize, dims: Dims) -> Result<()> {
+    let rows = steps.saturating_add(1);
+    let columns = if args.latent { dims.M } else { dims.N };
+    // The states as the device leaves them and in double precision, and the observed ones in the data's units.
+    let bytes = (4 + 8) * columns + 8 * dims.N;
+    require_memory(
+        &format!("--steps {steps}"),
+        (rows as u64).saturating_mul(bytes as u64),
+    )?;
+    let written = if args.latent { dims.N + dims.M } else { dims.N };
+    require_table("--steps", rows, written, &args.out)
+}
+
+pub fn run(args: GenerateArgs) -> Result<ExitCode> {
+    let Task {
+        id,
+        model,
+        data,
+        start,
+        run,
+        latent,
+    } = prepare(&args)?;
+    let trial = data.trials.first().expect("a dataset has a trial");
     let steps = run.steps;
     let backend = args.device.open()?;
     let theta = model.theta.pack();
@@ -119,7 +169,7 @@ fn free_run(trial: &Trial, start: usize, steps: Option<usize>) -> Result<FreeRun
     let K = trial.s.ncols();
     let inputs = if K == 0 {
         Array2::zeros((0, 0))
-    } else if start + steps < rows {
+    } else if steps < rows - start {
         trial.s.slice(s![start..=start + steps, ..]).mapv(|v| v as f32)
     } else {
         return Err(Error::input(format!(

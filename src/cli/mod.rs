@@ -11,6 +11,9 @@ mod progress;
 mod report;
 mod selftest;
 mod simulate;
+mod suggest;
+#[cfg(test)]
+mod tests;
 mod train;
 
 use std::process::ExitCode;
@@ -21,22 +24,26 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::backend::{self, Backend};
 use crate::config::BackendChoice;
 use crate::error::{Error, Result};
+pub use args::is_number;
 use args::{Cli, Command};
 
 /// Exit status after Ctrl-C, as shells give it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
+/// The command line's definition: commands, flags, what they take.
+pub fn command() -> clap::Command {
+    args::with_signs(args::with_defaults_in_help(Cli::command()))
+}
+
 /// Parses, runs, and turns the outcome into an exit status.
 pub fn main() -> ExitCode {
     start_logging();
-    let matches = args::with_defaults_in_help(Cli::command()).get_matches();
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
-    };
-    match run(cli.command) {
-        Ok(status) => status,
-        Err(error) => explain(&error),
+    let parsed = command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => run(cli.command).unwrap_or_else(|error| explain(&error)),
+        Err(error) => suggest::by_letter(error, &command(), std::env::args().nth(1)).exit(),
     }
 }
 

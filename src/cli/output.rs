@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
 use crate::metrics::success_threshold;
+use crate::resources::require_disk;
 
 /// Prints a result; the caller's text ends with a newline.
 pub fn print(text: &str) -> Result<()> {
@@ -57,6 +58,19 @@ fn is_same(a: &Path, b: &Path) -> bool {
         })
     };
     matches!((place(a), place(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Refuses a table of `rows` that the file system of `out` has no space for: 8 bytes a number in `.npy`, no less in
+/// `.csv` but for the shortest numbers. What `.gz` makes of them is not known before.
+pub fn require_table(flag: &str, rows: usize, columns: usize, out: &Path) -> Result<()> {
+    if out
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("gz"))
+    {
+        return Ok(());
+    }
+    let bytes = (rows as u64).saturating_mul(8 * columns as u64);
+    require_disk(&format!("{flag} {rows}"), out, bytes)
 }
 
 /// A number for people: four significant digits, `-` where undefined.

@@ -5,14 +5,17 @@ use crate::cli::output::print;
 use crate::error::Result;
 use crate::report::{ReportOptions, write_report};
 
-/// Writes the report of a run and prints its path.
-pub fn run(args: ReportArgs) -> Result<ExitCode> {
+pub fn options(args: &ReportArgs) -> ReportOptions {
     let defaults = ReportOptions::default();
-    let options = ReportOptions {
+    ReportOptions {
         steps: args.steps.unwrap_or(defaults.steps),
         success_factor: args.success_factor.unwrap_or(defaults.success_factor),
-    };
-    let path = write_report(&args.run, &options)?;
+    }
+}
+
+/// Writes the report of a run and prints its path.
+pub fn run(args: ReportArgs) -> Result<ExitCode> {
+    let path = write_report(&args.run, &options(&args))?;
     print(&format!("{}\n", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

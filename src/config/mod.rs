@@ -6,6 +6,7 @@ mod presets;
 mod resolve;
 mod settings;
 mod shard;
+pub mod values;
 
 pub use choices::{BackendChoice, DstspChoice, Form, Optimizer};
 pub use grid::{Grid, Seeds};

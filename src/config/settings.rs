@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FROM_0, Real, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, Seeds, Shard};
 use crate::error::{Error, Result};
 
@@ -129,54 +130,49 @@ impl Settings {
             .with_hint(format!("use --P {most_M} or less, or a larger --M")));
         }
         self.validate_numbers()?;
-        for (flag, value) in [
-            ("epochs", self.epochs),
-            ("batches-per-epoch", self.batches_per_epoch),
-            ("eval-every", self.eval_every),
-        ] {
-            if value == 0 {
-                return Err(Error::input(format!("--{flag} 0: must be at least 1")));
-            }
+        let threads = self.threads.map(|threads| ("threads", threads as u64, THREADS));
+        let whole = [
+            ("epochs", u64::from(self.epochs), EPOCHS),
+            ("batches-per-epoch", u64::from(self.batches_per_epoch), EPOCHS),
+            ("eval-every", u64::from(self.eval_every), EPOCHS),
+            ("bins", self.bins as u64, COUNT),
+            ("pe-steps", self.pe_steps as u64, COUNT),
+        ];
+        for (flag, value, rule) in whole.into_iter().chain(threads) {
+            rule.check(value)
+                .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
         }
         if self.epochs.checked_mul(self.batches_per_epoch).is_none() {
             return Err(Error::input(
-                "--epochs × --batches-per-epoch passes 2^32 optimiser steps",
-            ));
-        }
-        if self.bins == 0 || self.pe_steps == 0 || self.threads == Some(0) {
-            return Err(Error::input(
-                "--bins, --pe-steps and --threads must be at least 1",
+                "--epochs × --batches-per-epoch: more than 2^32 − 1 optimiser steps",
             ));
         }
         Ok(())
     }
 
     fn validate_numbers(&self) -> Result<()> {
-        let at_least_0: [(&str, &[f64]); 7] = [
-            ("noise", self.noise.values()),
-            ("start-lr", self.start_lr.values()),
-            ("end-lr", self.end_lr.values()),
-            ("clip", self.clip.values()),
-            ("lambda-lat", self.lambda_lat.values()),
-            ("lambda-obs", self.lambda_obs.values()),
-            ("smoothing", std::slice::from_ref(&self.smoothing)),
+        let one = std::slice::from_ref;
+        let rules: [(&str, &[f64], Real); 9] = [
+            ("noise", self.noise.values(), FROM_0),
+            ("start-lr", self.start_lr.values(), FROM_0),
+            ("end-lr", self.end_lr.values(), FROM_0),
+            ("clip", self.clip.values(), FROM_0),
+            ("lambda-lat", self.lambda_lat.values(), FROM_0),
+            ("lambda-obs", self.lambda_obs.values(), FROM_0),
+            ("smoothing", one(&self.smoothing), SMOOTHING),
+            ("gmm-variance", one(&self.gmm_variance), ABOVE_0),
+            ("dt", self.dt.as_slice(), ABOVE_0),
         ];
-        for (flag, values) in at_least_0 {
-            if let Some(v) = values.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
-                return Err(Error::input(format!(
-                    "--{flag} {v}: must be a number of 0 or more"
-                )));
+        for (flag, values, rule) in rules {
+            for &v in values {
+                rule.check(v)
+                    .map_err(|why| Error::input(format!("--{flag} {v}: {why}")))?;
             }
         }
         if let Some(alpha) = self.alpha.values().iter().find(|a| !(0.0..=1.0).contains(*a)) {
             return Err(Error::input(format!(
                 "--alpha {alpha}: the forcing strength lies between 0 and 1"
             )));
-        }
-        for (flag, value) in [("gmm-variance", Some(self.gmm_variance)), ("dt", self.dt)] {
-            if let Some(v) = value.filter(|v| !(v.is_finite() && *v > 0.0)) {
-                return Err(Error::input(format!("--{flag} {v}: must be a number above 0")));
-            }
         }
         if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {
             return Err(Error::input("--end-lr 0: an exponential decay cannot reach 0")

@@ -56,7 +56,7 @@ impl Histogram {
         {
             let most = (u64::MAX as f64).powf(1.0 / N as f64).floor();
             return Err(Error::input(format!(
-                "{bins} bins in each of {N} dimensions are too many to number"
+                "--bins {bins}: in each of {N} dimensions these are too many to number"
             ))
             .with_hint(format!("use at most {most} bins per dimension")));
         }

@@ -1,10 +1,8 @@
 //! Settings of the metrics.
 
+use crate::config::values::{ABOVE_0, COUNT, SMOOTHING};
 use crate::config::{DstspChoice, Settings};
 use crate::error::{Error, Result};
-
-/// Largest smoothing of spectra, in frequency bins.
-const MAX_SMOOTHING: f64 = 1e5;
 
 /// Settings of the metrics; those of [`Settings`] by default.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,22 +42,11 @@ impl Default for ScoreSettings {
 
 impl ScoreSettings {
     pub(super) fn validate(&self) -> Result<()> {
-        let refuse = |message: String| Err(Error::input(message));
-        if self.bins == 0 {
-            return refuse("the number of bins must be at least 1".into());
-        }
-        if !(self.gmm_variance > 0.0 && self.gmm_variance.is_finite()) {
-            return refuse(format!("the GMM variance {} is not positive", self.gmm_variance));
-        }
-        if !(0.0..=MAX_SMOOTHING).contains(&self.smoothing) {
-            return refuse(format!(
-                "the smoothing {} is outside 0..={MAX_SMOOTHING}",
-                self.smoothing
-            ));
-        }
-        if self.pe_steps == 0 {
-            return refuse("the prediction error needs at least 1 step".into());
-        }
+        let refuse = |flag: &'static str| move |why| Error::input(format!("--{flag}: {why}"));
+        COUNT.check(self.bins as u64).map_err(refuse("bins"))?;
+        COUNT.check(self.pe_steps as u64).map_err(refuse("pe-steps"))?;
+        ABOVE_0.check(self.gmm_variance).map_err(refuse("gmm-variance"))?;
+        SMOOTHING.check(self.smoothing).map_err(refuse("smoothing"))?;
         Ok(())
     }
 }

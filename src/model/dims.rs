@@ -31,7 +31,8 @@ impl Dims {
         if M > MAX_M {
             return Err(Error::input(format!(
                 "M = {M} is above the largest supported latent dimension, {MAX_M}"
-            )));
+            ))
+            .with_hint(format!("use --M {MAX_M} or less")));
         }
         Ok(Self { M, N, K })
     }
@@ -78,15 +79,16 @@ impl Shape {
     /// Checks `1 ≤ S ≤ 256`, `T ≥ 1` and that a batch's noise can be addressed by 32 bits.
     pub fn new(dims: Dims, S: usize, T: usize) -> Result<Self> {
         if S == 0 || S > MAX_S {
-            return Err(Error::input(format!(
-                "the batch size S = {S} is outside 1..={MAX_S}"
-            )));
+            return Err(
+                Error::input(format!("the batch size S = {S} is outside 1..={MAX_S}"))
+                    .with_hint(format!("use a --batch-size from 1 to {MAX_S}")),
+            );
         }
         if T == 0 {
             return Err(Error::input("the window length T must be at least 1"));
         }
-        let pairs = ((T as u64 + 1) * dims.N as u64).div_ceil(2) * S as u64;
-        if pairs > u64::from(u32::MAX) {
+        let pairs = ((T as u128 + 1) * dims.N as u128).div_ceil(2) * S as u128;
+        if pairs > u128::from(u32::MAX) {
             return Err(Error::input(format!(
                 "a batch of S = {S} windows of T = {T} steps and N = {} columns is too large",
                 dims.N

@@ -26,9 +26,12 @@ use rayon::prelude::*;
 
 use crate::analysis::{Analysis, AnalysisInput, AnalysisSettings, Recording, analyze};
 use crate::arrays::{Entry, npz_bytes};
+use crate::config::values::{ABOVE_0, COUNT};
+use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 use crate::model::Model;
+use crate::resources::require_memory;
 pub use png::png;
 pub use reading::analysis_figures;
 pub use stats::wilson;
@@ -52,12 +55,27 @@ impl Default for ReportOptions {
     }
 }
 
+impl ReportOptions {
+    /// # Errors
+    /// When there are no steps, or the factor is no number above 0.
+    pub fn check(&self) -> Result<()> {
+        COUNT
+            .check(self.steps as u64)
+            .map_err(|why| Error::input(format!("--steps {}: {why}", self.steps)))?;
+        let factor = self.success_factor;
+        ABOVE_0
+            .check(factor)
+            .map_err(|why| Error::input(format!("--success-factor {factor}: {why}")))
+    }
+}
+
 /// Writes `plots/` and `report.html` into the run folder `run`; returns the path of the report.
 ///
 /// # Errors
 /// When `run` is no run folder or cannot be written to. Data that are gone or have changed are no error: the report
 /// says so and shows the model alone.
 pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
+    options.check()?;
     let run = folder::Run::read(run)?;
     let best = match run.best() {
         Some(member) => Some((member.id().to_string(), Model::load(run.model_path(member.id()))?)),
@@ -68,6 +86,9 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
         problem: observed.problem().map(String::from),
         ..html::Sections::default()
     };
+    if let Some((_, model)) = &best {
+        require_room(model, observed.dataset(), options.steps)?;
+    }
     let plots = run.root.join("plots");
     std::fs::create_dir_all(&plots).map_err(|e| Error::io("create", &plots, e))?;
     if let Some((id, model)) = &best {
@@ -92,6 +113,15 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     let path = run.root.join("report.html");
     write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
     Ok(path)
+}
+
+/// Refuses a longer free run than memory holds; with data it is no longer than they are.
+fn require_room(model: &Model, data: Option<&Dataset>, steps: usize) -> Result<()> {
+    let rows = observed::rows(data, steps) as u64;
+    let dims = model.theta.dims();
+    // States, and data and observed states in the user's units.
+    let bytes = 8 * (dims.M + 2 * dims.N) as u64;
+    require_memory(&format!("--steps {steps}"), rows.saturating_mul(bytes))
 }
 
 /// Analyses a model with the default settings, the data encoded where there are some.

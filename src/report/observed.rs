@@ -82,13 +82,19 @@ pub struct FreeRun {
     pub asked: usize,
 }
 
+/// Rows of a free run of at most `steps`: no more than the first trial has from where it starts.
+pub fn rows(data: Option<&Dataset>, steps: usize) -> usize {
+    let trial = data.and_then(|d| d.trials.first());
+    trial.map_or(steps, |t| steps.min(t.x.nrows() - t.start())).max(1)
+}
+
 /// Runs `model` from the start of the first trial ([`Trial::start`]; from 0 without data) with its inputs for as many rows
 /// as the trial has from there on, at most `rows`.
 pub fn free_run(model: &Model, data: Option<&Dataset>, rows: usize) -> FreeRun {
     let N = model.theta.dims().N;
     let trial = data.and_then(|d| d.trials.first());
     let start = trial.map_or(0, Trial::start);
-    let rows = trial.map_or(rows, |t| rows.min(t.x.nrows() - start)).max(1);
+    let rows = self::rows(data, rows);
     let x0 = trial.map_or_else(|| vec![0.0; N], |t| t.x.row(start).to_vec());
     let largest = trial.map_or(1.0, |t| {
         t.x.iter()

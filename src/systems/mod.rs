@@ -13,7 +13,7 @@ mod van_der_pol;
 use crate::error::{Error, Result, nearest};
 
 pub use integrate::{Rk4, largest_lyapunov};
-pub use simulate::{SimulateRequest, Simulation, cut_gaps, simulate};
+pub use simulate::{SHARE, SimulateRequest, Simulation, cut_gaps, simulate};
 
 /// An ordinary differential equation `ẋ = f(x, s)` and how it is usually sampled.
 #[derive(Clone, Copy, Debug)]

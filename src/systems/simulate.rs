@@ -1,8 +1,12 @@
+use std::fmt::Display;
+
 use ndarray::Array2;
 
 use super::{Rk4, find};
+use crate::config::values::{Real, Whole};
 use crate::dataset::{column_scaling, standardize};
 use crate::error::{Error, Result};
+use crate::resources::require_memory;
 use crate::rng::{Stream, normal_pair, normals, threefry2x32, unit};
 
 /// Second counter words of the `System` stream; 0 are the initial states.
@@ -26,6 +30,31 @@ pub struct SimulateRequest {
     /// Standard deviation of added Gaussian observation noise, in units of each column's standard deviation.
     pub noise: f64,
 }
+
+impl SimulateRequest {
+    pub const STEPS: Whole = Whole {
+        least: 2,
+        most: i64::MAX as u64,
+    };
+    pub const DT: Real = Real {
+        least: 0.0,
+        most: 100.0,
+        open: true,
+    };
+    pub const NOISE: Real = Real {
+        least: 0.0,
+        most: 1e6,
+        open: false,
+    };
+}
+
+/// Shares of values that may be made missing.
+pub const SHARE: Real = Real {
+    least: 0.0,
+    // The largest number below 1.
+    most: 1.0 - 0.5 * f64::EPSILON,
+    open: false,
+};
 
 impl Default for SimulateRequest {
     fn default() -> Self {
@@ -63,9 +92,9 @@ pub struct Simulation {
 /// When the system is unknown or a number is out of range.
 pub fn simulate(request: &SimulateRequest) -> Result<Simulation> {
     let system = find(&request.system)?;
+    request.check()?;
     let dt = request.dt.unwrap_or(system.dt);
     let dims = request.dims.unwrap_or(system.dims);
-    check(request, system.any_dims, system.dims, dims, dt)?;
     let mut x: Vec<f64> = (system.origin)(dims)
         .into_iter()
         .zip(normals(request.seed, Stream::System))
@@ -103,40 +132,46 @@ pub fn simulate(request: &SimulateRequest) -> Result<Simulation> {
     })
 }
 
-fn check(request: &SimulateRequest, any_dims: bool, usual: usize, dims: usize, dt: f64) -> Result<()> {
-    if request.steps < 2 {
-        return Err(Error::input("a simulation needs at least 2 steps"));
+impl SimulateRequest {
+    /// Checks every number, and that there is memory for the recording.
+    ///
+    /// # Errors
+    /// When the system is unknown; otherwise names the flag that cannot be met.
+    pub fn check(&self) -> Result<()> {
+        let system = find(&self.system)?;
+        let refuse =
+            |flag: &str, value: &dyn Display, why: String| Error::input(format!("--{flag} {value}: {why}"));
+        Self::STEPS
+            .check(self.steps as u64)
+            .map_err(|why| refuse("steps", &self.steps, why))?;
+        if let Some(dt) = self.dt {
+            Self::DT.check(dt).map_err(|why| refuse("dt", &dt, why))?;
+        }
+        Self::NOISE
+            .check(self.noise)
+            .map_err(|why| refuse("noise", &self.noise, why))?;
+        let dims = self.dims.unwrap_or(system.dims);
+        if dims != system.dims && !system.any_dims {
+            let why = format!("{} has {} variables", system.name, system.dims);
+            return Err(refuse("dims", &dims, why).with_hint("only lorenz96 has a free number of variables"));
+        }
+        if system.any_dims && !(4..=10_000).contains(&dims) {
+            let why = format!("{} needs 4 to 10000 variables", system.name);
+            return Err(refuse("dims", &dims, why));
+        }
+        // Values, their copy in the order of a file, and inputs.
+        let numbers = (2 * dims + system.inputs) as u64;
+        require_memory(
+            &format!("--steps {}", self.steps),
+            (self.steps as u64).saturating_mul(8 * numbers),
+        )?;
+        // Random numbers for noise and gaps are addressed by 32 bits.
+        if self.steps.checked_mul(dims).is_none_or(|n| n > 1 << 32) {
+            let why = format!("more than 2³² values of {dims} variables");
+            return Err(refuse("steps", &self.steps, why));
+        }
+        Ok(())
     }
-    if !(dt > 0.0 && dt <= 100.0) {
-        return Err(Error::input(format!(
-            "the time step {dt} is outside 0 < dt ≤ 100"
-        )));
-    }
-    if !(request.noise >= 0.0 && request.noise <= 1e6) {
-        return Err(Error::input(format!(
-            "the noise {} must be a number from 0 on",
-            request.noise
-        )));
-    }
-    if dims != usual && !any_dims {
-        return Err(
-            Error::input(format!("{} has {usual} variables, not {dims}", request.system))
-                .with_hint("only lorenz96 has a free number of variables"),
-        );
-    }
-    if any_dims && !(4..=10_000).contains(&dims) {
-        return Err(Error::input(format!(
-            "{} needs 4 to 10000 variables, not {dims}",
-            request.system
-        )));
-    }
-    if request.steps.checked_mul(dims).is_none_or(|n| n > 1 << 32) {
-        return Err(Error::input(format!(
-            "{} steps of {dims} variables are more than 2³² values",
-            request.steps
-        )));
-    }
-    Ok(())
 }
 
 /// A stimulus per input that goes to a new random level, `0.5 ≤ |s| ≤ 1` of either sign, every 1 to 4 units of time,
@@ -190,11 +225,9 @@ fn add_noise(x: &mut Array2<f64>, request: &SimulateRequest, scale: &[f64]) {
 /// # Errors
 /// When `share` is outside `0 ≤ share < 1`.
 pub fn cut_gaps(x: &mut Array2<f64>, share: f64, seed: u32) -> Result<()> {
-    if !(0.0..1.0).contains(&share) {
-        return Err(Error::input(format!(
-            "the share of missing values {share} is outside 0 ≤ share < 1"
-        )));
-    }
+    SHARE
+        .check(share)
+        .map_err(|why| Error::input(format!("--gaps {share}: {why}")))?;
     for (i, value) in x.iter_mut().enumerate() {
         let words = threefry2x32([seed, Stream::System as u32], [(i / 2) as u32, GAPS]);
         if f64::from(unit(words[i % 2])) < share {

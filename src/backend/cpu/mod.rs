@@ -32,8 +32,8 @@ use rayon::prelude::*;
 
 use crate::backend::cut::Cut;
 use crate::backend::{
-    Backend, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient, Member,
-    MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
+    Backend, Demand, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient,
+    Member, MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
@@ -116,6 +116,18 @@ impl CpuBackend {
 impl Backend for CpuBackend {
     fn device(&self) -> &Device {
         &self.device
+    }
+
+    fn demand(&self, plan: &Plan) -> Demand {
+        let layout = Layout::new(plan.shape, layout::machine(self.arch));
+        let max_P = plan.members.iter().map(|member| member.P).max().unwrap_or(0);
+        let busy = self.threads.count().min(plan.members.len()) as u64;
+        let ways = ways::ways(self.arch, &layout, plan.members.len(), self.threads.count());
+        let scratch: u64 = ways.iter().map(|way| Scratch::least_bytes(way, max_P)).sum();
+        Demand {
+            steps: u64::from(plan.batches_per_epoch) * size_of::<StepCoefficients>() as u64,
+            scratch: scratch.saturating_mul(busy),
+        }
     }
 
     fn ensemble(

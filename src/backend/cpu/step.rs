@@ -13,6 +13,7 @@ use crate::backend::cpu::kernel::store_all_sums;
 use crate::backend::cpu::layout::{Lanes, Layout, Weights};
 use crate::backend::cpu::{adjoint, forward, update};
 use crate::backend::cut::Cut;
+use crate::model::Shape;
 
 /// How the steps of a member are computed. Every way comes to the same bits.
 #[derive(Clone)]
@@ -70,6 +71,19 @@ pub(super) struct Totals {
 }
 
 impl Scratch {
+    /// Bytes that [`Scratch::new`] takes, without those of the blocked form.
+    pub fn least_bytes(way: &Way, max_P: usize) -> u64 {
+        let layout = &way.layout;
+        let Shape { dims, T, .. } = layout.shape;
+        let vector = 4 * layout.lanes as u64;
+        let rows = T as u64 + 1;
+        let windows = vector * rows * (dims.N + dims.K) as u64;
+        let states = vector * rows * (layout.stride + max_P) as u64;
+        let gradients = vector * (dims.M * dims.M) as u64;
+        let ahead = if way.threads > 1 { windows } else { 0 };
+        way.threads as u64 * (windows + states + gradients + ahead) + 4 * 4 * dims.n_params() as u64
+    }
+
     pub fn new(way: &Way, max_P: usize, cuts: &[&Cut]) -> Self {
         let layout = &way.layout;
         let n_params = layout.shape.dims.n_params();

@@ -30,8 +30,8 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use crate::backend::{
-    Backend, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, KernelTime, Member, Plan,
-    TrainingData, Windows, check,
+    Backend, Demand, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, KernelTime, Member,
+    Plan, TrainingData, Windows, check,
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
@@ -92,6 +92,13 @@ impl GpuBackend {
 impl Backend for GpuBackend {
     fn device(&self) -> &Device {
         &self.device
+    }
+
+    fn demand(&self, plan: &Plan) -> Demand {
+        Demand {
+            steps: buffers::UNIFORM_STRIDE * (u64::from(plan.batches_per_epoch) + 1),
+            scratch: 0,
+        }
     }
 
     fn ensemble(

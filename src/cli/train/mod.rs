@@ -1,14 +1,16 @@
 mod data;
 mod profile;
+mod room;
 mod settings;
 mod summary;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::{self, Device};
+use crate::backend::{self, Backend, Device, TrainingData};
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{print, print_json};
 use crate::cli::progress::Watch;
@@ -22,28 +24,77 @@ use crate::study::Study;
 use crate::train::{Ending, Trainer, TrainerInput};
 use data::{load_test, load_training, refuse_other_data, training_data};
 use profile::profile;
+use room::{require_room, require_windows};
 use settings::{default_folder, fingerprint, run_to_resume, settings, with_absolute_paths};
 use summary::{introduction, summary};
 
+/// What is to be trained, on what, and where.
+pub struct Task {
+    resume: Option<PathBuf>,
+    pub settings: Settings,
+    /// Run folder to make.
+    out: PathBuf,
+    data: Dataset,
+    test: Option<Dataset>,
+    pub study: Study,
+    training: BTreeMap<usize, Arc<TrainingData>>,
+    scorer: Scorer,
+}
+
+impl Task {
+    /// Everything that can be refused without the device is refused here, before anything is made.
+    pub fn prepare(args: &TrainArgs) -> Result<Self> {
+        let resume = run_to_resume(args)?;
+        let settings = settings(args, resume.as_deref())?;
+        let out = args.out.clone().unwrap_or_else(|| default_folder(&settings));
+        if resume.is_none() && !args.profile {
+            run::refuse_occupied(&out)?;
+        }
+        let data = load_training(&settings)?;
+        let test = load_test(&settings, &data)?;
+        let study = Study::new(&settings, data.N, data.K)?;
+        require_windows(&study, &data)?;
+        let training = training_data(&study, &data)?;
+        let scored_on = test.as_ref().unwrap_or(&data);
+        Ok(Self {
+            scorer: Scorer::new(scored_on, ScoreSettings::from(&settings))?,
+            resume,
+            settings,
+            out,
+            data,
+            test,
+            study,
+            training,
+        })
+    }
+
+    /// Refuses what memory, or the disk where a run folder is to be made, does not hold.
+    pub fn require_room(&self, backend: &dyn Backend) -> Result<()> {
+        let new = self.resume.is_none().then_some(self.out.as_path());
+        require_room(&self.study, &self.settings, backend, new)
+    }
+}
+
 pub fn run(args: TrainArgs) -> Result<ExitCode> {
-    let resume = run_to_resume(&args)?;
-    let settings = settings(&args, resume.as_deref())?;
-    let out = args.out.clone().unwrap_or_else(|| default_folder(&settings));
-    if resume.is_none() && !args.profile {
-        run::refuse_occupied(&out)?;
-    }
-    let data = load_training(&settings)?;
-    let test = load_test(&settings, &data)?;
-    let study = Study::new(&settings, data.N, data.K)?;
-    let training = training_data(&study, &data)?;
+    let task = Task::prepare(&args)?;
     if args.profile {
-        return profile(&settings, &study, &training);
+        return profile(&task.settings, &task.study, &task.training);
     }
-    let fingerprint = fingerprint(&settings, &data, test.as_ref());
-    start_threads(settings.threads)?;
-    let backend = backend::open_checked(settings.backend, settings.device.as_deref())?;
-    let scored_on = test.as_ref().unwrap_or(&data);
-    let scorer = Arc::new(Scorer::new(scored_on, ScoreSettings::from(&settings))?);
+    start_threads(task.settings.threads)?;
+    let backend = backend::open_checked(task.settings.backend, task.settings.device.as_deref())?;
+    task.require_room(backend.as_ref())?;
+    let fingerprint = fingerprint(&task.settings, &task.data, task.test.as_ref());
+    let Task {
+        resume,
+        settings,
+        out,
+        data,
+        study,
+        training,
+        scorer,
+        ..
+    } = task;
+    let scorer = Arc::new(scorer);
     let (folder, checkpoint) = match &resume {
         Some(run) => go_on_in(run, &data)?,
         None => (RunFolder::create(&out)?, None),

@@ -51,12 +51,14 @@ impl PredictionData {
         let N = trials.first().map_or(0, |(x, _)| x.ncols());
         let K = trials.first().map_or(0, |(_, s)| s.ncols());
         let rows: usize = trials.iter().map(|(x, _)| x.nrows()).sum();
+        // A prediction ends within its trial, so no more than the longest is read past a start.
+        let longest = trials.iter().map(|(x, _)| x.nrows()).max().unwrap_or(0);
         let column = |select: &dyn Fn(usize) -> Vec<f64>, n| {
             let mut values: Vec<f32> = select(n)
                 .into_iter()
                 .map(|v| if v.is_nan() { 0.0 } else { v as f32 })
                 .collect();
-            values.resize(rows + steps + PADDING, 0.0);
+            values.resize(rows + steps.min(longest) + PADDING, 0.0);
             values
         };
         let observations = |n| trials.iter().flat_map(|(x, _)| x.column(n).to_vec()).collect();
@@ -166,6 +168,17 @@ mod tests {
     use super::*;
     use crate::model::init;
     use crate::rng::{Stream, normals};
+
+    #[test]
+    fn more_steps_than_rows_leave_nothing_to_predict() {
+        let (x, s) = (Array2::ones((150, 2)), Array2::zeros((150, 0)));
+        for steps in [150, 1 << 40, usize::MAX] {
+            let data = PredictionData::new(&[(x.view(), s.view())], steps);
+            let dims = Dims { M: 4, N: 2, K: 0 };
+            let error = data.score(dims, &init(dims, 1).pack(), 1);
+            assert!(error.mse.is_nan() && error.pairs == 0, "{steps}: {error:?}");
+        }
+    }
 
     #[test]
     fn every_block_length_predicts_the_same() {
