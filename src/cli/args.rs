@@ -8,8 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::analysis::AnalysisSettings;
-use crate::backend::Backend;
-use crate::cli::open_backend;
+use crate::backend::{self, Backend};
 use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
 use crate::error::Result;
@@ -263,11 +262,7 @@ pub struct DeviceArgs {
 impl DeviceArgs {
     /// Opens the device asked for.
     pub fn open(&self) -> Result<Arc<dyn Backend>> {
-        open_backend(
-            self.backend.unwrap_or_default(),
-            self.device.as_deref(),
-            self.threads,
-        )
+        backend::open(self.backend.unwrap_or_default(), self.device.as_deref())
     }
 }
 

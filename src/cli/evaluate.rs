@@ -9,6 +9,7 @@ use toml::Table;
 use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
 use crate::cli::output::{self, SATURATED, divergence, no_floor, number, print, print_json, table};
+use crate::cli::start_threads;
 use crate::config::{Settings, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
 use crate::error::{Error, Result};
@@ -74,6 +75,7 @@ pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
 }
 
 pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
+    start_threads(args.device.threads)?;
     let Task {
         scorer,
         models,

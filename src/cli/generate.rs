@@ -10,6 +10,7 @@ use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
 use crate::cli::evaluate::load_for;
 use crate::cli::output::{check_targets, require_table};
+use crate::cli::start_threads;
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::{Dims, Model};
@@ -66,6 +67,7 @@ fn require_room(args: &GenerateArgs, steps: usize, dims: Dims) -> Result<()> {
 }
 
 pub fn run(args: GenerateArgs) -> Result<ExitCode> {
+    start_threads(args.device.threads)?;
     let Task {
         id,
         model,

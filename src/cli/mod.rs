@@ -17,12 +17,9 @@ mod tests;
 mod train;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::backend::{self, Backend};
-use crate::config::BackendChoice;
 use crate::error::{Error, Result};
 pub use args::is_number;
 use args::{Cli, Command};
@@ -75,16 +72,8 @@ fn explain(error: &Error) -> ExitCode {
     ExitCode::from(error.exit_code())
 }
 
-/// Opens a backend; training, scoring and analysis share one pool of this many threads.
-fn open_backend(
-    choice: BackendChoice,
-    device: Option<&str>,
-    threads: Option<usize>,
-) -> Result<Arc<dyn Backend>> {
-    start_threads(threads)?;
-    backend::open(choice, device)
-}
-
+/// Training, scoring and analysis share one pool of this many threads. Comes before all that uses it, such as reading
+/// data.
 fn start_threads(threads: Option<usize>) -> Result<()> {
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new()

@@ -52,7 +52,6 @@ mod tests {
             ("--t", "'--T'"),
             ("--Tau", "'--tau'"),
             ("--SEEDS", "'--seeds'"),
-            ("-seeds", "'--seeds'"),
         ] {
             let text = message(&["alrnn-gpu", "train", unknown, "4"]);
             assert!(text.contains(meant), "{unknown}: {text}");

@@ -84,7 +84,7 @@ const SMALL: [(&str, &str); 5] = [("M", "4"), ("P", "1"), ("T", "10"), ("tau", "
 /// All that a command can refuse before it computes or writes.
 fn prepare(command: &Command) -> Result<()> {
     match command {
-        Command::Train(args) => train::Task::prepare(args)?.require_room(&CpuBackend::new(None)?),
+        Command::Train(args) => train::Task::prepare(args, |_| Ok(()))?.require_room(&CpuBackend::new(None)?),
         Command::Evaluate(args) => evaluate::prepare(args).map(drop),
         Command::Generate(args) => generate::prepare(args).map(drop),
         Command::Analyze(args) => analyze::prepare(args).map(drop),

@@ -42,14 +42,16 @@ pub struct Task {
 }
 
 impl Task {
-    /// Everything that can be refused without the device is refused here, before anything is made.
-    pub fn prepare(args: &TrainArgs) -> Result<Self> {
+    /// Everything that can be refused without the device is refused here, before anything is made. `begin` comes before
+    /// anything is read.
+    pub fn prepare(args: &TrainArgs, begin: impl FnOnce(&Settings) -> Result<()>) -> Result<Self> {
         let resume = run_to_resume(args)?;
         let settings = settings(args, resume.as_deref())?;
         let out = args.out.clone().unwrap_or_else(|| default_folder(&settings));
         if resume.is_none() && !args.profile {
             run::refuse_occupied(&out)?;
         }
+        begin(&settings)?;
         let data = load_training(&settings)?;
         let test = load_test(&settings, &data)?;
         let study = Study::new(&settings, data.N, data.K)?;
@@ -76,11 +78,10 @@ impl Task {
 }
 
 pub fn run(args: TrainArgs) -> Result<ExitCode> {
-    let task = Task::prepare(&args)?;
+    let task = Task::prepare(&args, |settings| start_threads(settings.threads))?;
     if args.profile {
         return profile(&task.settings, &task.study, &task.training);
     }
-    start_threads(task.settings.threads)?;
     let backend = backend::open_checked(task.settings.backend, task.settings.device.as_deref())?;
     task.require_room(backend.as_ref())?;
     let fingerprint = fingerprint(&task.settings, &task.data, task.test.as_ref());
