@@ -5,7 +5,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use alrnn_gpu::report::{ReportOptions, write_report};
+use alrnn_gpu::report::pictures::{Series, time_series};
+use alrnn_gpu::report::{Look, ReportOptions, write_report};
+use ndarray::Array2;
 
 /// The page without its script.
 fn shown(page: &str) -> &str {

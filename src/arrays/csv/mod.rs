@@ -81,7 +81,7 @@ pub fn refuse_faults(faults: &[Fault], is_used: impl Fn(usize) -> bool) -> Resul
 /// Lines that start with `#` are comments above the first row, and errors below it; `#N/A`, `#DIV/0!` and the other
 /// marks of spreadsheets are missing values everywhere. In a table of one column an empty line is an empty cell.
 /// Decimal commas are read where nothing in the file contradicts. The first line is a header when none of its cells is
-/// a number, or where it is told from the rows (see [`header`]).
+/// a number, or where it is told from the rows (see `header`).
 ///
 /// # Errors
 /// When the bytes are no text. What is wrong with rows and columns is in [`Table::faults`].
