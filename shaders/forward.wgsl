@@ -40,7 +40,7 @@ fn main(
     let team = lid / TEAM;
     let unit = linear_workgroup(group, groups) * TEAMS + team;
     let e = min(unit / GROUPS, arrayLength(&members) - 1);
-    let running = unit < arrayLength(&members) * GROUPS && status[e].stopped_at == 0;
+    let running = unit < arrayLength(&members) * GROUPS && takes_part(status[e]);
     let member = members[e];
     let base = e * N_PARAMS;
     let quad = e * Q + (unit % GROUPS) * V;

@@ -33,7 +33,7 @@ fn main(
     let tile = at % (TILES * TILES);
     let slice = (at / (TILES * TILES)) % GW;
     let e = min(at / (TILES * TILES * GW), arrayLength(&members) - 1);
-    let running = at < arrayLength(&members) * TILES * TILES * GW && status[e].stopped_at == 0;
+    let running = at < arrayLength(&members) * TILES * TILES * GW && takes_part(status[e]);
     let row = (tile / TILES) * SIDE;
     let column = (tile % TILES) * SIDE;
     let a = lid / BLOCK;

@@ -8,7 +8,7 @@
 //
 // Workgroup = member; threads stride over the parameters. All sums are in a fixed order, so the result has the
 // same bits every time. Writes g to the first partial of each parameter (=), then moments and theta, and
-// the transposed copy of W where forward.wgsl reads one.
+// the transposed copy of W where forward.wgsl, or the form that is fallen back on, reads one.
 #import params
 #import index
 #import reduce
@@ -30,7 +30,7 @@ const SHRINK: f32 = 0x1p-80f;
 @group(0) @binding(6) var<storage, read_write> theta: array<f32>;
 // (m, v) of each parameter
 @group(0) @binding(7) var<storage, read_write> moments: array<vec2<f32>>;
-#if WIDE
+#if TRANSPOSED
 @group(0) @binding(8) var<storage, read_write> transposed: array<f32>;
 #end
 
@@ -77,7 +77,7 @@ fn main(
     let e = min(at, arrayLength(&members) - 1);
     let member = members[e];
     let before = status[e];
-    let running = at < arrayLength(&members) && before.stopped_at == 0;
+    let running = at < arrayLength(&members) && takes_part(before);
     let base = e * N_PARAMS;
 
     var square = 0.0;
@@ -162,7 +162,7 @@ fn main(
             let next = advance(e, p, clip);
             moments[base + p] = vec2(next.m, next.v);
             theta[base + p] = next.theta;
-            #if WIDE
+            #if TRANSPOSED
             if p >= W_AT && p < H_AT {
                 let k = p - W_AT;
                 transposed[e * M * M + (k % M) * M + k / M] = next.theta;
@@ -172,6 +172,9 @@ fn main(
     }
     if running && lid == 0 {
         let earlier = select(before.loss_sum, 0.0, params.first == 1);
-        status[e] = Status(select(0u, params.step + 1, stop && updating), earlier + mse + reg, mse, reg);
+        status[e].stopped_at = select(0u, params.step + 1, stop && updating);
+        status[e].loss_sum = earlier + mse + reg;
+        status[e].mse = mse;
+        status[e].reg = reg;
     }
 }

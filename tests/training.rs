@@ -27,6 +27,14 @@ fn cpu_matches_curves_from_elsewhere() {
 }
 
 #[test]
+fn growth_is_watched() {
+    for backend in CpuBackend::every_instruction_set(Some(2)).expect("threads start") {
+        common::growth::is_watched(&backend);
+        common::growth::is_crossed(&backend, &[20]);
+    }
+}
+
+#[test]
 fn huge_gradients_are_clipped_or_said() {
     for backend in CpuBackend::every_instruction_set(Some(1)).expect("one thread") {
         training::huge_gradients(&backend, Form::Plain);

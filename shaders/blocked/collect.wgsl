@@ -76,7 +76,7 @@ fn main(
     let slice = at / (TILES * TILES_RIGHT) % SLICES;
     let unit = at / (TILES * TILES_RIGHT * SLICES);
     let e = min(unit, arrayLength(&status) - 1);
-    if unit >= arrayLength(&status) || status[e].stopped_at != 0 {
+    if unit >= arrayLength(&status) || !takes_part(status[e]) {
         return;
     }
     let row = tile / TILES_RIGHT * HEIGHT;

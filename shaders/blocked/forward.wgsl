@@ -75,7 +75,7 @@ fn main(
 ) {
     let unit = linear_workgroup(group, groups);
     let e = min(unit / GROUPS, arrayLength(&members) - 1);
-    if unit >= arrayLength(&members) * GROUPS || status[e].stopped_at != 0 {
+    if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
         return;
     }
     let member = members[e];

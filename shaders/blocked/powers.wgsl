@@ -6,13 +6,17 @@
 //
 // Workgroup = member; products.rs lists the products. G and B^e are also kept
 // transposed, which is how forward.wgsl reads them. Writes the first part of `powers` (=).
+//
+// Where a row of what a state is a product with grows beyond MOST_GROWTH (src/backend/cut.rs says why), the step is computed
+// in the other form: writes `form` (=) where there is one (GUARDED).
 #import params
 #import index
 #import blocked
 #import multiply
+#import reduce
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> status: array<Status>;
+@group(0) @binding(1) var<storage, read_write> status: array<Status>;
 @group(0) @binding(2) var<storage, read> theta: array<f32>;
 @group(0) @binding(3) var<storage, read> cut: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read_write> powers: array<f32>;
@@ -28,6 +32,49 @@ fn drive_weight(parameters: u32, i: u32, c: u32) -> f32 {
     return theta[parameters + H_AT + i];
 }
 
+// Whether a sum of squares is that of a row that has grown too far.
+fn too_large(square: f32) -> bool {
+    return not_finite(square) || square > f32(MOST_GROWTH * MOST_GROWTH);
+}
+
+// Sum of the squares of `count` numbers.
+fn squares(first: u32, step: u32, count: u32) -> f32 {
+    var sum = 0.0;
+    for (var k = 0u; k < count; k++) {
+        let value = powers[first + k * step];
+        sum = fma(value, value, sum);
+    }
+    return sum;
+}
+
+// Whether any of this thread's rows has grown too far.
+fn grown(lid: u32, base: u32) -> bool {
+    var large = false;
+    // [G_j | K_{j-1} .. K_0 | c_j]
+    for (var row = lid; row < J * Y; row += THREADS) {
+        var sum = squares(base + CC_AT + row, 1, 1) + squares(base + G_AT + (Y + row) * M, 1, M);
+        for (var before = row % Y; before <= row; before += Y) {
+            sum += squares(base + K_AT + before * H, 1, D);
+        }
+        large = large || too_large(sum);
+    }
+    for (var row = lid + M; row < MATRICES * M; row += THREADS) {
+        large = large || too_large(squares(base + B_AT + row * M, 1, M));
+    }
+    // [B^e | R_{e-1} .. R_0 | g_e]
+    for (var k = lid; k < ENDS * M; k += THREADS) {
+        let end = k / M;
+        var sum = squares(base + GE_AT + k, 1, 1) + squares(base + ET_AT + end * M * M + k % M, M, M);
+        for (var l = 0u; l < cut[BLOCKS + MATRICES + end].x; l++) {
+            sum += squares(base + RT_AT + l * H * M + k % M, M, D);
+        }
+        large = large || too_large(sum);
+    }
+    return large;
+}
+
+var<workgroup> idle: u32;
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(local_invocation_index) lid: u32,
@@ -36,7 +83,13 @@ fn main(
 ) {
     let at = linear_workgroup(group, groups);
     let e = min(at, arrayLength(&status) - 1);
-    if at >= arrayLength(&status) || status[e].stopped_at != 0 {
+    // Through workgroup memory, so that barriers below are seen to be reached by all or none.
+    if lid == 0 {
+        let before = status[e];
+        let mine = select(takes_part(before), before.stopped_at == 0, FORM == 0);
+        idle = select(1u, 0u, at < arrayLength(&status) && mine);
+    }
+    if workgroupUniformLoad(&idle) == 1 {
         return;
     }
     let base = e * POWERS;
@@ -102,4 +155,11 @@ fn main(
             powers[base + CC_AT + j * Y + q] = sum;
         }
     }
+    #if GUARDED
+    storageBarrier();
+    let fall_back = workgroup_any(lid, grown(lid, base));
+    if lid == 0 {
+        status[e].form = select(0u, 1u, fall_back);
+    }
+    #end
 }

@@ -41,7 +41,7 @@ fn main(
 ) {
     let at = linear_workgroup(group, groups);
     let e = min(at, arrayLength(&status) - 1);
-    if at >= arrayLength(&status) || status[e].stopped_at != 0 {
+    if at >= arrayLength(&status) || !takes_part(status[e]) {
         return;
     }
     let base = e * POWERS;

@@ -51,4 +51,14 @@ struct Status {
     // The last step's error and regularisation.
     mse: f32,
     reg: f32,
+    // In which form the step is computed: 0, or 1 for the one that blocked/powers.wgsl falls back on.
+    form: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+// Whether this kernel has a part in the step of a member.
+fn takes_part(status: Status) -> bool {
+    return status.stopped_at == 0 && status.form == FORM;
 }

@@ -5,8 +5,19 @@ use ndarray::{Array1, ArrayView2, ArrayViewMut2};
 
 use crate::model::{Dims, Shape, Theta};
 
-/// Longest block tried: powers of `B` beyond it would lose digits where the linear part is unstable.
+/// Longest block tried.
 pub(in crate::backend) const LONGEST: usize = 32;
+
+/// Growth up to which a step is computed in blocks, above in the plain form: the largest Euclidean norm of a row
+/// `[G_j | K_{j−1} … K_0 | c_j]` or `[B^ℓ | R_{ℓ−1} … R_0 | g_ℓ]` that a state is a product with, or of a power of `B` made on
+/// the way.
+///
+/// Where ReLU units cut off what `B` alone would do, these terms nearly cancel, and the rounding of large numbers is left in
+/// a small one. Measured on random models whose states stay bounded (20 to 100 units, `k` up to 32): relative errors of
+/// states and of well-conditioned gradients up to about 1e-6 times the growth, from 2 to 1e5. Trained models have 1 to 5.
+/// A function of the parameters of the step alone, so that a member's bits depend neither on its company nor on where its
+/// training was resumed.
+pub(in crate::backend) const MOST_GROWTH: u16 = 10;
 
 /// Consecutive steps from `start`, none of them forced but perhaps the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

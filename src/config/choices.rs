@@ -20,7 +20,7 @@ pub enum Form {
     Auto,
     /// `z' = A ∘ z + W φ(z) + h`, step by step.
     Plain,
-    /// The almost-linear form: blocks of unforced steps through powers of `diag(A) + W`.
+    /// The almost-linear form: blocks of unforced steps through powers of `diag(A) + W`; plain where these grow too far to be accurate.
     Blocked,
 }
 

@@ -5,5 +5,6 @@ use alrnn_gpu::{backend, model};
 
 pub mod curve;
 pub mod golden;
+pub mod growth;
 pub mod parity;
 pub mod training;

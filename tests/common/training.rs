@@ -158,21 +158,21 @@ pub fn matches_the_reference(backend: &dyn Backend, form: Form) {
             ..plan(members, data.K, S, T, form)
         };
         let context = format!("{form:?} {optimizer:?} S {S} T {T} inputs {with_inputs} gaps {with_gaps}");
-        agrees_with_the_reference(backend, &plan, &data, 2, &context);
+        agrees_with_the_reference(backend, &plan, &data, &initial_state(&plan), 2, &context);
     }
 }
 
-/// Trains some epochs from the start and compares everything that comes of it.
+/// Trains some epochs from `start` and compares everything that comes of it.
 pub fn agrees_with_the_reference(
     backend: &dyn Backend,
     plan: &Plan,
     data: &Arc<TrainingData>,
+    start: &EnsembleState,
     epochs: u32,
     context: &str,
 ) {
-    let start = initial_state(plan);
-    let (got, got_results) = train(backend, plan, data, &start, epochs);
-    let (want, want_results) = train(&ReferenceBackend::new(), plan, data, &start, epochs);
+    let (got, got_results) = train(backend, plan, data, start, epochs);
+    let (want, want_results) = train(&ReferenceBackend::new(), plan, data, start, epochs);
     assert_eq!(got.step, want.step);
     for (e, (got, want)) in got.members.iter().zip(&want.members).enumerate() {
         let context = format!("{context}, member {e}");

@@ -23,7 +23,8 @@ fn wide_training_in(gpu: &GpuBackend, form: Form) {
     let data = training::lorenz(20, true, true);
     let mut plan = training::plan(training::crowd(3), data.K, 8, 20, form);
     plan.shape.dims = Dims::new(70, 3, data.K).expect("valid sizes");
-    training::agrees_with_the_reference(gpu, &plan, &data, 1, &format!("wide {form:?}"));
+    let start = training::initial_state(&plan);
+    training::agrees_with_the_reference(gpu, &plan, &data, &start, 1, &format!("wide {form:?}"));
 }
 
 /// A memory budget that forces the ensemble into many chunks leaves every bit as it was.
@@ -100,6 +101,10 @@ pub fn profile_times_every_kernel(gpu: &GpuBackend) {
         "blocked/collect",
         "blocked/pull_back",
         "update",
+        // What is fallen back on.
+        "forward",
+        "adjoint",
+        "outer",
     ];
     for (form, kernels) in [(Form::Plain, &plain[..]), (Form::Blocked, &blocked)] {
         let data = training::lorenz(50, false, false);

@@ -64,6 +64,11 @@ const TESTS: &[(&str, Check)] = &[
     ("blocked_training_matches_curves_from_elsewhere", |gpu| {
         training::matches_the_curves(gpu, Form::Blocked)
     }),
+    ("growth_is_watched", |gpu| common::growth::is_watched(gpu)),
+    // Wide kernels read a copy of W that both forms must keep.
+    ("growth_is_crossed", |gpu| {
+        common::growth::is_crossed(gpu, &[20, 70])
+    }),
     ("huge_gradients_are_clipped_or_said", |gpu| {
         training::huge_gradients(gpu, Form::Plain)
     }),

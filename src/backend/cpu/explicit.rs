@@ -15,11 +15,11 @@ use crate::backend::cut::Cut;
 use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
 use crate::model::{Shape, Theta};
 
-/// [`crate::backend::Backend::gradient`].
+/// [`crate::backend::Backend::gradient`]; with a cut in the blocked form, where the powers grow to `most_growth` at most.
 pub(super) fn gradient(
     way: &Way,
     member: &Member,
-    cut: Option<&Cut>,
+    (cut, most_growth): (Option<&Cut>, f32),
     theta: &Theta,
     windows: &Windows,
 ) -> Gradient {
@@ -31,6 +31,7 @@ pub(super) fn gradient(
         way,
         member,
         cut,
+        most_growth,
         windows: &Explicit(windows),
     };
     let Scratch {
@@ -47,6 +48,7 @@ pub(super) fn gradient(
     let mut all = Array3::zeros((S, T, dims.M));
     let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
     batches.prepare(&packed, prepared);
+    let cut = prepared.blocks(cut);
     for group in 0..way.layout.groups {
         batches.load(0, group, &mut pass.windows);
         batches.pass(prepared, group, pass, outcome, Some(z.padded_mut()));

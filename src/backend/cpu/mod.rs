@@ -30,7 +30,7 @@ use pulp::Arch;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::backend::cut::Cut;
+use crate::backend::cut::{Cut, MOST_GROWTH};
 use crate::backend::{
     Backend, Demand, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient,
     Member, MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
@@ -186,7 +186,13 @@ impl Backend for CpuBackend {
             layout,
             threads: 1,
         };
-        Ok(explicit::gradient(&way, member, cut.as_ref(), theta, windows))
+        Ok(explicit::gradient(
+            &way,
+            member,
+            (cut.as_ref(), MOST_GROWTH.into()),
+            theta,
+            windows,
+        ))
     }
 
     fn free_run(

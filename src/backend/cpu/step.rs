@@ -59,6 +59,15 @@ pub(super) struct Prepared {
     weights: Weights,
     /// Of the blocked form, if any member uses it.
     blocked: Option<Blocked>,
+    /// Whether the step is computed in the blocked form.
+    in_blocks: bool,
+}
+
+impl Prepared {
+    /// What the blocked form works with, if the step is computed so.
+    pub fn blocks<'a>(&self, cut: Option<&'a Cut>) -> Option<&'a Cut> {
+        cut.filter(|_| self.in_blocks)
+    }
 }
 
 /// Sums over the groups of a batch.
@@ -98,6 +107,7 @@ impl Scratch {
                 theta: vec![0.0; n_params],
                 weights: Weights::new(layout),
                 blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
+                in_blocks: false,
             }),
             passes: locks(way.threads, |_| Pass::new(layout, max_P, cuts)),
             outcomes: locks(if several { layout.groups } else { 1 }, |_| {
@@ -132,6 +142,8 @@ pub(super) struct Batches<'a, W: Windows> {
     pub member: &'a Member,
     /// `None` for the plain form.
     pub cut: Option<&'a Cut>,
+    /// Growth of the powers above which a step is computed in the plain form all the same.
+    pub most_growth: f32,
     pub windows: &'a W,
 }
 
@@ -139,14 +151,18 @@ impl<W: Windows> Batches<'_, W> {
     pub fn prepare(&self, theta: &[f32], prepared: &mut Prepared) {
         prepared.theta.copy_from_slice(theta);
         let dims = self.way.layout.shape.dims;
-        match (self.cut, &mut prepared.blocked) {
+        prepared.in_blocks = match (self.cut, &mut prepared.blocked) {
             (Some(cut), Some(blocked)) => self.way.arch.dispatch(blocked::Prepare {
                 dims,
                 cut,
                 theta,
+                most_growth: self.most_growth,
                 blocked,
             }),
-            _ => prepared.weights.fill(&self.way.layout, theta),
+            _ => false,
+        };
+        if !prepared.in_blocks {
+            prepared.weights.fill(&self.way.layout, theta);
         }
     }
 
@@ -178,7 +194,7 @@ impl<W: Windows> Batches<'_, W> {
         self.way.lanes.dispatch(Group {
             layout: &self.way.layout,
             forcing,
-            cut: self.cut,
+            cut: prepared.blocks(self.cut),
             prepared,
             group,
             pass,
@@ -223,7 +239,7 @@ impl<W: Windows> Batches<'_, W> {
         let dims = layout.shape.dims;
         let Totals { errors, sums, .. } = totals;
         let scale = errors.gradient_scale();
-        match (self.cut, &mut prepared.blocked) {
+        match (prepared.blocks(self.cut), &mut prepared.blocked) {
             (Some(cut), Some(blocked)) => {
                 let dL = blocked.reduce(layout, cut, scale, sums);
                 for (gradient, sum) in gradient[dims.range_L()].iter_mut().zip(dL) {
@@ -292,6 +308,7 @@ impl WithSimd for Group<'_> {
             theta,
             weights,
             blocked,
+            ..
         } = prepared;
         if let (Some(cut), Some(blocked)) = (cut, blocked) {
             let forward = blocked::Forward {

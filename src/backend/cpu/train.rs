@@ -9,7 +9,7 @@ use crate::backend::cpu::buffers::{Buffer, Outcome, Pass};
 use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::step::{Ahead, Batches, Prepared, Scratch, Totals, Way};
 use crate::backend::cpu::{team, update};
-use crate::backend::cut::Cut;
+use crate::backend::cut::{Cut, MOST_GROWTH};
 use crate::backend::{Member, StepCoefficients, TrainingData};
 
 /// A member's parameters, first and second moments, and whether it still trains.
@@ -70,6 +70,7 @@ impl Steps<'_> {
                 way,
                 member,
                 cut: cut.as_ref(),
+                most_growth: MOST_GROWTH.into(),
                 windows: &Draw {
                     data,
                     seed: member.seed,

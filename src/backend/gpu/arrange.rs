@@ -39,12 +39,21 @@ impl Arrangement {
         }
     }
 
-    /// The kernels of a step in the order in which they run.
+    /// The kernels of a step in the order in which they run, of this form alone.
     pub fn kernels(&self) -> Vec<(Name, Constants)> {
         match self {
             Self::Plain(layout) => kernel::plain(layout),
             Self::Blocked(blocked) => kernel::blocked(blocked),
         }
+    }
+
+    /// This, then what it falls back on.
+    pub fn forms(&self) -> impl Iterator<Item = &Self> {
+        let fallback = match self {
+            Self::Plain(_) => None,
+            Self::Blocked(blocked) => blocked.fallback.as_ref(),
+        };
+        [self].into_iter().chain(fallback)
     }
 }
 
@@ -99,7 +108,8 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
     let clearly_cheaper = |cost: f64| cost < CLEARLY * plain_cost(&plain, shape.T);
     match best {
         Some((cost, blocked)) if choice.form == Form::Blocked || !plain_fits || clearly_cheaper(cost) => {
-            Ok(Arrangement::Blocked(Box::new(blocked)))
+            let fallback = fallback(choice, shape, gaps, (P, tau), blocked.length());
+            Ok(Arrangement::Blocked(Box::new(blocked.or(fallback))))
         }
         None if choice.form == Form::Blocked => Err(Error::input(format!(
             "the blocked form of M = {}, P = {P} does not fit the workgroup memory or the buffers of this GPU",
@@ -108,6 +118,33 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
         .with_hint("use --form plain")),
         _ => Ok(Arrangement::Plain(plain)),
     }
+}
+
+/// What a step is computed in where the powers of `B` grow too far: the plain form, or the shortest blocks of which a buffer
+/// holds the states; nothing where these are no shorter.
+fn fallback(
+    choice: Choice,
+    shape: Shape,
+    gaps: bool,
+    member: (usize, usize),
+    length: usize,
+) -> Option<Arrangement> {
+    let fits = |form: &Arrangement| Footprint::new(form, shape.T).members(choice.max_buffer, u64::MAX) > 0;
+    let plain = Layout {
+        fallback: true,
+        ..Layout::new(shape, gaps, choice.capacity)
+    };
+    let plain = Some(Arrangement::Plain(plain)).filter(fits);
+    let shorter = || {
+        (1..length)
+            .flat_map(|longest| Blocked::with_length(shape, gaps, choice.capacity, member, longest))
+            .map(|mut shorter| {
+                shorter.layout.fallback = true;
+                Arrangement::Blocked(Box::new(shorter))
+            })
+            .find(fits)
+    };
+    plain.or_else(shorter)
 }
 
 /// What a member's step costs in the plain form.
@@ -237,5 +274,33 @@ mod tests {
         let shape = Shape::new(Dims::new(64, 2, 0).expect("sizes"), 64, 10_000).expect("sizes");
         let auto = arrange(choice(Form::Auto), shape, false, 2, 20).expect("the blocked form fits");
         assert!(matches!(auto, Arrangement::Blocked(_)));
+        // It falls back on shorter blocks.
+        let lengths: Vec<usize> = auto
+            .forms()
+            .map(|form| match form {
+                Arrangement::Blocked(blocked) => blocked.length(),
+                Arrangement::Plain(_) => 0,
+            })
+            .collect();
+        assert!(
+            matches!(lengths[..], [long, short] if 0 < short && short < long),
+            "{lengths:?}"
+        );
+    }
+
+    /// Wide kernels read a transposed copy of W, which the form that they stand in for keeps.
+    #[test]
+    fn the_blocked_form_falls_back_on_the_plain_one() {
+        for (M, wide) in [(20, false), (100, true)] {
+            let shape = Shape::new(Dims::new(M, 3, 0).expect("sizes"), 16, 40).expect("sizes");
+            let blocked = arrange(choice(Form::Blocked), shape, false, 2, 10).expect("it fits");
+            let forms: Vec<&Arrangement> = blocked.forms().collect();
+            assert!(matches!(
+                forms[..],
+                [Arrangement::Blocked(_), Arrangement::Plain(_)]
+            ));
+            assert!(!forms[0].layout().fallback && forms[1].layout().fallback);
+            assert!(forms.iter().all(|form| form.layout().transposed == wide));
+        }
     }
 }

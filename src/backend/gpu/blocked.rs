@@ -2,7 +2,8 @@
 //! shaders under `shaders/blocked/`.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::cut::Cut;
+use crate::backend::cut::{Cut, MOST_GROWTH};
+use crate::backend::gpu::arrange::Arrangement;
 use crate::backend::gpu::consts::{Capacity, Layout, WARP};
 use crate::backend::gpu::source::Constants;
 use crate::model::{Dims, Shape};
@@ -40,6 +41,8 @@ pub struct Blocked {
     pub tile: (usize, usize),
     /// Slices of the quads that `collect` sums apart.
     pub slices: usize,
+    /// In which a step is computed where the powers grow too far, see [`crate::backend::cut::MOST_GROWTH`].
+    pub(super) fallback: Option<Arrangement>,
 }
 
 /// Where the parts of a member's `powers` begin, in floats.
@@ -82,6 +85,7 @@ impl Blocked {
         let mut blocked = Self {
             layout: Layout {
                 wide: false,
+                transposed: false,
                 blocked: true,
                 V,
                 ..layout
@@ -95,6 +99,7 @@ impl Blocked {
             matrix_threads: power_of_two(if M > 32 { 256 } else { 64 }),
             tile: (1, 1),
             slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
+            fallback: None,
             cut,
         };
         let side = |entries: usize| {
@@ -105,6 +110,13 @@ impl Blocked {
         blocked.tile = (side(rows), side(columns));
         let fits = blocked.workgroup_memory() <= capacity.workgroup_memory;
         (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
+    }
+
+    /// With a form to fall back on.
+    pub(super) fn or(mut self, fallback: Option<Arrangement>) -> Self {
+        self.layout.transposed = fallback.as_ref().is_some_and(|other| other.layout().transposed);
+        self.fallback = fallback;
+        self
     }
 
     /// The layouts of blocks of at most `longest` steps that fit, the most quads to a workgroup first.
@@ -297,7 +309,9 @@ impl Blocked {
             .flag("OVERLAP", NO < self.layout.dims.N)
             .flag("DRIVES", cut.D > 0)
             .flag("FOLLOWED", !cut.ends.is_empty())
-            .flag("SOLO", self.solo());
+            .flag("SOLO", self.solo())
+            .number("MOST_GROWTH", MOST_GROWTH.into())
+            .flag("GUARDED", self.fallback.is_some());
         self.places().constants(constants)
     }
 

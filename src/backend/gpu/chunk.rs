@@ -14,21 +14,27 @@ use crate::backend::{MemberState, TrainingData};
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
-/// Members that are computed alike: an arrangement and its kernels, compiled, in the order in which they run.
+/// Members that are computed alike: an arrangement and the kernels of each of its forms, compiled, in the order in which
+/// they run. Each kernel passes over the members that another form computes; all share the windows of one `sample`.
 #[derive(Debug)]
 pub struct Group {
     /// Their numbers in the ensemble.
     pub members: Vec<usize>,
     pub arrangement: Arrangement,
-    kernels: Vec<Arc<Kernel>>,
+    kernels: Vec<Vec<Arc<Kernel>>>,
 }
 
 impl Group {
     pub fn new(gpu: &Gpu, arrangement: Arrangement, members: Vec<usize>) -> Result<Self> {
-        let compiled = |(name, constants): (Name, _)| gpu.kernel(name, &constants);
+        let compiled = |(form, arrangement): (usize, &Arrangement)| -> Result<Vec<_>> {
+            let kernels = arrangement.kernels().into_iter();
+            let own = kernels.filter(|&(name, _)| form == 0 || name != Name::Sample);
+            own.map(|(name, constants)| gpu.kernel(name, &constants))
+                .collect()
+        };
         let kernels = arrangement
-            .kernels()
-            .into_iter()
+            .forms()
+            .enumerate()
             .map(compiled)
             .collect::<Result<_>>()?;
         Ok(Self {
@@ -75,9 +81,9 @@ impl Data {
     }
 }
 
-/// The transposed copies of `W` that the wide kernels read; nothing for the others.
+/// The transposed copies of `W` that wide kernels read; nothing where there are none.
 pub fn transposed(layout: &Layout, thetas: impl Iterator<Item = impl AsRef<[f32]>>) -> Vec<f32> {
-    if !layout.wide {
+    if !layout.transposed {
         return Vec::new();
     }
     let M = layout.dims.M;
@@ -143,9 +149,9 @@ impl Chunk {
             .flat_map(|s| s.m.iter().zip(&s.v).map(|(&m, &v)| [m, v]))
             .collect();
         let flipped = transposed(group.arrangement.layout(), states.iter().map(|s| &s.theta));
-        let table = match &group.arrangement {
-            Arrangement::Plain(_) => Vec::new(),
-            Arrangement::Blocked(blocked) => blocked.table(),
+        let table = |form: &Arrangement| match form {
+            Arrangement::Plain(_) => gpu.storage::<[u32; 4]>("cut", &[]),
+            Arrangement::Blocked(blocked) => gpu.storage("cut", &blocked.table()),
         };
         let own = Own {
             members: gpu.storage("members", &settings),
@@ -154,16 +160,20 @@ impl Chunk {
             theta: gpu.storage("theta", &theta),
             moments: gpu.storage("moments", &moments),
             transposed: gpu.storage("transposed W", &flipped),
-            table: gpu.storage("cut", &table),
         };
-        let stages = group.kernels.iter().map(|kernel| Stage {
-            kernel: Arc::clone(kernel),
-            bind: gpu.bind(
-                kernel,
-                size_of::<Params>(),
-                &bindings(kernel.name, common, &own, group.arrangement.layout()),
-            ),
-            grid: gpu.grid(workgroups(kernel.name, &group.arrangement, shape, members.len())),
+        let forms = group.arrangement.forms().zip(&group.kernels);
+        let stages = forms.flat_map(|(arrangement, kernels)| {
+            let table = table(arrangement);
+            let stage = |kernel: &Arc<Kernel>| Stage {
+                kernel: Arc::clone(kernel),
+                bind: gpu.bind(
+                    kernel,
+                    size_of::<Params>(),
+                    &bindings(kernel.name, common, (&own, &table), arrangement.layout()),
+                ),
+                grid: gpu.grid(workgroups(kernel.name, arrangement, shape, members.len())),
+            };
+            kernels.iter().map(stage).collect::<Vec<_>>()
         });
         Self {
             stages: stages.collect(),
@@ -198,7 +208,6 @@ struct Own {
     theta: wgpu::Buffer,
     moments: wgpu::Buffer,
     transposed: wgpu::Buffer,
-    table: wgpu::Buffer,
 }
 
 /// Workgroups of `sample` to a quad.
@@ -209,7 +218,12 @@ pub fn sample_slices(shape: Shape) -> usize {
 }
 
 /// The buffers of a kernel in the order of its bindings.
-fn bindings<'a>(name: Name, common: Common<'a>, own: &'a Own, layout: &Layout) -> Vec<&'a wgpu::Buffer> {
+fn bindings<'a>(
+    name: Name,
+    common: Common<'a>,
+    (own, table): (&'a Own, &'a wgpu::Buffer),
+    layout: &Layout,
+) -> Vec<&'a wgpu::Buffer> {
     let Common {
         data,
         scratch,
@@ -223,7 +237,6 @@ fn bindings<'a>(name: Name, common: Common<'a>, own: &'a Own, layout: &Layout) -
         theta,
         moments,
         transposed,
-        table,
     } = own;
     let Scratch {
         x,
@@ -251,7 +264,7 @@ fn bindings<'a>(name: Name, common: Common<'a>, own: &'a Own, layout: &Layout) -
     };
     match name {
         Name::Adjoint if layout.wide => buffers.push(lambda),
-        Name::Update if layout.wide => buffers.push(transposed),
+        Name::Update if layout.transposed => buffers.push(transposed),
         _ => {}
     }
     buffers

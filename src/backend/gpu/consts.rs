@@ -77,6 +77,10 @@ pub struct Layout {
     pub wide: bool,
     /// Whether this is the almost-linear form, see [`crate::backend::gpu::blocked`].
     pub blocked: bool,
+    /// Whether this is what another form falls back on.
+    pub fallback: bool,
+    /// Whether `update` keeps a transposed copy of `W`, for this form or the one that it falls back on.
+    pub transposed: bool,
     /// Quads of sequences of a member.
     pub Q: usize,
     /// Quads that one team advances together.
@@ -129,6 +133,8 @@ impl Layout {
             gaps,
             wide,
             blocked: false,
+            fallback: false,
+            transposed: wide,
             Q,
             V,
             forward,
@@ -176,6 +182,8 @@ impl Layout {
             .flag("INPUTS", self.dims.K > 0)
             .flag("GAPS", self.gaps)
             .flag("WIDE", self.wide)
+            .flag("TRANSPOSED", self.transposed)
+            .number("FORM", usize::from(self.fallback))
     }
 
     /// [`Layout::constants`] and those of a kernel whose threads form teams.

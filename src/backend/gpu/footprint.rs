@@ -32,10 +32,44 @@ fn quads(layout: &Layout, rows: usize, width: usize) -> u64 {
 }
 
 impl Footprint {
+    /// Room for each form of an arrangement, one at a time.
     pub fn new(arrangement: &Arrangement, T: usize) -> Self {
-        match arrangement {
+        let one = |form: &Arrangement| match form {
             Arrangement::Plain(layout) => Self::plain(layout, T),
             Arrangement::Blocked(blocked) => Self::blocked(blocked),
+        };
+        arrangement.forms().map(one).fold(Self::default(), Self::max)
+    }
+
+    fn max(self, other: Self) -> Self {
+        let [
+            x,
+            s,
+            z,
+            lambda,
+            loss,
+            partial,
+            theta,
+            moments,
+            transposed,
+            powers,
+            sums,
+        ] = {
+            let (a, b) = (self.all(), other.all());
+            std::array::from_fn(|i| a[i].max(b[i]))
+        };
+        Self {
+            x,
+            s,
+            z,
+            lambda,
+            loss,
+            partial,
+            theta,
+            moments,
+            transposed,
+            powers,
+            sums,
         }
     }
 

@@ -106,9 +106,12 @@ pub fn gradient(
     };
     let way_there = |name| matches!(name, Name::Powers | Name::Forward | Name::BlockedForward);
     run(&way_there)?;
+    let form = gpu.read::<Status>(&chunk.status, 0, 1)?[0].form as usize;
+    let arrangement = group.arrangement.forms().nth(form);
+    let arrangement = arrangement.expect("the kernels know of no other forms");
     // Read before the wide adjoint puts z~ in the place of z.
     let z: Vec<[f32; 4]> = gpu.read(&scratch.z, 0, one.z as usize / 16)?;
-    let z = match &group.arrangement {
+    let z = match arrangement {
         Arrangement::Plain(_) => Array3::from_shape_fn((shape.S, T, dims.M), |(s, t, m)| {
             f64::from(z[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
         }),
@@ -117,6 +120,7 @@ pub fn gradient(
 
     run(&|name| name != Name::Sample && !way_there(name))?;
 
+    let layout = arrangement.layout();
     let partial: Vec<f32> = gpu.read(&scratch.partial, 0, layout.partial_len())?;
     let status = gpu.read::<Status>(&chunk.status, 0, 1)?[0];
 

@@ -67,6 +67,11 @@ pub struct Status {
     pub loss_sum: f32,
     pub mse: f32,
     pub reg: f32,
+    /// Form of the last step: 0, or 1 for the one that is fallen back on.
+    pub form: u32,
+    pub pad0: u32,
+    pub pad1: u32,
+    pub pad2: u32,
 }
 
 /// One dispatch of a free run.
@@ -97,7 +102,7 @@ pub fn mirrors() -> [(&'static str, Fields, usize); 4] {
     [
         offsets!(Params: step, first, gradient_only, T, starts, slices, m_scale, v_scale, rect, targets, pad0, pad1),
         offsets!(Member: seed, P, tau, pad0, alpha, noise, lambda_lat, lambda_obs, clip, clips, pad1, pad2),
-        offsets!(Status: stopped_at, loss_sum, mse, reg),
+        offsets!(Status: stopped_at, loss_sum, mse, reg, form, pad0, pad1, pad2),
         offsets!(FreeParams: steps, start, runs, rows, models, pad0, pad1, pad2),
     ]
 }

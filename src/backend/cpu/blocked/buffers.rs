@@ -68,6 +68,8 @@ pub(super) struct Powers {
     pub c: Buffer,
     /// Each end's `g_ℓ`, `[M]`.
     pub g: Vec<Buffer>,
+    /// Sums of squares of the `R_l` so far, `[M]`.
+    pub drives: Buffer,
 }
 
 /// What the kernels multiply with.
@@ -214,6 +216,7 @@ impl Powers {
             g: (0..most(cuts, |cut| cut.ends.len()))
                 .map(|_| Buffer::zeros(M + SLACK))
                 .collect(),
+            drives: Buffer::zeros(M),
         }
     }
 }

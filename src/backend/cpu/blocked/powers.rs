@@ -28,29 +28,36 @@ fn multiply<S: Simd>(
     });
 }
 
-/// Computes the powers of `B` that the blocks apply, and packs them.
+/// Computes the powers of `B` that the blocks apply, and packs them unless they grow beyond `most_growth` (see
+/// [`crate::backend::cut::MOST_GROWTH`]); whether they do not.
 pub(in crate::backend::cpu) struct Prepare<'a> {
     pub dims: Dims,
     pub cut: &'a Cut,
     pub theta: &'a [f32],
+    pub most_growth: f32,
     pub blocked: &'a mut Blocked,
 }
 
 impl WithSimd for Prepare<'_> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
         let Self {
             dims,
             cut,
             theta,
+            most_growth,
             blocked,
         } = self;
         let powers = &mut blocked.powers;
         powers.fill(dims, cut, theta);
         powers.compute(simd, dims.M, cut);
-        blocked.packed.fill(dims.M, cut, powers);
+        let in_bounds = powers.growth(simd, dims.M, cut) <= most_growth;
+        if in_bounds {
+            blocked.packed.fill(dims.M, cut, powers);
+        }
+        in_bounds
     }
 }
 
@@ -146,6 +153,44 @@ impl Powers {
         }
     }
 
+    /// See [`crate::backend::cut::MOST_GROWTH`]; NaN where an entry is.
+    #[inline(always)]
+    fn growth<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut) -> f32 {
+        let (Q, D) = (cut.Q(), cut.D);
+        let mut largest = Largest(0.0);
+        let c = self.c.as_slice();
+        for q in 0..Q {
+            let mut drives = 0.0;
+            for row in (0..cut.J).map(|j| j * Q + q) {
+                drives += squares(simd, &self.K.row(row)[..D]);
+                largest.add(squares(simd, &self.G.row(Q + row)[..M]) + drives + c[row] * c[row]);
+            }
+        }
+        for (product, _) in &self.products[..cut.products.len()] {
+            for m in 0..M {
+                largest.add(squares(simd, &product.row(m)[..M]));
+            }
+        }
+        let drives = &mut self.drives.as_mut_slice()[..M];
+        drives.fill(0.0);
+        for l in 0..cut.longest_end() {
+            for row in l * (D + 1)..l * (D + 1) + D {
+                let squares = drives.iter_mut().zip(self.Rt.row(row));
+                squares.for_each(|(sum, r)| *sum += r * r);
+            }
+            if let Ok(end) = cut.ends.binary_search(&(l + 1)) {
+                let power = match l {
+                    0 => &self.B,
+                    _ => &self.products[product_index(cut, l + 1)].0,
+                };
+                for (m, (drives, g)) in drives.iter().zip(self.g[end].as_slice()).enumerate() {
+                    largest.add(squares(simd, &power.row(m)[..M]) + drives + g * g);
+                }
+            }
+        }
+        largest.0.sqrt()
+    }
+
     fn power(&self, cut: &Cut, e: usize) -> &Matrix {
         if e == 1 {
             &self.B
@@ -161,6 +206,31 @@ impl Powers {
             &self.products[product_index(cut, e)].1
         }
     }
+}
+
+/// A maximum that does not pass over NaN.
+struct Largest(f32);
+
+impl Largest {
+    fn add(&mut self, value: f32) {
+        if value > self.0 || value.is_nan() {
+            self.0 = value;
+        }
+    }
+}
+
+#[inline(always)]
+fn squares<S: Simd>(simd: S, row: &[f32]) -> f32 {
+    let (whole, rest) = S::as_simd_f32s(row);
+    let mut lanes = simd.splat_f32s(0.0);
+    for &v in whole {
+        lanes = simd.mul_add_e_f32s(v, v, lanes);
+    }
+    let mut sum = simd.reduce_sum_f32s(lanes);
+    for v in rest {
+        sum += v * v;
+    }
+    sum
 }
 
 pub(super) fn product_index(cut: &Cut, e: usize) -> usize {

@@ -6,7 +6,7 @@ use crate::backend::cpu::device::instruction_sets;
 use crate::backend::cpu::explicit;
 use crate::backend::cpu::layout::{Lanes, Layout, machine};
 use crate::backend::cpu::step::Way;
-use crate::backend::cut::Cut;
+use crate::backend::cut::{Cut, MOST_GROWTH};
 use crate::backend::golden::relative_error;
 use crate::backend::reference::ReferenceBackend;
 use crate::backend::{Backend, Form, Gradient, Member, Windows};
@@ -134,7 +134,8 @@ impl Case {
                 layout: Layout::new(self.shape(), machine(arch)),
                 threads: 1,
             };
-            let got = explicit::gradient(&way, &self.member(), Some(cut), &self.theta(), &self.windows());
+            let cut = (Some(cut), f32::INFINITY);
+            let got = explicit::gradient(&way, &self.member(), cut, &self.theta(), &self.windows());
             let fields = [
                 relative_error(got.theta.iter(), want.theta.iter()),
                 relative_error([got.mse], [want.mse]),
@@ -160,4 +161,82 @@ fn every_block_length_comes_to_the_same_gradient() {
         }
         println!("{}: k 1 to {longest}, worst {worst:.1e}", case.name);
     }
+}
+
+/// Models that the linear part alone would blow up, were it not for ReLU units that are mostly closed, and what they make
+/// of noise; `strength` is how much they hold back.
+fn held_back(seed: u32, strength: f64) -> (Theta, Windows) {
+    let dims = Dims::new(20, 3, 0).expect("sizes");
+    let mut n = normals(seed, Stream::Noise).map(f64::from);
+    let mut next = || n.next().expect("endless");
+    let mut theta = Theta::zeros(dims);
+    theta.W.mapv_inplace(|_| 0.15 * next());
+    theta.A.mapv_inplace(|_| 0.1 * next());
+    theta.h.mapv_inplace(|_| 0.1 * next());
+    theta.L.mapv_inplace(|_| 0.5 * next());
+    for p in 18..20 {
+        theta.h[p] -= 1.5;
+        theta.W.column_mut(p).mapv_inplace(|w| 4.0 * strength * w);
+        theta.W[[p, p]] += strength;
+    }
+    let windows = Windows {
+        x: Array3::from_shape_simple_fn((8, 65, 3), || f64::from(next() as f32)),
+        s: Array3::zeros((8, 65, 0)),
+    };
+    (Theta::unpack(dims, &theta.pack()), windows)
+}
+
+/// The error that [`MOST_GROWTH`] promises, which blocks without that bound pass by far.
+#[test]
+fn blocks_that_would_lose_digits_are_not_used() {
+    let shape = Shape::new(Dims::new(20, 3, 0).expect("sizes"), 8, 64).expect("sizes");
+    let member = Member {
+        tau: 16,
+        ..CASES[0].member()
+    };
+    let (mut unbounded, mut in_blocks, mut models) = (0.0f64, 0, 0);
+    for (seed, strength) in
+        (1..40).flat_map(|seed| [0.3, 0.6, 0.9, 1.2, 1.5].map(|strength| (seed, strength)))
+    {
+        let (theta, windows) = held_back(seed, strength);
+        let want = ReferenceBackend::new()
+            .gradient(shape, &member, Form::Plain, &theta, &windows)
+            .expect("a good case");
+        for arch in instruction_sets() {
+            let way = Way {
+                arch,
+                lanes: Lanes::Whole(arch),
+                layout: Layout::new(shape, machine(arch)),
+                threads: 1,
+            };
+            let gradient =
+                |cut: (Option<&Cut>, f32)| explicit::gradient(&way, &member, cut, &theta, &windows);
+            let error = |got: &Gradient| relative_error(got.theta.iter(), want.theta.iter());
+            let plain = gradient((None, 0.0));
+            // Others are ill-conditioned: plain steps have no digits to spare either.
+            if !(error(&plain) < 1e-6) {
+                continue;
+            }
+            models += 1;
+            for k in [2, 4, 8, 16] {
+                let cut = Cut::new(shape, 2, 16, k);
+                let got = gradient((Some(&cut), MOST_GROWTH.into()));
+                assert!(
+                    error(&got) <= 1e-5,
+                    "seed {seed}, strength {strength}, k {k}: {:e}",
+                    error(&got)
+                );
+                in_blocks += usize::from(got != plain);
+                unbounded = unbounded.max(error(&gradient((Some(&cut), f32::INFINITY))));
+            }
+        }
+    }
+    println!(
+        "{models} models, {in_blocks} of {} gradients in blocks, without the bound {unbounded:e}",
+        4 * models
+    );
+    assert!(
+        in_blocks > models && unbounded > 1e-2,
+        "{in_blocks} of {models}, {unbounded:e}"
+    );
 }
