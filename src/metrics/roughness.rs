@@ -2,7 +2,7 @@
 //! a model whose units switch every second step can score well in it.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 
 /// `mean |x_{t+1} − 2 x_t + x_{t−1}|` of the free run over that of the data, of the column where it is furthest from 1 (as
 /// a ratio: 1/3 is further than 2). 1 is as smooth as the data, more is rougher; infinite where the run is not finite.
@@ -15,33 +15,48 @@ pub fn roughness<V: Copy + Into<f64>>(
     generated: &[ArrayView2<'_, V>],
 ) -> f64 {
     let columns = trials.first().map_or(0, |x| x.ncols());
-    let mut furthest = f64::NAN;
-    for n in 0..columns {
-        let (mut data, mut run, mut count, mut largest) = (0.0, 0.0, 0.0, 0.0f64);
-        for (x, generated) in trials.iter().zip(generated) {
-            let (x, generated) = (x.column(n), generated.column(n));
-            largest = x.iter().fold(largest, |largest, v| largest.max(v.abs()));
-            for (observed, own) in second_differences(x).zip(second_differences(generated)) {
+    let mut sums = vec![Sums::default(); columns];
+    for (x, run) in trials.iter().zip(generated) {
+        for row in x.rows() {
+            for (sums, v) in sums.iter_mut().zip(row) {
+                sums.largest = sums.largest.max(v.abs());
+            }
+        }
+        // Row by row, as both lie in memory.
+        for t in 1..x.nrows().saturating_sub(1) {
+            for (n, sums) in sums.iter_mut().enumerate() {
+                let observed = second_difference(x, t, n);
                 if !observed.is_nan() {
-                    (data, run, count) = (data + observed.abs(), run + own.abs(), count + 1.0);
+                    sums.data += observed.abs();
+                    sums.run += second_difference(run, t, n).abs();
+                    sums.count += 1.0;
                 }
             }
         }
-        if data > f64::from(f32::EPSILON) * largest * count {
-            let ratio = if run.is_finite() {
-                run / data
-            } else {
-                f64::INFINITY
-            };
-            if furthest.is_nan() || ratio.ln().abs() > furthest.ln().abs() {
-                furthest = ratio;
-            }
-        }
     }
-    furthest
+    let ratios = sums.iter().filter_map(Sums::ratio);
+    let further = |a: f64, b: f64| if b.ln().abs() > a.ln().abs() { b } else { a };
+    ratios.reduce(further).unwrap_or(f64::NAN)
 }
 
-fn second_differences<'a, V: Copy + Into<f64> + 'a>(x: ArrayView1<'a, V>) -> impl Iterator<Item = f64> + 'a {
-    let at = move |t: usize| -> f64 { x[t].into() };
-    (1..x.len().saturating_sub(1)).map(move |t| at(t + 1) - 2.0 * at(t) + at(t - 1))
+/// Of one column: sums of |second differences|, how many, and the largest value of the data.
+#[derive(Clone, Default)]
+struct Sums {
+    data: f64,
+    run: f64,
+    count: f64,
+    largest: f64,
+}
+
+impl Sums {
+    fn ratio(&self) -> Option<f64> {
+        let rough = self.data > f64::from(f32::EPSILON) * self.largest * self.count;
+        let ratio = self.run / self.data;
+        rough.then_some(if ratio.is_finite() { ratio } else { f64::INFINITY })
+    }
+}
+
+fn second_difference<V: Copy + Into<f64>>(x: &ArrayView2<'_, V>, t: usize, n: usize) -> f64 {
+    let at = |t: usize| -> f64 { x[[t, n]].into() };
+    at(t + 1) - 2.0 * at(t) + at(t - 1)
 }
