@@ -40,7 +40,10 @@ pub fn main() -> ExitCode {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli.command).unwrap_or_else(|error| explain(&error)),
-        Err(error) => suggest::by_letter(error, &command(), std::env::args().nth(1)).exit(),
+        Err(error) => {
+            let args: Vec<String> = std::env::args().skip(1).collect();
+            suggest::by_letter(error, &command(), &args).exit()
+        }
     }
 }
 

@@ -4,11 +4,20 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Replaces clap's suggestion where a flag of this command differs in upper and lower case or in the number of dashes
-/// only, as `--m` for `--M`.
-pub fn by_letter(mut error: Error, command: &Command, subcommand: Option<String>) -> Error {
+/// only, as `--m` for `--M`. `args` are the program's arguments, its name left out.
+pub fn by_letter(mut error: Error, command: &Command, args: &[String]) -> Error {
+    let flag = || {
+        let ContextValue::String(unknown) = error.get(ContextKind::InvalidArg)? else {
+            return None;
+        };
+        let command = command.find_subcommand(args.first()?)?;
+        // Of a word after one dash clap names the first letter only.
+        let whole = || args.iter().find(|arg| arg.starts_with(unknown.as_str()));
+        let word = if unknown.starts_with("--") { None } else { whole() };
+        same_letters(command, word.unwrap_or(unknown))
+    };
     if error.kind() == ErrorKind::UnknownArgument
-        && let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg)
-        && let Some(flag) = subcommand.and_then(|name| same_letters(command.find_subcommand(name)?, unknown))
+        && let Some(flag) = flag()
     {
         error.remove(ContextKind::Suggested);
         // It would show the flag that clap guessed.
@@ -38,8 +47,8 @@ mod tests {
         let error = cli::command()
             .try_get_matches_from(args)
             .expect_err("an unknown flag");
-        let subcommand = args.get(1).map(|name| (*name).to_owned());
-        by_letter(error, &cli::command(), subcommand).to_string()
+        let args: Vec<String> = args[1..].iter().map(|arg| (*arg).to_owned()).collect();
+        by_letter(error, &cli::command(), &args).to_string()
     }
 
     #[test]
@@ -52,6 +61,7 @@ mod tests {
             ("--t", "'--T'"),
             ("--Tau", "'--tau'"),
             ("--SEEDS", "'--seeds'"),
+            ("-seeds", "'--seeds'"),
         ] {
             let text = message(&["alrnn-gpu", "train", unknown, "4"]);
             assert!(text.contains(meant), "{unknown}: {text}");

@@ -58,7 +58,8 @@ pub struct Scores {
     /// Mean squared error, not finite where a prediction overflows f32; NaN where no complete row has an observation n
     /// steps later, and for trajectories without a model.
     pub pe: f64,
-    /// Mean |second difference| over that of the data, in the column where it is furthest from 1: as smooth as the data.
+    /// Mean |second difference| over that of the data, in the column where it is furthest from 1, which is as smooth as
+    /// the data.
     pub roughness: f64,
     /// Complete data rows behind D_stsp (at most 10,000 for GMM).
     pub points_dstsp: usize,

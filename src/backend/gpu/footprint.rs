@@ -41,35 +41,20 @@ impl Footprint {
         arrangement.forms().map(one).fold(Self::default(), Self::max)
     }
 
+    /// Room for either.
     fn max(self, other: Self) -> Self {
-        let [
-            x,
-            s,
-            z,
-            lambda,
-            loss,
-            partial,
-            theta,
-            moments,
-            transposed,
-            powers,
-            sums,
-        ] = {
-            let (a, b) = (self.all(), other.all());
-            std::array::from_fn(|i| a[i].max(b[i]))
-        };
         Self {
-            x,
-            s,
-            z,
-            lambda,
-            loss,
-            partial,
-            theta,
-            moments,
-            transposed,
-            powers,
-            sums,
+            x: self.x.max(other.x),
+            s: self.s.max(other.s),
+            z: self.z.max(other.z),
+            lambda: self.lambda.max(other.lambda),
+            loss: self.loss.max(other.loss),
+            partial: self.partial.max(other.partial),
+            theta: self.theta.max(other.theta),
+            moments: self.moments.max(other.moments),
+            transposed: self.transposed.max(other.transposed),
+            powers: self.powers.max(other.powers),
+            sums: self.sums.max(other.sums),
         }
     }
 
