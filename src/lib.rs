@@ -18,6 +18,7 @@ pub mod report;
 pub mod resources;
 pub mod rng;
 pub mod run;
+pub mod scoring;
 pub mod study;
 pub mod systems;
 pub mod train;

@@ -14,8 +14,9 @@ use crate::config::{Settings, read_file, resolve};
 use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
 use crate::error::{Error, Result};
 use crate::metrics::{NoiseFloor, ScoreSettings, Scorer, Scores};
-use crate::model::Model;
+use crate::model::{Dims, Model};
 use crate::run::{ModelRef, RunFolder};
+use crate::scoring::score_models;
 
 /// Scores of one model, as printed.
 #[derive(Serialize)]
@@ -90,7 +91,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
     let models = if models.is_empty() {
         Vec::new()
     } else {
-        score_models(&models, &scorer, args.device.open()?.as_ref())?
+        model_rows(&models, &scorer, args.device.open()?.as_ref())?
     };
     let floor = scorer.noise_floor()?;
     if args.json {
@@ -128,18 +129,23 @@ fn load_models(reference: &ModelRef) -> Result<Vec<(String, Model)>> {
         .collect()
 }
 
-fn score_models(models: &[(String, Model)], scorer: &Scorer, backend: &dyn Backend) -> Result<Vec<ModelRow>> {
-    models
+fn model_rows(models: &[(String, Model)], scorer: &Scorer, backend: &dyn Backend) -> Result<Vec<ModelRow>> {
+    let thetas: Vec<Vec<f32>> = models.iter().map(|(_, model)| model.theta.pack()).collect();
+    let free: Vec<(Dims, FreeModel<'_>)> = models
         .iter()
-        .map(|(id, model)| {
-            Ok(ModelRow {
-                model: id.clone(),
-                M: model.theta.dims().M,
-                P: model.P,
-                scores: score(model, scorer, backend)?,
-            })
+        .zip(&thetas)
+        .map(|((_, model), theta)| (model.theta.dims(), FreeModel { theta, P: model.P }))
+        .collect();
+    let scores = score_models(&free, backend, scorer)?;
+    let rows = models.iter().zip(scores);
+    Ok(rows
+        .map(|((id, model), scores)| ModelRow {
+            model: id.clone(),
+            M: model.theta.dims().M,
+            P: model.P,
+            scores,
         })
-        .collect()
+        .collect())
 }
 
 fn score_generated(file: String, candidate: &[Trial], scorer: &Scorer) -> Result<GeneratedRow> {
@@ -148,17 +154,6 @@ fn score_generated(file: String, candidate: &[Trial], scorer: &Scorer) -> Result
         scores: scorer.score_trajectories(&file, &runs)?,
         trajectory: file,
     })
-}
-
-fn score(model: &Model, scorer: &Scorer, backend: &dyn Backend) -> Result<Scores> {
-    let theta = model.theta.pack();
-    let dims = model.theta.dims();
-    let free = FreeModel {
-        theta: &theta,
-        P: model.P,
-    };
-    let runs = backend.free_run(dims, &[free], scorer.free_runs(), false)?;
-    Ok(scorer.score(&runs[0], dims, &theta, model.P))
 }
 
 fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &Scorer) -> String {

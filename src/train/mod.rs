@@ -2,7 +2,6 @@
 //! and the run folder is brought up to date.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-mod scoring;
 mod trainer;
 
 use std::time::Duration;

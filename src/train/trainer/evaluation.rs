@@ -2,24 +2,40 @@
 //! next pause.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use super::{Trainer, defined, median, stated};
-use crate::backend::learning_rate;
-use crate::error::Result;
+use crate::backend::{FreeModel, learning_rate};
+use crate::error::{Error, Result};
 use crate::metrics::{Scores, Standing};
+use crate::model::Dims;
 use crate::run::{Best, LogRow, append_log};
-use crate::train::scoring::{Scorable, Scoring};
+use crate::scoring::score_models;
 use crate::train::{Evaluation, Observer};
+
+/// A copy of a member, waiting for its scores.
+pub(super) struct Waiting {
+    index: usize,
+    dims: Dims,
+    P: usize,
+    theta: Vec<f32>,
+    /// Mean loss of the epoch before.
+    loss: f32,
+}
+
+/// An evaluation under way beside training.
+pub(super) struct Scoring {
+    epoch: u32,
+    worker: JoinHandle<Result<Vec<(Waiting, Scores)>>>,
+}
 
 impl Trainer<'_> {
     pub(super) fn start_scoring(&mut self) -> Result<()> {
-        let models = self
-            .members
-            .iter()
-            .zip(&self.input.study.candidates)
+        let members = self.members.iter().zip(&self.input.study.candidates);
+        let waiting: Vec<Waiting> = members
             .enumerate()
             .filter(|(_, (member, _))| member.stopped_at.is_none())
-            .map(|(index, (member, candidate))| Scorable {
+            .map(|(index, (member, candidate))| Waiting {
                 index,
                 dims: candidate.shape.dims,
                 P: candidate.member.P,
@@ -29,17 +45,41 @@ impl Trainer<'_> {
             .collect();
         let backend = Arc::clone(&self.input.backend);
         let scorer = Arc::clone(&self.input.scorer);
-        self.scoring = Some(Scoring::start(self.epochs_done, models, backend, scorer)?);
+        let score = move || {
+            let models: Vec<_> = waiting
+                .iter()
+                .map(|w| {
+                    (
+                        w.dims,
+                        FreeModel {
+                            theta: &w.theta,
+                            P: w.P,
+                        },
+                    )
+                })
+                .collect();
+            let scores = score_models(&models, backend.as_ref(), &scorer)?;
+            Ok(waiting.into_iter().zip(scores).collect())
+        };
+        let worker = std::thread::Builder::new()
+            .name("scoring".into())
+            .spawn(score)
+            .map_err(|error| Error::runtime(format!("cannot start a thread for scoring: {error}")))?;
+        self.scoring = Some(Scoring {
+            epoch: self.epochs_done,
+            worker,
+        });
         Ok(())
     }
 
     /// Waits for the scores under way: log, best models, report to the observer.
     pub(super) fn finish_scoring(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let Some(scoring) = self.scoring.take() else {
+        let Some(Scoring { epoch, worker }) = self.scoring.take() else {
             return Ok(());
         };
-        let epoch = scoring.epoch;
-        let scored = scoring.finish()?;
+        let scored = worker
+            .join()
+            .map_err(|_| Error::runtime("scoring failed unexpectedly; this is a bug"))??;
         let rows: Vec<LogRow> = scored
             .iter()
             .map(|(model, scores)| self.log_row(epoch, model, scores))
@@ -80,7 +120,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn log_row(&self, epoch: u32, model: &Scorable, scores: &Scores) -> LogRow {
+    fn log_row(&self, epoch: u32, model: &Waiting, scores: &Scores) -> LogRow {
         let candidate = &self.input.study.candidates[model.index];
         let settings = self.input.settings;
         LogRow {

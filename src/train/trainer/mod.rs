@@ -15,8 +15,8 @@ use crate::metrics::Scorer;
 use crate::model::{Scaling, init};
 use crate::run::{Checkpoint, MemberRecord, RunFolder};
 use crate::study::Study;
-use crate::train::scoring::Scoring;
 use crate::train::{Ending, Observer, Progress};
+use evaluation::Scoring;
 
 /// Training pauses for a checkpoint when the last one is older than this.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
