@@ -1,8 +1,8 @@
 //! The Rust mirrors of the shaders' structs against naga's reading of the shaders: names, offsets, sizes.
 
-use alrnn_gpu::backend::gpu::consts::{Capacity, Layout};
-use alrnn_gpu::backend::gpu::kernel::{self, Name};
-use alrnn_gpu::backend::gpu::params::mirrors;
+use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
+use alrnn_gpu::backend::gpu::memory::params::mirrors;
+use alrnn_gpu::backend::gpu::shader::kernel::{self, Name};
 use alrnn_gpu::model::{Dims, Shape};
 
 #[test]

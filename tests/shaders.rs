@@ -6,10 +6,10 @@
 
 mod common;
 
-use alrnn_gpu::backend::gpu::blocked::Blocked;
-use alrnn_gpu::backend::gpu::consts::{Capacity, Layout};
-use alrnn_gpu::backend::gpu::kernel::{self, Name};
-use alrnn_gpu::backend::gpu::source::Constants;
+use alrnn_gpu::backend::gpu::layout::blocked::Blocked;
+use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
+use alrnn_gpu::backend::gpu::shader::kernel::{self, Name};
+use alrnn_gpu::backend::gpu::shader::source::Constants;
 use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Windows};
 use alrnn_gpu::model::{Dims, Shape, init};

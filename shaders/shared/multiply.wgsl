@@ -1,5 +1,5 @@
 // Products of matrices that all lie in a member's part of the buffer `powers`, from the list in the buffer `cut` that
-// src/backend/gpu/products.rs makes: lines of links (place of the first product, tiles of all), then four lines a
+// src/backend/gpu/layout/products.rs makes: lines of links (place of the first product, tiles of all), then four lines a
 // product: (out, pitch, 1 for +=, tiles), (rows, inner, columns, -), (at, down, along, -) of the left factor and of the
 // right, whose entry (i, j) is at `at + i * down + j * along`. One call for all products: drivers inline functions.
 

@@ -1,4 +1,4 @@
-// What the host tells the kernels. Mirrors in src/backend/gpu/params.rs; tests/layout.rs compares the two.
+// What the host tells the kernels. Mirrors in src/backend/gpu/memory/params.rs; tests/layout.rs compares the two.
 // Only 4-byte scalars, sizes a multiple of 16.
 
 // One optimiser step, the same for all members.

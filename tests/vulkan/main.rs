@@ -10,7 +10,7 @@ mod gradients;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alrnn_gpu::backend::gpu::source::{Constants, expand};
+use alrnn_gpu::backend::gpu::shader::source::{Constants, expand};
 use alrnn_gpu::backend::gpu::{AdapterDescription, Gpu, GpuBackend, GpuOptions, adapters};
 use alrnn_gpu::backend::reference::ReferenceBackend;
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun};

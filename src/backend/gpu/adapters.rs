@@ -1,7 +1,7 @@
 //! The adapters of this machine and the choice of one.
 
 use crate::backend::gpu::GpuOptions;
-use crate::backend::gpu::consts::Capacity;
+use crate::backend::gpu::layout::plain::Capacity;
 use crate::error::{Error, Result};
 
 pub const INSTALL: &str = "install the vendor's Vulkan driver (Debian's software one: package mesa-vulkan-drivers), or use \

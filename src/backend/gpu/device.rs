@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::adapters::{INSTALL, choose, driver, enumerate, instance, is_software};
-use crate::backend::gpu::consts::Capacity;
-use crate::backend::gpu::kernel::Name;
-use crate::backend::gpu::reflect::{Binding, Shader};
-use crate::backend::gpu::source::Constants;
+use crate::backend::gpu::layout::plain::Capacity;
+use crate::backend::gpu::shader::kernel::Name;
+use crate::backend::gpu::shader::reflect::{Binding, Shader};
+use crate::backend::gpu::shader::source::Constants;
 use crate::error::{Error, Result};
 
 /// A pipeline and the layout of its one bind group.

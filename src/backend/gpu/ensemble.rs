@@ -9,16 +9,16 @@ use ndarray::Array3;
 
 use crate::backend::KernelTime;
 use crate::backend::check;
-use crate::backend::gpu::allocation::{Allocation, Limits, groups};
-use crate::backend::gpu::arrange::Arrangement;
-use crate::backend::gpu::buffers::UNIFORM_STRIDE;
-use crate::backend::gpu::chunk::{Chunk, sample_slices};
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::footprint::Scratch;
-use crate::backend::gpu::kernel::Name;
-use crate::backend::gpu::params::{Params, Status};
-use crate::backend::gpu::profile::Timer;
-use crate::backend::gpu::ring::{Ring, stopped_at};
+use crate::backend::gpu::layout::choose::Arrangement;
+use crate::backend::gpu::memory::allocation::{Allocation, Limits, groups};
+use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
+use crate::backend::gpu::memory::footprint::Scratch;
+use crate::backend::gpu::memory::params::{Params, Status};
+use crate::backend::gpu::schedule::chunk::{Chunk, sample_slices};
+use crate::backend::gpu::schedule::profile::Timer;
+use crate::backend::gpu::schedule::ring::{Ring, stopped_at};
+use crate::backend::gpu::shader::kernel::Name;
 use crate::backend::{
     Ensemble, EnsembleState, EpochResult, MemberState, Plan, TrainingData, Windows, is_missing, learning_rate,
 };

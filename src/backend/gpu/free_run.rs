@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use ndarray::{Array2, Array3, ArrayViewMut3, s};
 
-use crate::backend::gpu::buffers::{Mapping, STAGING, STORAGE, UNIFORM, UNIFORM_STRIDE, map};
-use crate::backend::gpu::chunk::transposed;
-use crate::backend::gpu::consts::{Layout, Team};
 use crate::backend::gpu::device::{Gpu, Kernel};
-use crate::backend::gpu::kernel::{Name, free_run_constants};
-use crate::backend::gpu::params::FreeParams;
+use crate::backend::gpu::layout::plain::{Layout, Team};
+use crate::backend::gpu::memory::buffers::{Mapping, STAGING, STORAGE, UNIFORM, UNIFORM_STRIDE, map};
+use crate::backend::gpu::memory::params::FreeParams;
+use crate::backend::gpu::schedule::chunk::transposed;
+use crate::backend::gpu::shader::kernel::{Name, free_run_constants};
 use crate::backend::{FreeModel, FreeRun};
 use crate::error::Result;
 use crate::model::{Dims, Shape};

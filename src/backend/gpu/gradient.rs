@@ -4,15 +4,15 @@
 
 use ndarray::{Array3, ArrayView3, Axis};
 
-use crate::backend::gpu::arrange::Arrangement;
-use crate::backend::gpu::blocked::Blocked;
-use crate::backend::gpu::buffers::{UNIFORM, UNIFORM_STRIDE};
-use crate::backend::gpu::chunk::{Chunk, Common, Data, Group};
-use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::footprint::{Footprint, Scratch};
-use crate::backend::gpu::kernel::Name;
-use crate::backend::gpu::params::{Params, Status};
+use crate::backend::gpu::layout::blocked::Blocked;
+use crate::backend::gpu::layout::choose::Arrangement;
+use crate::backend::gpu::layout::plain::Layout;
+use crate::backend::gpu::memory::buffers::{UNIFORM, UNIFORM_STRIDE};
+use crate::backend::gpu::memory::footprint::{Footprint, Scratch};
+use crate::backend::gpu::memory::params::{Params, Status};
+use crate::backend::gpu::schedule::chunk::{Chunk, Common, Data, Group};
+use crate::backend::gpu::shader::kernel::Name;
 use crate::backend::{Gradient, MISSING, Member, MemberState, Windows};
 use crate::error::{Error, Result};
 use crate::model::{Shape, Theta};

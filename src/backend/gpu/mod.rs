@@ -1,29 +1,19 @@
 //! The WGSL kernels under `shaders/` and their host: any adapter that wgpu reaches.
 //!
-//! [`source`] makes WGSL of a shader file and constants, [`reflect`] reads its bindings, [`device`] compiles and
-//! caches pipelines, [`consts`] and [`blocked`] decide how a shape is laid out over
-//! threads in the plain and the almost-linear form.
+//! [`shader`] makes WGSL of a shader file and constants, [`layout`] decides how a shape is laid out over threads in the
+//! plain and the almost-linear form, `memory` sizes and fills buffers, `schedule` binds and times the kernels of a step;
+//! [`device`] compiles and caches pipelines.
 
-pub mod blocked;
-pub mod consts;
 pub mod device;
-pub mod kernel;
-pub mod params;
-pub mod reflect;
-pub mod source;
+pub mod layout;
+pub mod memory;
+pub mod shader;
 
 mod adapters;
-mod allocation;
-mod arrange;
-mod buffers;
-mod chunk;
 mod ensemble;
-mod footprint;
 mod free_run;
 mod gradient;
-mod products;
-mod profile;
-mod ring;
+mod schedule;
 
 use std::sync::Arc;
 
@@ -36,10 +26,11 @@ use crate::backend::{
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
 pub use adapters::{AdapterDescription, adapters, hardware_available};
-use allocation::Limits;
-use arrange::{Choice, arrange};
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
+use layout::choose::{Choice, arrange};
+use memory::allocation::Limits;
+use memory::buffers::UNIFORM_STRIDE;
 
 /// Which adapter to open and how to use it.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +87,7 @@ impl Backend for GpuBackend {
 
     fn demand(&self, plan: &Plan) -> Demand {
         Demand {
-            steps: buffers::UNIFORM_STRIDE * (u64::from(plan.batches_per_epoch) + 1),
+            steps: UNIFORM_STRIDE * (u64::from(plan.batches_per_epoch) + 1),
             scratch: 0,
         }
     }

@@ -51,13 +51,19 @@ impl Constants {
 }
 
 const SHARED: [(&str, &str); 7] = [
-    ("params", include_str!("../../../shaders/shared/params.wgsl")),
-    ("index", include_str!("../../../shaders/shared/index.wgsl")),
-    ("threefry", include_str!("../../../shaders/shared/threefry.wgsl")),
-    ("normal", include_str!("../../../shaders/shared/normal.wgsl")),
-    ("reduce", include_str!("../../../shaders/shared/reduce.wgsl")),
-    ("blocked", include_str!("../../../shaders/shared/blocked.wgsl")),
-    ("multiply", include_str!("../../../shaders/shared/multiply.wgsl")),
+    ("params", include_str!("../../../../shaders/shared/params.wgsl")),
+    ("index", include_str!("../../../../shaders/shared/index.wgsl")),
+    (
+        "threefry",
+        include_str!("../../../../shaders/shared/threefry.wgsl"),
+    ),
+    ("normal", include_str!("../../../../shaders/shared/normal.wgsl")),
+    ("reduce", include_str!("../../../../shaders/shared/reduce.wgsl")),
+    ("blocked", include_str!("../../../../shaders/shared/blocked.wgsl")),
+    (
+        "multiply",
+        include_str!("../../../../shaders/shared/multiply.wgsl"),
+    ),
 ];
 
 /// Expands a shader. The error names the line; it is a bug in the shader, never the user's fault.

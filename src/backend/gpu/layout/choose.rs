@@ -8,12 +8,12 @@
 
 use crate::backend::Form;
 use crate::backend::cut::Cut;
-use crate::backend::gpu::blocked::{Blocked, WIDTHS};
-use crate::backend::gpu::consts::{Capacity, Layout, Team, WARP};
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::footprint::Footprint;
-use crate::backend::gpu::kernel::{self, Name};
-use crate::backend::gpu::source::Constants;
+use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
+use crate::backend::gpu::layout::plain::{Capacity, Layout, Team, WARP};
+use crate::backend::gpu::memory::footprint::Footprint;
+use crate::backend::gpu::shader::kernel::{self, Name};
+use crate::backend::gpu::shader::source::Constants;
 use crate::error::{Error, Result};
 use crate::model::Shape;
 

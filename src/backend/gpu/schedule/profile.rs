@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::backend::gpu::buffers::STORAGE;
-use crate::backend::gpu::chunk::Stage;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::ensemble::pass;
+use crate::backend::gpu::memory::buffers::STORAGE;
+use crate::backend::gpu::schedule::chunk::Stage;
 use crate::error::Result;
 
 /// Times single dispatches.

@@ -2,7 +2,7 @@
 //! first those that make the powers of `B`, then those that pull gradients back through them.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::gpu::blocked::Blocked;
+use crate::backend::gpu::layout::blocked::Blocked;
 
 /// A factor: entry `(i, j)` at `at + i * down + j * along` of a member's `powers`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +228,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::backend::gpu::consts::Capacity;
+    use crate::backend::gpu::layout::plain::Capacity;
     use crate::model::{Dims, Shape};
 
     impl Factor {

@@ -3,9 +3,9 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::cut::{Cut, MOST_GROWTH};
-use crate::backend::gpu::arrange::Arrangement;
-use crate::backend::gpu::consts::{Capacity, Layout, WARP};
-use crate::backend::gpu::source::Constants;
+use crate::backend::gpu::layout::choose::Arrangement;
+use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};
+use crate::backend::gpu::shader::source::Constants;
 use crate::model::{Dims, Shape};
 
 /// Most ReLU units with which one thread a quad runs the recursion, without barriers.

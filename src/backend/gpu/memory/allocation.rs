@@ -1,10 +1,10 @@
 //! Memory of an ensemble: as many members to a chunk as the device's limits and the budget allow.
 
-use crate::backend::gpu::arrange::{Arrangement, Choice, arrange};
-use crate::backend::gpu::buffers::{UNIFORM, UNIFORM_STRIDE};
-use crate::backend::gpu::chunk::{Chunk, Common, Data, Group};
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::footprint::{Footprint, Scratch};
+use crate::backend::gpu::layout::choose::{Arrangement, Choice, arrange};
+use crate::backend::gpu::memory::buffers::{UNIFORM, UNIFORM_STRIDE};
+use crate::backend::gpu::memory::footprint::{Footprint, Scratch};
+use crate::backend::gpu::schedule::chunk::{Chunk, Common, Data, Group};
 use crate::backend::{EnsembleState, Plan, TrainingData};
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! How a shape is laid out over threads, and the constants that tell the shaders.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::gpu::source::Constants;
+use crate::backend::gpu::shader::source::Constants;
 use crate::model::{Dims, Shape};
 
 /// Largest `M` whose rows of `W` stay in registers; wider ones stream `W` from memory.
@@ -75,7 +75,7 @@ pub struct Layout {
     pub gaps: bool,
     /// Whether `W` is streamed from memory instead of held in registers.
     pub wide: bool,
-    /// Whether this is the almost-linear form, see [`crate::backend::gpu::blocked`].
+    /// Whether this is the almost-linear form, see [`crate::backend::gpu::layout::blocked`].
     pub blocked: bool,
     /// Whether this is what another form falls back on.
     pub fallback: bool,

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::backend::gpu::arrange::Arrangement;
-use crate::backend::gpu::buffers::STORAGE;
-use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::{Gpu, Kernel};
-use crate::backend::gpu::footprint::Scratch;
-use crate::backend::gpu::kernel::{Name, SAMPLE_THREADS};
-use crate::backend::gpu::params::{Member, Params, Status};
+use crate::backend::gpu::layout::choose::Arrangement;
+use crate::backend::gpu::layout::plain::Layout;
+use crate::backend::gpu::memory::buffers::STORAGE;
+use crate::backend::gpu::memory::footprint::Scratch;
+use crate::backend::gpu::memory::params::{Member, Params, Status};
+use crate::backend::gpu::shader::kernel::{Name, SAMPLE_THREADS};
 use crate::backend::{MemberState, TrainingData};
 use crate::error::{Error, Result};
 use crate::model::Shape;

@@ -1,11 +1,11 @@
 //! What a member takes of each buffer, and the scratch memory that all chunks of members share.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::gpu::arrange::Arrangement;
-use crate::backend::gpu::blocked::Blocked;
-use crate::backend::gpu::buffers::STORAGE;
-use crate::backend::gpu::consts::Layout;
 use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::layout::blocked::Blocked;
+use crate::backend::gpu::layout::choose::Arrangement;
+use crate::backend::gpu::layout::plain::Layout;
+use crate::backend::gpu::memory::buffers::STORAGE;
 
 /// Bytes that one member takes of each buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

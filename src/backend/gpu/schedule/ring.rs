@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 
 use crate::backend::EpochResult;
-use crate::backend::gpu::buffers::{Mapping, STAGING, map};
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::params::Status;
+use crate::backend::gpu::memory::buffers::{Mapping, STAGING, map};
+use crate::backend::gpu::memory::params::Status;
 use crate::error::Result;
 
 /// Epochs that may be enqueued before the oldest must be finished.

@@ -1,10 +1,10 @@
 //! Shaders by name, and the kernels of an optimiser step in either form.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::gpu::blocked::Blocked;
-use crate::backend::gpu::consts::{Layout, OUTER_STEPS, Team};
-use crate::backend::gpu::reflect::Shader;
-use crate::backend::gpu::source::{Constants, expand};
+use crate::backend::gpu::layout::blocked::Blocked;
+use crate::backend::gpu::layout::plain::{Layout, OUTER_STEPS, Team};
+use crate::backend::gpu::shader::reflect::Shader;
+use crate::backend::gpu::shader::source::{Constants, expand};
 
 /// The kernels of the project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,17 +44,17 @@ impl Name {
     /// The text of the file.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Sample => include_str!("../../../shaders/sample.wgsl"),
-            Self::Forward => include_str!("../../../shaders/forward.wgsl"),
-            Self::Adjoint => include_str!("../../../shaders/adjoint.wgsl"),
-            Self::Outer => include_str!("../../../shaders/outer.wgsl"),
-            Self::Update => include_str!("../../../shaders/update.wgsl"),
-            Self::FreeRun => include_str!("../../../shaders/free_run.wgsl"),
-            Self::Powers => include_str!("../../../shaders/blocked/powers.wgsl"),
-            Self::BlockedForward => include_str!("../../../shaders/blocked/forward.wgsl"),
-            Self::BlockedAdjoint => include_str!("../../../shaders/blocked/adjoint.wgsl"),
-            Self::Collect => include_str!("../../../shaders/blocked/collect.wgsl"),
-            Self::PullBack => include_str!("../../../shaders/blocked/pull_back.wgsl"),
+            Self::Sample => include_str!("../../../../shaders/sample.wgsl"),
+            Self::Forward => include_str!("../../../../shaders/forward.wgsl"),
+            Self::Adjoint => include_str!("../../../../shaders/adjoint.wgsl"),
+            Self::Outer => include_str!("../../../../shaders/outer.wgsl"),
+            Self::Update => include_str!("../../../../shaders/update.wgsl"),
+            Self::FreeRun => include_str!("../../../../shaders/free_run.wgsl"),
+            Self::Powers => include_str!("../../../../shaders/blocked/powers.wgsl"),
+            Self::BlockedForward => include_str!("../../../../shaders/blocked/forward.wgsl"),
+            Self::BlockedAdjoint => include_str!("../../../../shaders/blocked/adjoint.wgsl"),
+            Self::Collect => include_str!("../../../../shaders/blocked/collect.wgsl"),
+            Self::PullBack => include_str!("../../../../shaders/blocked/pull_back.wgsl"),
         }
     }
 

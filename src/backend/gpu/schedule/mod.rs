@@ -1,0 +1,6 @@
+//! What runs when: the kernels of a step bound for a [`chunk`] of members, results on their way back ([`ring`]), and how
+//! long kernels take ([`profile`]).
+
+pub mod chunk;
+pub mod profile;
+pub mod ring;
