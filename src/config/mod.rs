@@ -2,6 +2,7 @@
 
 mod choices;
 mod grid;
+mod identity;
 mod presets;
 mod resolve;
 mod settings;

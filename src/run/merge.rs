@@ -9,18 +9,6 @@ use crate::model::Model;
 use crate::run::tables::{MemberRow, append_log, read_log, read_members, write_members};
 use crate::run::{Record, RunFolder};
 
-/// Settings in which the parts of one study may differ.
-const FREE: [&str; 8] = [
-    "shard",
-    "data",
-    "inputs",
-    "test",
-    "test-inputs",
-    "backend",
-    "device",
-    "threads",
-];
-
 /// What a merge found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
@@ -186,10 +174,11 @@ fn difference(a: &Part, b: &Part) -> Option<String> {
     if a.record.data.hash != b.record.data.hash {
         return Some("their data".into());
     }
-    let [a, b] = [a, b].map(|part| Table::try_from(&part.settings).expect("settings are a TOML table"));
-    a.iter()
-        .find(|(key, value)| !FREE.contains(&key.as_str()) && b.get(*key) != Some(value))
-        .map(|(key, _)| key.clone())
+    let [a, b] = [a, b].map(|part| Settings {
+        shard: None,
+        ..part.settings.clone()
+    });
+    a.differs_in(&b).map(|(key, ..)| key)
 }
 
 /// Copies a model, once it is seen to be whole.

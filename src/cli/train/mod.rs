@@ -25,7 +25,7 @@ use crate::train::{Ending, Trainer, TrainerInput};
 use data::{load_test, load_training, refuse_other_data, training_data};
 use profile::profile;
 use room::{require_room, require_windows};
-use settings::{default_folder, fingerprint, run_to_resume, settings, with_absolute_paths};
+use settings::{default_folder, fingerprint, run_to_resume, settings};
 use summary::{introduction, summary};
 
 /// What is to be trained, on what, and where.
@@ -102,7 +102,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
     };
     let mut record = new_record(&study, &data, backend.device(), &scorer)?;
     if resume.is_none() {
-        record.save(&folder.config(), &with_absolute_paths(&settings))?;
+        record.save(&folder.config(), &settings.with_absolute_paths())?;
     }
     eprintln!("{}", introduction(&study, &record, &folder));
 
@@ -199,14 +199,14 @@ fn finish(
         Ending::AllDiverged => {
             // The run is over all the same: no continuation could change its members.
             record.finished = Some(jiff::Timestamp::now().to_string());
-            record.save(&folder.config(), &with_absolute_paths(settings))?;
+            record.save(&folder.config(), &settings.with_absolute_paths())?;
             return Err(Error::runtime("every member diverged; nothing is left to train")
                 .with_hint("use a smaller --start-lr or a --clip such as 10, or check the scale of the data (--standardize)"));
         }
         Ending::Finished => {}
     }
     record.finished = Some(jiff::Timestamp::now().to_string());
-    record.save(&folder.config(), &with_absolute_paths(settings))?;
+    record.save(&folder.config(), &settings.with_absolute_paths())?;
     let rows = trainer.member_rows();
     if json {
         print_json(

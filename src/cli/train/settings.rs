@@ -13,17 +13,6 @@ use crate::study;
 
 /// What Slurm sets in every task of a job array.
 const ARRAY_TASK: &str = "SLURM_ARRAY_TASK_ID";
-/// Settings that may change when a run is continued: they do not decide what is computed.
-const FREE_ON_RESUME: [&str; 7] = [
-    "data",
-    "inputs",
-    "test",
-    "test-inputs",
-    "backend",
-    "device",
-    "threads",
-];
-
 /// The run folder to continue, if there is one to continue.
 ///
 /// # Errors
@@ -106,14 +95,7 @@ fn settings_to_resume(run: &Path, flags: Table) -> Result<Settings> {
     let file = read_file(&config)?;
     let before = resolve(Some((&config, file.clone())), Table::new())?;
     let after = resolve(Some((&config, file)), flags)?;
-    let tables = [&before, &after].map(|s| Table::try_from(s).expect("settings are a TOML table"));
-    let changed = tables[1]
-        .iter()
-        .find(|(key, value)| !FREE_ON_RESUME.contains(&key.as_str()) && tables[0].get(*key) != Some(value));
-    if let Some((key, value)) = changed {
-        let old = tables[0]
-            .get(key)
-            .map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    if let Some((key, old, value)) = before.differs_in(&after) {
         return Err(
             Error::input(format!("--{key} {value}: the run in {} has {old}", run.display())).with_hint(
                 "a run is continued with its own settings; for other settings start another run (--out)",
@@ -121,24 +103,6 @@ fn settings_to_resume(run: &Path, flags: Table) -> Result<Settings> {
         );
     }
     Ok(after)
-}
-
-/// The settings with absolute paths, so that the run folder's config repeats the run from anywhere.
-pub fn with_absolute_paths(settings: &Settings) -> Settings {
-    let mut settings = settings.clone();
-    for paths in [
-        &mut settings.data,
-        &mut settings.inputs,
-        &mut settings.test,
-        &mut settings.test_inputs,
-    ] {
-        for path in paths {
-            if let Ok(absolute) = std::path::absolute(&*path) {
-                *path = absolute.to_string_lossy().into_owned();
-            }
-        }
-    }
-    settings
 }
 
 /// `runs/<data>-<date>-<time>`.
@@ -156,12 +120,9 @@ pub fn default_folder(settings: &Settings) -> PathBuf {
 
 /// Hash of everything that decides the result's bits on one device.
 pub fn fingerprint(settings: &Settings, data: &Dataset, test: Option<&Dataset>) -> String {
-    let mut table = Table::try_from(settings).expect("settings are a TOML table");
-    for key in FREE_ON_RESUME {
-        table.remove(key);
-    }
+    let identity = settings.identity();
     let test = test.map_or("", |test| test.hash.as_str());
-    blake3::hash(format!("{table}\n{}\n{test}", data.hash).as_bytes())
+    blake3::hash(format!("{identity}\n{}\n{test}", data.hash).as_bytes())
         .to_hex()
         .to_string()
 }
