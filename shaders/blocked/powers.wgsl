@@ -7,7 +7,7 @@
 // Workgroup = member; products.rs lists the products. G and B^e are also kept
 // transposed, which is how forward.wgsl reads them. Writes the first part of `powers` (=).
 //
-// Where a row of what a state is a product with grows beyond MOST_GROWTH (src/backend/cut.rs says why), the step is computed
+// Where a row of what a state is a product with grows beyond MOST_GROWTH (src/backend/blocked/mod.rs says why), the step is computed
 // in the other form: writes `form` (=) where there is one (GUARDED).
 #import params
 #import index

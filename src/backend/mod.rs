@@ -5,9 +5,9 @@
 //! [`EnsembleState`] does not hold, so a run resumes from its state and step number alone.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod blocked;
 pub(crate) mod check;
 pub mod cpu;
-mod cut;
 pub mod golden;
 pub mod gpu;
 mod open;

@@ -7,10 +7,10 @@
 use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use pulp::Simd;
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::{PowerSums, States};
 use crate::backend::cpu::kernel::{QUAD, Tiles, store_all_sums};
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cut::Cut;
 use crate::model::{Dims, Shape};
 
 /// Widest vector of any instruction set, in f32.
@@ -110,19 +110,19 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
         Self {
             errors: [[0.0; MAX_LANES]; 2],
-            sums: vec![0.0; n_sums(layout, cuts)],
+            sums: vec![0.0; n_sums(layout, all)],
         }
     }
 }
 
 /// Numbers that [`Outcome::sums`] takes in either form.
-pub(super) fn n_sums(layout: &Layout, cuts: &[&Cut]) -> usize {
+pub(super) fn n_sums(layout: &Layout, all: &[&Segments]) -> usize {
     let dims = layout.shape.dims;
-    let blocked = |cut: &&Cut| PowerSums::len(layout, cut) + dims.range_L().len();
-    cuts.iter().map(blocked).fold(dims.n_params(), usize::max)
+    let blocked = |segments: &&Segments| PowerSums::len(layout, segments) + dims.range_L().len();
+    all.iter().map(blocked).fold(dims.n_params(), usize::max)
 }
 
 /// Gradients, each a sum over the steps of a pass, lane by lane. A pass sets all that its form uses.
@@ -143,8 +143,8 @@ pub(super) struct Partial {
 pub(super) const CHUNK: usize = 20;
 
 impl Pass {
-    /// Takes memory for members with up to `max_P` ReLU units in the plain form, and for these cuts.
-    pub fn new(layout: &Layout, max_P: usize, cuts: &[&Cut]) -> Self {
+    /// Takes memory for members with up to `max_P` ReLU units in the plain form, and for these segments.
+    pub fn new(layout: &Layout, max_P: usize, all: &[&Segments]) -> Self {
         let T = layout.shape.T;
         let vectors = |count: usize| Buffer::zeros(count * layout.lanes);
         Self {
@@ -152,14 +152,14 @@ impl Pass {
             phi: vectors((T + 1) * layout.stride),
             neg: vectors((T + 1) * max_P),
             lambda: vectors((CHUNK + 1) * layout.stride),
-            states: States::new(layout, cuts),
-            partial: Partial::new(layout, cuts),
+            states: States::new(layout, all),
+            partial: Partial::new(layout, all),
         }
     }
 }
 
 impl Partial {
-    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
         let Dims { M, N, K } = layout.shape.dims;
         let vectors = |count: usize| Buffer::zeros(count.next_multiple_of(QUAD) * layout.lanes);
         Self {
@@ -167,7 +167,7 @@ impl Partial {
             dA: vectors(M),
             dL: vectors((M - N) * N),
             dC: vectors(M * K),
-            powers: PowerSums::new(layout, cuts),
+            powers: PowerSums::new(layout, all),
         }
     }
 

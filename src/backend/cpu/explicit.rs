@@ -6,31 +6,31 @@ use std::sync::PoisonError;
 use ndarray::{Array3, ArrayView3, Axis};
 use pulp::Simd;
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::buffers::{Buffer, GroupWindows};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::step::{Batches, Load, Scratch, Way, Windows as Source};
 use crate::backend::cpu::update::regularise;
-use crate::backend::cut::Cut;
 use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
 use crate::model::{Shape, Theta};
 
-/// [`crate::backend::Backend::gradient`]; with a cut in the blocked form, where the powers grow to `most_growth` at most.
+/// [`crate::backend::Backend::gradient`]; with segments in the blocked form, where the powers grow to `most_growth` at most.
 pub(super) fn gradient(
     way: &Way,
     member: &Member,
-    (cut, most_growth): (Option<&Cut>, f32),
+    (segments, most_growth): (Option<&Segments>, f32),
     theta: &Theta,
     windows: &Windows,
 ) -> Gradient {
     let Shape { dims, S, T } = way.layout.shape;
-    let cuts: Vec<&Cut> = cut.into_iter().collect();
-    let mut scratch = Scratch::new(way, member.P, &cuts);
+    let all: Vec<&Segments> = segments.into_iter().collect();
+    let mut scratch = Scratch::new(way, member.P, &all);
     let packed = theta.pack();
     let batches = Batches {
         way,
         member,
-        cut,
+        segments,
         most_growth,
         windows: &Explicit(windows),
     };
@@ -48,18 +48,18 @@ pub(super) fn gradient(
     let mut all = Array3::zeros((S, T, dims.M));
     let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
     batches.prepare(&packed, prepared);
-    let cut = prepared.blocks(cut);
+    let segments = prepared.blocks(segments);
     for group in 0..way.layout.groups {
         batches.load(0, group, &mut pass.windows);
         batches.pass(prepared, group, pass, outcome, Some(z.padded_mut()));
-        match cut {
+        match segments {
             None => read(z.as_slice(), &way.layout, group, &mut all),
-            Some(cut) => {
+            Some(segments) => {
                 let first = group * way.layout.lanes;
                 for (lane, s) in (first..S).take(way.layout.lanes).enumerate() {
                     let start = |block| pass.states.start_of(&way.layout, block, lane).mapv(f64::from);
                     let inputs = windows.s.index_axis(Axis(0), s);
-                    cut.fill_in(theta, inputs, start, all.index_axis_mut(Axis(0), s));
+                    segments.fill_in(theta, inputs, start, all.index_axis_mut(Axis(0), s));
                 }
             }
         }

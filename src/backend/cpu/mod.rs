@@ -30,7 +30,7 @@ use pulp::Arch;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::backend::cut::{Cut, MOST_GROWTH};
+use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::{
     Backend, Demand, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient,
     Member, MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
@@ -148,13 +148,16 @@ impl Backend for CpuBackend {
             }),
             stopped_at: state.stopped_at,
             loss: 0.0,
-            cut: blocked::cost::choose(&layout, member.P, member.tau, plan.form),
+            segments: blocked::cost::choose(&layout, member.P, member.tau, plan.form),
         };
         let members: Vec<MemberMemory> = state.members.iter().zip(&plan.members).map(memory).collect();
-        let mut cuts: Vec<&Cut> = members.iter().filter_map(|memory| memory.cut.as_ref()).collect();
-        cuts.dedup();
+        let mut all: Vec<&Segments> = members
+            .iter()
+            .filter_map(|memory| memory.segments.as_ref())
+            .collect();
+        all.dedup();
         let ways = ways::ways(self.arch, &layout, members.len(), self.threads.count());
-        let fastest = Fastest::new(ways, busy, max_P, &cuts);
+        let fastest = Fastest::new(ways, busy, max_P, &all);
         self.n_members.fetch_add(members.len(), Ordering::Relaxed);
         Ok(Box::new(CpuEnsemble {
             threads: self.threads.clone(),
@@ -179,7 +182,7 @@ impl Backend for CpuBackend {
     ) -> Result<Gradient> {
         check::windows(shape, member, theta, windows)?;
         let layout = Layout::new(shape, layout::machine(self.arch));
-        let cut = blocked::cost::choose(&layout, member.P, member.tau, form);
+        let segments = blocked::cost::choose(&layout, member.P, member.tau, form);
         let way = Way {
             arch: self.arch,
             lanes: Lanes::Whole(self.arch),
@@ -189,7 +192,7 @@ impl Backend for CpuBackend {
         Ok(explicit::gradient(
             &way,
             member,
-            (cut.as_ref(), MOST_GROWTH.into()),
+            (segments.as_ref(), MOST_GROWTH.into()),
             theta,
             windows,
         ))

@@ -6,13 +6,13 @@ use std::sync::{Mutex, RwLock};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::Member;
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::{self, Blocked, PowerSums};
 use crate::backend::cpu::buffers::{Buffer, GroupWindows, Outcome, Pass, n_sums, vectors};
 use crate::backend::cpu::forward::{Forcing, SquaredErrors};
 use crate::backend::cpu::kernel::store_all_sums;
 use crate::backend::cpu::layout::{Lanes, Layout, Weights};
 use crate::backend::cpu::{adjoint, forward, update};
-use crate::backend::cut::Cut;
 use crate::model::Shape;
 
 /// How the steps of a member are computed. Every way comes to the same bits.
@@ -65,8 +65,8 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// What the blocked form works with, if the step is computed so.
-    pub fn blocks<'a>(&self, cut: Option<&'a Cut>) -> Option<&'a Cut> {
-        cut.filter(|_| self.in_blocks)
+    pub fn blocks<'a>(&self, segments: Option<&'a Segments>) -> Option<&'a Segments> {
+        segments.filter(|_| self.in_blocks)
     }
 }
 
@@ -93,7 +93,7 @@ impl Scratch {
         way.threads as u64 * (windows + states + gradients + ahead) + 4 * 4 * dims.n_params() as u64
     }
 
-    pub fn new(way: &Way, max_P: usize, cuts: &[&Cut]) -> Self {
+    pub fn new(way: &Way, max_P: usize, all: &[&Segments]) -> Self {
         let layout = &way.layout;
         let n_params = layout.shape.dims.n_params();
         let packed = || Buffer::zeros(n_params);
@@ -106,18 +106,18 @@ impl Scratch {
             prepared: RwLock::new(Prepared {
                 theta: vec![0.0; n_params],
                 weights: Weights::new(layout),
-                blocked: (!cuts.is_empty()).then(|| Blocked::new(layout, cuts)),
+                blocked: (!all.is_empty()).then(|| Blocked::new(layout, all)),
                 in_blocks: false,
             }),
-            passes: locks(way.threads, |_| Pass::new(layout, max_P, cuts)),
+            passes: locks(way.threads, |_| Pass::new(layout, max_P, all)),
             outcomes: locks(if several { layout.groups } else { 1 }, |_| {
-                Outcome::new(layout, cuts)
+                Outcome::new(layout, all)
             }),
             ahead: locks(if several { way.threads } else { 0 }, ahead),
             totals: Totals {
                 errors: SquaredErrors::default(),
-                sums: vec![0.0; n_sums(layout, cuts)],
-                half: vec![0.0; n_sums(layout, cuts)],
+                sums: vec![0.0; n_sums(layout, all)],
+                half: vec![0.0; n_sums(layout, all)],
             },
             gradient: packed(),
             updated: [packed(), packed(), packed()],
@@ -141,7 +141,7 @@ pub(super) struct Batches<'a, W: Windows> {
     pub way: &'a Way,
     pub member: &'a Member,
     /// `None` for the plain form.
-    pub cut: Option<&'a Cut>,
+    pub segments: Option<&'a Segments>,
     /// Growth of the powers above which a step is computed in the plain form all the same.
     pub most_growth: f32,
     pub windows: &'a W,
@@ -151,10 +151,10 @@ impl<W: Windows> Batches<'_, W> {
     pub fn prepare(&self, theta: &[f32], prepared: &mut Prepared) {
         prepared.theta.copy_from_slice(theta);
         let dims = self.way.layout.shape.dims;
-        prepared.in_blocks = match (self.cut, &mut prepared.blocked) {
-            (Some(cut), Some(blocked)) => self.way.arch.dispatch(blocked::Prepare {
+        prepared.in_blocks = match (self.segments, &mut prepared.blocked) {
+            (Some(segments), Some(blocked)) => self.way.arch.dispatch(blocked::Prepare {
                 dims,
-                cut,
+                segments,
                 theta,
                 most_growth: self.most_growth,
                 blocked,
@@ -194,7 +194,7 @@ impl<W: Windows> Batches<'_, W> {
         self.way.lanes.dispatch(Group {
             layout: &self.way.layout,
             forcing,
-            cut: prepared.blocks(self.cut),
+            segments: prepared.blocks(self.segments),
             prepared,
             group,
             pass,
@@ -239,15 +239,15 @@ impl<W: Windows> Batches<'_, W> {
         let dims = layout.shape.dims;
         let Totals { errors, sums, .. } = totals;
         let scale = errors.gradient_scale();
-        match (prepared.blocks(self.cut), &mut prepared.blocked) {
-            (Some(cut), Some(blocked)) => {
-                let dL = blocked.reduce(layout, cut, scale, sums);
+        match (prepared.blocks(self.segments), &mut prepared.blocked) {
+            (Some(segments), Some(blocked)) => {
+                let dL = blocked.reduce(layout, segments, scale, sums);
                 for (gradient, sum) in gradient[dims.range_L()].iter_mut().zip(dL) {
                     *gradient = scale * sum;
                 }
                 way.arch.dispatch(blocked::PullBack {
                     dims,
-                    cut,
+                    segments,
                     blocked,
                     gradient,
                 });
@@ -281,7 +281,7 @@ impl<W: Windows> WithSimd for Load<'_, W> {
 struct Group<'a> {
     layout: &'a Layout,
     forcing: Forcing,
-    cut: Option<&'a Cut>,
+    segments: Option<&'a Segments>,
     prepared: &'a Prepared,
     group: usize,
     pass: &'a mut Pass,
@@ -297,7 +297,7 @@ impl WithSimd for Group<'_> {
         let Self {
             layout,
             forcing,
-            cut,
+            segments,
             prepared,
             group,
             pass,
@@ -310,10 +310,10 @@ impl WithSimd for Group<'_> {
             blocked,
             ..
         } = prepared;
-        if let (Some(cut), Some(blocked)) = (cut, blocked) {
+        if let (Some(segments), Some(blocked)) = (segments, blocked) {
             let forward = blocked::Forward {
                 layout,
-                cut,
+                segments,
                 forcing,
                 theta,
                 blocked,
@@ -324,15 +324,15 @@ impl WithSimd for Group<'_> {
             forward.with_simd(simd);
             let adjoint = blocked::Adjoint {
                 layout,
-                cut,
+                segments,
                 forcing,
                 blocked,
                 pass,
             };
             adjoint.with_simd(simd);
             let partial = &pass.partial;
-            let (powers, dL) = sums.split_at_mut(PowerSums::len(layout, cut));
-            partial.powers.sum_lanes(simd, layout, cut, powers);
+            let (powers, dL) = sums.split_at_mut(PowerSums::len(layout, segments));
+            partial.powers.sum_lanes(simd, layout, segments, powers);
             let dL = &mut dL[..layout.shape.dims.range_L().len()];
             store_all_sums(simd, vectors::<S>(partial.dL.padded()), dL);
         } else {

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::cpu::buffers::{Buffer, Outcome, Pass};
 use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::step::{Ahead, Batches, Prepared, Scratch, Totals, Way};
 use crate::backend::cpu::{team, update};
-use crate::backend::cut::{Cut, MOST_GROWTH};
 use crate::backend::{Member, StepCoefficients, TrainingData};
 
 /// A member's parameters, first and second moments, and whether it still trains.
@@ -18,8 +18,8 @@ pub(super) struct MemberMemory {
     pub stopped_at: Option<u32>,
     /// Sum of the losses of the epoch's steps.
     pub loss: f64,
-    /// How its windows are cut in the blocked form, `None` in the plain one.
-    pub cut: Option<Cut>,
+    /// The blocks of its windows in the blocked form, `None` in the plain one.
+    pub segments: Option<Segments>,
 }
 
 /// Consecutive optimiser steps of one member.
@@ -52,7 +52,7 @@ impl Steps<'_> {
             values,
             stopped_at,
             loss: sum_of_losses,
-            cut,
+            segments,
         } = memory;
         let Scratch {
             prepared,
@@ -69,7 +69,7 @@ impl Steps<'_> {
             batches: Batches {
                 way,
                 member,
-                cut: cut.as_ref(),
+                segments: segments.as_ref(),
                 most_growth: MOST_GROWTH.into(),
                 windows: &Draw {
                     data,

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use pulp::Arch;
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::layout::{Lanes, Layout};
 use crate::backend::cpu::step::{Scratch, Way};
-use crate::backend::cut::Cut;
 
 /// Epochs of a way that are remembered; their median is what it is judged by.
 const REMEMBERED: usize = 3;
@@ -76,11 +76,11 @@ pub(super) struct Fastest {
 }
 
 impl Fastest {
-    /// Memory for `busy` members at once, with up to `max_P` ReLU units and these cuts.
-    pub fn new(ways: Vec<Way>, busy: usize, max_P: usize, cuts: &[&Cut]) -> Self {
+    /// Memory for `busy` members at once, with up to `max_P` ReLU units and these segments.
+    pub fn new(ways: Vec<Way>, busy: usize, max_P: usize, all: &[&Segments]) -> Self {
         let candidate = |way: Way| Candidate {
             scratch: (0..busy)
-                .map(|_| Mutex::new(Scratch::new(&way, max_P, cuts)))
+                .map(|_| Mutex::new(Scratch::new(&way, max_P, all)))
                 .collect(),
             way,
             took: VecDeque::with_capacity(REMEMBERED + 1),

@@ -149,7 +149,7 @@ fn between(
         };
         let inputs = windows.s.index_axis(Axis(0), s);
         blocked
-            .cut
+            .segments
             .fill_in(theta, inputs, start, all.index_axis_mut(Axis(0), s));
     }
     all

@@ -2,13 +2,13 @@
 
 use pulp::{Simd, WithSimd};
 
+use crate::backend::blocked::{Block, Segments};
 use crate::backend::cpu::adjoint::{add_residuals, collect_L, release};
 use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, PowerSums, States};
 use crate::backend::cpu::buffers::{Pass, vectors, vectors_mut};
 use crate::backend::cpu::forward::Forcing;
 use crate::backend::cpu::kernel::{Outer, QUAD};
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cut::{Block, Cut};
 
 /// Walks one group of sequences back, block by block, and leaves its gradients in `pass.partial`.
 ///
@@ -17,7 +17,7 @@ use crate::backend::cut::{Block, Cut};
 /// at its start `Σ_j G_jᵀ ȳ_j + (B^ℓ)ᵀ Λ − [z_P ≤ 0] ū_0`.
 pub(in crate::backend::cpu) struct Adjoint<'a> {
     pub layout: &'a Layout,
-    pub cut: &'a Cut,
+    pub segments: &'a Segments,
     pub forcing: Forcing,
     pub blocked: &'a Blocked,
     pub pass: &'a mut Pass,
@@ -30,13 +30,13 @@ impl WithSimd for Adjoint<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             layout,
-            cut,
+            segments,
             forcing,
             blocked,
             pass,
         } = self;
         let (M, N) = (layout.shape.dims.M, layout.shape.dims.N);
-        let (stride, Q) = (layout.stride, cut.Q());
+        let (stride, Q) = (layout.stride, segments.Y());
         let packed = &blocked.packed;
         let Pass {
             windows,
@@ -45,12 +45,13 @@ impl WithSimd for Adjoint<'_> {
             ..
         } = pass;
         let x = vectors::<S>(windows.x.padded());
-        for (index, block) in cut.blocks.iter().enumerate().rev() {
-            let y_bar = &mut vectors_mut::<S>(states.y_bar.padded_mut())[index * cut.J * Q..][..cut.J * Q];
+        for (index, block) in segments.blocks.iter().enumerate().rev() {
+            let y_bar =
+                &mut vectors_mut::<S>(states.y_bar.padded_mut())[index * segments.J * Q..][..segments.J * Q];
             let (before, at) = vectors_mut::<S>(states.lambda.padded_mut()).split_at_mut(index * stride);
             let lambda = &at[..M];
             let sweep = Sweep {
-                cut,
+                segments,
                 packed,
                 x,
                 N,
@@ -67,9 +68,9 @@ impl WithSimd for Adjoint<'_> {
             if let Some(end) = block.end {
                 packed.ends[end].1.add(simd, 0, lambda, out);
             }
-            let first = &u_bar[(block.length - 1) * cut.P..];
-            let relu = &sweep.relu[block.start * cut.P..][..cut.P];
-            subtract_where_off(simd, relu, first, &mut out[M - cut.P..M]);
+            let first = &u_bar[(block.length - 1) * segments.P..];
+            let relu = &sweep.relu[block.start * segments.P..][..segments.P];
+            subtract_where_off(simd, relu, first, &mut out[M - segments.P..M]);
             if index > 0 {
                 let x = &x[block.start * N..(block.start + 1) * N];
                 if forcing.at(block.start) {
@@ -78,7 +79,7 @@ impl WithSimd for Adjoint<'_> {
                 add_residuals(simd, x, &mut out[..N]);
             }
         }
-        collect(simd, layout, cut, states, &mut partial.powers);
+        collect(simd, layout, segments, states, &mut partial.powers);
         let lambda_0 = vectors::<S>(states.lambda_0.padded());
         collect_L(simd, layout.shape.dims, lambda_0, &windows.x, &mut partial.dL);
     }
@@ -96,7 +97,7 @@ fn subtract_where_off<S: Simd>(simd: S, relu: &[S::f32s], u_bar: &[S::f32s], g: 
 
 /// What the walk through a block reads.
 struct Sweep<'a, S: Simd> {
-    cut: &'a Cut,
+    segments: &'a Segments,
     packed: &'a PackedPowers,
     /// Residuals, or [`crate::backend::MISSING`].
     x: &'a [S::f32s],
@@ -115,8 +116,8 @@ impl<S: Simd> Sweep<'_, S> {
         y_bar: &mut [S::f32s],
         u_bar: &mut [S::f32s],
     ) {
-        let Cut { J, P, .. } = *self.cut;
-        let (Q, N) = (self.cut.Q(), self.N);
+        let Segments { J, P, .. } = *self.segments;
+        let (Q, N) = (self.segments.Y(), self.N);
         let zero = simd.splat_f32s(0.0);
         let length = block.length;
         if block.end.is_some() {
@@ -146,8 +147,8 @@ impl<S: Simd> Sweep<'_, S> {
 
 /// Sums the outer products of all blocks.
 #[inline(always)]
-fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, states: &States, partial: &mut PowerSums) {
-    let (stride, D, rows) = (layout.stride, cut.D, cut.J * cut.Q());
+fn collect<S: Simd>(simd: S, layout: &Layout, segments: &Segments, states: &States, partial: &mut PowerSums) {
+    let (stride, D, rows) = (layout.stride, segments.D, segments.J * segments.Y());
     let States {
         z,
         lambda,
@@ -163,17 +164,17 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, states: &States, partia
             left: y_bar,
             right: z,
             strides: (rows, stride),
-            steps: cut.blocks.len(),
+            steps: segments.blocks.len(),
             fresh: true,
         },
     );
-    for (end, &length) in cut.ends.iter().enumerate() {
+    for (end, &length) in segments.ends.iter().enumerate() {
         partial.drives[end].resize(layout.shape.dims.M, length * D);
         let mut fresh = true;
         let mut first = 0;
-        while first < cut.blocks.len() {
+        while first < segments.blocks.len() {
             // Runs of blocks of this length lie evenly spaced.
-            let run = cut.blocks[first..]
+            let run = segments.blocks[first..]
                 .iter()
                 .take_while(|block| block.end == Some(end))
                 .count();
@@ -194,7 +195,7 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, states: &States, partia
                 },
             );
             if D > 0 {
-                let right = &drive[cut.blocks[first].start * D..];
+                let right = &drive[segments.blocks[first].start * D..];
                 let strides = (stride, length * D);
                 partial.drives[end].collect(
                     simd,
@@ -214,10 +215,10 @@ fn collect<S: Simd>(simd: S, layout: &Layout, cut: &Cut, states: &States, partia
     let entries = vectors_mut::<S>(partial.K.padded_mut());
     match (layout.tile_rows, D) {
         (_, 0) => {}
-        (5, 1 | 2) => convolve::<S, 5, 2>(simd, cut, y_bar, drive, entries),
-        (5, _) => convolve::<S, 5, QUAD>(simd, cut, y_bar, drive, entries),
-        (_, 1 | 2) => convolve::<S, 2, 2>(simd, cut, y_bar, drive, entries),
-        _ => convolve::<S, 2, QUAD>(simd, cut, y_bar, drive, entries),
+        (5, 1 | 2) => convolve::<S, 5, 2>(simd, segments, y_bar, drive, entries),
+        (5, _) => convolve::<S, 5, QUAD>(simd, segments, y_bar, drive, entries),
+        (_, 1 | 2) => convolve::<S, 2, 2>(simd, segments, y_bar, drive, entries),
+        _ => convolve::<S, 2, QUAD>(simd, segments, y_bar, drive, entries),
     }
 }
 
@@ -231,19 +232,19 @@ pub(super) fn convolution_tile(tile_rows: usize, D: usize) -> (usize, usize) {
 #[allow(clippy::needless_range_loop, reason = "loops over registers")]
 fn convolve<S: Simd, const I: usize, const C: usize>(
     simd: S,
-    cut: &Cut,
+    segments: &Segments,
     y_bar: &[S::f32s],
     drive: &[S::f32s],
     entries: &mut [S::f32s],
 ) {
-    let (Q, D, J) = (cut.Q(), cut.D, cut.J);
+    let (Q, D, J) = (segments.Y(), segments.D, segments.J);
     let mut tiles = entries.as_chunks_mut::<C>().0.as_chunks_mut::<I>().0.iter_mut();
     for l in 0..J {
         for q in (0..Q).step_by(I) {
             for d in (0..D).step_by(C) {
                 let tile = tiles.next().expect("room for every tile");
                 let mut acc = [[simd.splat_f32s(0.0); C]; I];
-                for (index, block) in cut.blocks.iter().enumerate() {
+                for (index, block) in segments.blocks.iter().enumerate() {
                     for j in l + 1..=block.looked_at {
                         let left = y_bar[(index * J + J - j) * Q + q..].first_chunk::<I>();
                         let right = drive[(block.start + j - 1 - l) * D + d..].first_chunk::<C>();

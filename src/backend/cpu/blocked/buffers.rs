@@ -2,14 +2,14 @@
 
 use pulp::Simd;
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::matrix::Matrix;
 use crate::backend::cpu::blocked::packed::{Packed, SLACK};
 use crate::backend::cpu::buffers::{Buffer, vectors};
 use crate::backend::cpu::kernel::{QUAD, Tiles, store_all_sums};
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cut::Cut;
 
-/// What the blocked form needs of the parameters, and their gradients: large enough for any of an ensemble's cuts.
+/// What the blocked form needs of the parameters, and their gradients: large enough for any member of an ensemble.
 pub(in crate::backend::cpu) struct Blocked {
     pub(super) packed: PackedPowers,
     pub(super) powers: Powers,
@@ -62,7 +62,7 @@ pub(super) struct Powers {
     pub K: Matrix,
     /// `[R_l | B^l h]ᵀ` for `l <` the longest end, each `(D+1) × M`.
     pub Rt: Matrix,
-    /// Each of [`Cut::products`] and its transpose.
+    /// Each of [`Segments::products`] and its transpose.
     pub products: Vec<(Matrix, Matrix)>,
     /// `c_1 … c_J`, `[J][Q]` (gradients: latest step first).
     pub c: Buffer,
@@ -90,65 +90,69 @@ pub(super) struct PackedPowers {
     pub Rt: Packed,
 }
 
-/// Largest of a size over the cuts.
-fn most(cuts: &[&Cut], size: impl Fn(&Cut) -> usize) -> usize {
-    cuts.iter().map(|cut| size(cut)).max().unwrap_or(0)
+/// Largest of a size over all segments.
+fn most(all: &[&Segments], size: impl Fn(&Segments) -> usize) -> usize {
+    all.iter().map(|segments| size(segments)).max().unwrap_or(0)
 }
 
 impl States {
-    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
         let T = layout.shape.T;
-        let vectors = |size: &dyn Fn(&Cut) -> usize| match cuts {
+        let vectors = |size: &dyn Fn(&Segments) -> usize| match all {
             [] => Buffer::zeros(0),
-            _ => Buffer::zeros((most(cuts, size) + SLACK) * layout.lanes),
+            _ => Buffer::zeros((most(all, size) + SLACK) * layout.lanes),
         };
         Self {
-            z: vectors(&|cut| cut.blocks.len() * layout.stride),
-            lambda: vectors(&|cut| cut.blocks.len() * layout.stride),
-            relu: vectors(&|cut| T * cut.P),
-            drive: vectors(&|cut| T * cut.D),
-            y: vectors(&|cut| cut.J * cut.Q()),
-            y_bar: vectors(&|cut| cut.blocks.len() * cut.J * cut.Q()),
-            u_bar: vectors(&|cut| longest_block(cut) * cut.P),
+            z: vectors(&|segments| segments.blocks.len() * layout.stride),
+            lambda: vectors(&|segments| segments.blocks.len() * layout.stride),
+            relu: vectors(&|segments| T * segments.P),
+            drive: vectors(&|segments| T * segments.D),
+            y: vectors(&|segments| segments.J * segments.Y()),
+            y_bar: vectors(&|segments| segments.blocks.len() * segments.J * segments.Y()),
+            u_bar: vectors(&|segments| segments.length() * segments.P),
             lambda_0: vectors(&|_| layout.stride),
         }
     }
 }
 
 impl PowerSums {
-    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
         let M = layout.shape.dims.M;
         let tiles = |rows, columns| Tiles::new(rows, columns, layout.tile_rows, layout.lanes);
-        let n_ends = most(cuts, |cut| cut.ends.len());
-        let drives = most(cuts, |cut| cut.longest_end() * cut.D);
+        let n_ends = most(all, |segments| segments.ends.len());
+        let drives = most(all, |segments| segments.longest_end() * segments.D);
         Self {
-            G: tiles(most(cuts, |cut| cut.J * cut.Q()), M),
-            K: Buffer::zeros(most(cuts, K_entries).next_multiple_of(QUAD) * layout.lanes),
+            G: tiles(most(all, |segments| segments.J * segments.Y()), M),
+            K: Buffer::zeros(most(all, K_entries).next_multiple_of(QUAD) * layout.lanes),
             ends: (0..n_ends).map(|_| tiles(M, M)).collect(),
             drives: (0..n_ends).map(|_| tiles(M, drives)).collect(),
         }
     }
 
     /// Numbers that [`PowerSums::sum_lanes`] writes.
-    pub fn len(layout: &Layout, cut: &Cut) -> usize {
+    pub fn len(layout: &Layout, segments: &Segments) -> usize {
         let M = layout.shape.dims.M;
-        let ends: usize = cut.ends.iter().map(|length| M * (M + 1 + length * cut.D)).sum();
-        cut.J * cut.Q() * (M + 1) + K_entries(cut) + ends
+        let ends: usize = segments
+            .ends
+            .iter()
+            .map(|length| M * (M + 1 + length * segments.D))
+            .sum();
+        segments.J * segments.Y() * (M + 1) + K_entries(segments) + ends
     }
 
     /// Sums over lanes: of `G` and `c`, of the tiles of `K`, and for each end of `B^ℓ`, `g` and `R`.
     #[inline(always)]
-    pub fn sum_lanes<S: Simd>(&self, simd: S, layout: &Layout, cut: &Cut, out: &mut [f32]) {
+    pub fn sum_lanes<S: Simd>(&self, simd: S, layout: &Layout, segments: &Segments, out: &mut [f32]) {
         let M = layout.shape.dims.M;
-        let rows = cut.J * cut.Q();
+        let rows = segments.J * segments.Y();
         let (G, out) = out.split_at_mut(rows * M);
         let (c, out) = out.split_at_mut(rows);
         self.G.sum_lanes(simd, G, M);
         self.G.sum_lanes_of_sums(simd, c);
-        let (K, mut out) = out.split_at_mut(K_entries(cut));
+        let (K, mut out) = out.split_at_mut(K_entries(segments));
         store_all_sums(simd, vectors::<S>(self.K.padded()), K);
-        for (end, length) in cut.ends.iter().enumerate() {
-            let width = length * cut.D;
+        for (end, length) in segments.ends.iter().enumerate() {
+            let width = length * segments.D;
             let (B, rest) = out.split_at_mut(M * M);
             let (g, rest) = rest.split_at_mut(M);
             let (R, rest) = rest.split_at_mut(M * width);
@@ -163,57 +167,54 @@ impl PowerSums {
 }
 
 /// Numbers that the gradients of all `K_l` take at most in tiles, see [`super::adjoint`].
-pub(super) fn K_entries(cut: &Cut) -> usize {
-    cut.J * (cut.Q() + 4) * (cut.D + 3)
-}
-
-fn longest_block(cut: &Cut) -> usize {
-    cut.blocks.iter().map(|block| block.length).max().unwrap_or(0)
+pub(super) fn K_entries(segments: &Segments) -> usize {
+    segments.J * (segments.Y() + 4) * (segments.D + 3)
 }
 
 impl Blocked {
-    pub fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
         let M = layout.shape.dims.M;
-        let n_ends = most(cuts, |cut| cut.ends.len());
-        let packed =
-            |size: &dyn Fn(&Cut) -> (usize, usize)| Packed::with_room(cuts.iter().map(|cut| size(cut)));
+        let n_ends = most(all, |segments| segments.ends.len());
+        let packed = |size: &dyn Fn(&Segments) -> (usize, usize)| {
+            Packed::with_room(all.iter().map(|segments| size(segments)))
+        };
         Self {
             packed: PackedPowers {
-                G: packed(&|cut| (cut.J * cut.Q(), M)),
-                K: packed(&|cut| (cut.Q(), cut.J * cut.D)),
-                R: packed(&|cut| (M, cut.longest_end() * cut.D)),
+                G: packed(&|segments| (segments.J * segments.Y(), M)),
+                K: packed(&|segments| (segments.Y(), segments.J * segments.D)),
+                R: packed(&|segments| (M, segments.longest_end() * segments.D)),
                 ends: (0..n_ends)
                     .map(|_| (packed(&|_| (M, M)), packed(&|_| (M, M))))
                     .collect(),
-                Gt: packed(&|cut| (M, cut.J * cut.Q())),
-                Kt: packed(&|cut| (cut.P, cut.J * cut.Q())),
-                Rt: packed(&|cut| (cut.longest_end() * cut.P, M)),
+                Gt: packed(&|segments| (M, segments.J * segments.Y())),
+                Kt: packed(&|segments| (segments.P, segments.J * segments.Y())),
+                Rt: packed(&|segments| (segments.longest_end() * segments.P, M)),
             },
-            powers: Powers::new(layout, cuts),
-            gradients: Powers::new(layout, cuts),
+            powers: Powers::new(layout, all),
+            gradients: Powers::new(layout, all),
         }
     }
 }
 
 impl Powers {
-    fn new(layout: &Layout, cuts: &[&Cut]) -> Self {
+    fn new(layout: &Layout, all: &[&Segments]) -> Self {
         let M = layout.shape.dims.M;
-        let D = most(cuts, |cut| cut.D);
-        let longest_end = most(cuts, Cut::longest_end);
+        let D = most(all, |segments| segments.D);
+        let longest_end = most(all, Segments::longest_end);
         let square = || Matrix::zeros(M, M);
         Self {
             B: square(),
             Bt: square(),
             W: Matrix::zeros(M, D + 1),
             Wt: Matrix::zeros(D + 1, M),
-            G: Matrix::zeros(most(cuts, |cut| (cut.J + 1) * cut.Q()), M),
-            K: Matrix::zeros(most(cuts, |cut| cut.J * cut.Q()), D + 1),
+            G: Matrix::zeros(most(all, |segments| (segments.J + 1) * segments.Y()), M),
+            K: Matrix::zeros(most(all, |segments| segments.J * segments.Y()), D + 1),
             Rt: Matrix::zeros(longest_end * (D + 1), M),
-            products: (0..most(cuts, |cut| cut.products.len()))
+            products: (0..most(all, |segments| segments.products.len()))
                 .map(|_| (square(), square()))
                 .collect(),
-            c: Buffer::zeros(most(cuts, |cut| cut.J * cut.Q()) + SLACK),
-            g: (0..most(cuts, |cut| cut.ends.len()))
+            c: Buffer::zeros(most(all, |segments| segments.J * segments.Y()) + SLACK),
+            g: (0..most(all, |segments| segments.ends.len()))
                 .map(|_| Buffer::zeros(M + SLACK))
                 .collect(),
             drives: Buffer::zeros(M),

@@ -2,17 +2,17 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cut::Cut;
 use crate::model::Dims;
 
-/// How a member is computed: `None` in the plain form, else as this cut says. `tau` is the forcing interval.
-pub(in crate::backend::cpu) fn choose(layout: &Layout, P: usize, tau: usize, form: Form) -> Option<Cut> {
+/// How a member is computed: `None` in the plain form, else in the segments that are returned. `tau` is the forcing interval.
+pub(in crate::backend::cpu) fn choose(layout: &Layout, P: usize, tau: usize, form: Form) -> Option<Segments> {
     if form == Form::Plain {
         return None;
     }
-    let (cost, cut) = Cut::cheapest(layout.shape, P, tau, |cut| blocked(layout, cut))?;
-    (form == Form::Blocked || cost < plain(layout, P)).then_some(cut)
+    let (cost, segments) = Segments::cheapest(layout.shape, P, tau, |segments| blocked(layout, segments))?;
+    (form == Form::Blocked || cost < plain(layout, P)).then_some(segments)
 }
 
 /// Vector multiply-adds of a step in the plain form: forward, adjoint, outer products.
@@ -24,11 +24,11 @@ fn plain(layout: &Layout, P: usize) -> f64 {
 }
 
 /// The same in the blocked form, and for the powers of `B`.
-fn blocked(layout: &Layout, cut: &Cut) -> f64 {
+fn blocked(layout: &Layout, segments: &Segments) -> f64 {
     let M = layout.shape.dims.M;
-    let (P, D, Q) = (cut.P, cut.D, cut.Q());
+    let (P, D, Q) = (segments.P, segments.D, segments.Y());
     let mut all = 0;
-    for block in &cut.blocks {
+    for block in &segments.blocks {
         let n = block.looked_at;
         all += 3 * n * Q * M + n * (n - n.min(1)) / 2 * Q * (2 * D + P) + n * BLOCK_STEP;
         if block.end.is_some() {
@@ -36,10 +36,11 @@ fn blocked(layout: &Layout, cut: &Cut) -> f64 {
         }
     }
     let width = M.div_ceil(layout.lanes);
-    let looked_at = cut.J * Q * M * width;
-    let ends = cut.products.len() * M * M * width;
-    let drives = cut.longest_end() * (D + 1) * M * width;
-    let sums = (cut.J * Q * (M + D) + cut.ends.len() * M * (M + 1 + cut.longest_end() * D)) * SUM / 4;
+    let looked_at = segments.J * Q * M * width;
+    let ends = segments.products.len() * M * M * width;
+    let drives = segments.longest_end() * (D + 1) * M * width;
+    let sums =
+        (segments.J * Q * (M + D) + segments.ends.len() * M * (M + 1 + segments.longest_end() * D)) * SUM / 4;
     (layout.groups * all) as f64 + POWERS * (3 * (looked_at + ends + drives)) as f64 + sums as f64
 }
 
@@ -53,8 +54,8 @@ const SUM: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::blocked::segments::LONGEST;
     use crate::backend::cpu::layout::Machine;
-    use crate::backend::cut::LONGEST;
     use crate::model::Shape;
 
     /// The published settings at 16 sequences a batch, each measured in both forms with AVX-512.
@@ -75,9 +76,12 @@ mod tests {
             let layout = Layout::new(Shape::new(dims, 16, T).expect("sizes"), machine);
             assert_eq!(choose(&layout, P, tau, Form::Auto).is_some(), blocked, "{name}");
             assert!(choose(&layout, P, tau, Form::Plain).is_none());
-            let cut = choose(&layout, P, tau, Form::Blocked).expect("asked for");
+            let segments = choose(&layout, P, tau, Form::Blocked).expect("asked for");
             assert!(
-                cut.blocks.iter().all(|block| block.length <= tau.min(LONGEST)),
+                segments
+                    .blocks
+                    .iter()
+                    .all(|block| block.length <= tau.min(LONGEST)),
                 "{name}"
             );
         }

@@ -3,17 +3,17 @@
 use ndarray::Array1;
 use pulp::{Simd, WithSimd};
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::buffers::{Blocked, States};
 use crate::backend::cpu::buffers::{MAX_LANES, Pass, vectors, vectors_mut};
 use crate::backend::cpu::forward::{Errors, Forcing, initial_state};
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cut::Cut;
 use crate::model::Dims;
 
 /// Runs one group of sequences through its windows, block by block: fills `states` and leaves the residuals in `x`.
 pub(in crate::backend::cpu) struct Forward<'a> {
     pub layout: &'a Layout,
-    pub cut: &'a Cut,
+    pub segments: &'a Segments,
     pub forcing: Forcing,
     pub theta: &'a [f32],
     pub blocked: &'a Blocked,
@@ -30,7 +30,7 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             layout,
-            cut,
+            segments,
             forcing,
             theta,
             blocked,
@@ -39,7 +39,7 @@ impl WithSimd for Forward<'_> {
             errors: lanes,
         } = self;
         let Dims { M, N, K } = layout.shape.dims;
-        let (stride, Q, D) = (layout.stride, cut.Q(), cut.D);
+        let (stride, Q, D) = (layout.stride, segments.Y(), segments.D);
         let Blocked { packed, powers, .. } = blocked;
         let Pass { windows, states, .. } = &mut *pass;
         let x = vectors_mut::<S>(windows.x.padded_mut());
@@ -52,13 +52,13 @@ impl WithSimd for Forward<'_> {
             x,
             vectors_mut::<S>(states.z.padded_mut()),
         );
-        for (index, block) in cut.blocks.iter().enumerate() {
+        for (index, block) in segments.blocks.iter().enumerate() {
             let (z, after) = vectors_mut::<S>(states.z.padded_mut())[index * stride..].split_at_mut(stride);
             let y = vectors_mut::<S>(states.y.padded_mut());
             let relu = vectors_mut::<S>(states.relu.padded_mut());
             let drive = vectors_mut::<S>(states.drive.padded_mut());
             let mut drives = Drives {
-                P: cut.P,
+                P: segments.P,
                 K,
                 inputs,
                 relu,
@@ -68,20 +68,20 @@ impl WithSimd for Forward<'_> {
             packed
                 .G
                 .assign(simd, block.looked_at * Q, Some(powers.c.padded()), z, y);
-            drives.set(simd, block.start, &z[M - cut.P..]);
+            drives.set(simd, block.start, &z[M - segments.P..]);
             for j in 1..=block.looked_at {
                 let t = block.start + j;
                 let so_far = &drives.drive[block.start * D..t * D];
                 let y = &mut y[(j - 1) * Q..];
-                packed.K.add(simd, (cut.J - j) * D, so_far, y);
+                packed.K.add(simd, (segments.J - j) * D, so_far, y);
                 errors.add(simd, 0.0, &mut y[..N], &mut x[t * N..(t + 1) * N]);
                 if j < block.length {
-                    drives.set(simd, t, &y[Q - cut.P..Q]);
+                    drives.set(simd, t, &y[Q - segments.P..Q]);
                 }
             }
             if let Some(end) = block.end {
                 let t = block.start + block.length;
-                let skip = (cut.longest_end() - block.length) * D;
+                let skip = (segments.longest_end() - block.length) * D;
                 packed.ends[end]
                     .0
                     .assign(simd, M, Some(powers.g[end].padded()), z, after);

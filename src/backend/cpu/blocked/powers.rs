@@ -2,9 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, Powers};
 use crate::backend::cpu::blocked::matrix::{Left, Matrix, Product};
-use crate::backend::cut::Cut;
 use crate::model::Dims;
 
 /// `out = left · right`, or `+=`, on whole rows of `right` and `out`, which have the same pitch.
@@ -29,10 +29,10 @@ fn multiply<S: Simd>(
 }
 
 /// Computes the powers of `B` that the blocks apply, and packs them unless they grow beyond `most_growth` (see
-/// [`crate::backend::cut::MOST_GROWTH`]); whether they do not.
+/// [`crate::backend::blocked::MOST_GROWTH`]); whether they do not.
 pub(in crate::backend::cpu) struct Prepare<'a> {
     pub dims: Dims,
-    pub cut: &'a Cut,
+    pub segments: &'a Segments,
     pub theta: &'a [f32],
     pub most_growth: f32,
     pub blocked: &'a mut Blocked,
@@ -45,17 +45,17 @@ impl WithSimd for Prepare<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> bool {
         let Self {
             dims,
-            cut,
+            segments,
             theta,
             most_growth,
             blocked,
         } = self;
         let powers = &mut blocked.powers;
-        powers.fill(dims, cut, theta);
-        powers.compute(simd, dims.M, cut);
-        let in_bounds = powers.growth(simd, dims.M, cut) <= most_growth;
+        powers.fill(dims, segments, theta);
+        powers.compute(simd, dims.M, segments);
+        let in_bounds = powers.growth(simd, dims.M, segments) <= most_growth;
         if in_bounds {
-            blocked.packed.fill(dims.M, cut, powers);
+            blocked.packed.fill(dims.M, segments, powers);
         }
         in_bounds
     }
@@ -63,7 +63,7 @@ impl WithSimd for Prepare<'_> {
 
 impl Powers {
     /// `B`, `[W̃ | h]` and `G_0` from the parameters.
-    fn fill(&mut self, dims: Dims, cut: &Cut, theta: &[f32]) {
+    fn fill(&mut self, dims: Dims, segments: &Segments, theta: &[f32]) {
         let Dims { M, K, .. } = dims;
         let (A, W) = (&theta[..M], &theta[dims.range_W()]);
         let (h, C) = (&theta[dims.range_h()], &theta[dims.range_C()]);
@@ -72,13 +72,13 @@ impl Powers {
             row[..M].copy_from_slice(&W[i * M..(i + 1) * M]);
             row[i] += A[i];
             let row = self.W.row_mut(i);
-            row[..cut.P].copy_from_slice(&W[(i + 1) * M - cut.P..(i + 1) * M]);
-            row[cut.P..cut.D].copy_from_slice(&C[i * K..(i + 1) * K]);
-            row[cut.D] = h[i];
+            row[..segments.P].copy_from_slice(&W[(i + 1) * M - segments.P..(i + 1) * M]);
+            row[segments.P..segments.D].copy_from_slice(&C[i * K..(i + 1) * K]);
+            row[segments.D] = h[i];
         }
         transpose(&self.B, M, M, &mut self.Bt);
-        transpose(&self.W, M, cut.D + 1, &mut self.Wt);
-        for (q, &unit) in cut.looked_at.iter().enumerate() {
+        transpose(&self.W, M, segments.D + 1, &mut self.Wt);
+        for (q, &unit) in segments.looked_at.iter().enumerate() {
             let row = self.G.row_mut(q);
             row.fill(0.0);
             row[unit] = 1.0;
@@ -86,13 +86,13 @@ impl Powers {
     }
 
     #[inline(always)]
-    fn compute<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut) {
-        let (Q, Dh) = (cut.Q(), cut.D + 1);
+    fn compute<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments) {
+        let (Q, Dh) = (segments.Y(), segments.D + 1);
         let pitch = self.B.pitch;
-        for j in 1..=cut.J {
+        for j in 1..=segments.J {
             let (done, next) = self.G.rows_mut(0).split_at_mut(j * Q * pitch);
             if j == 1 {
-                for (row, &unit) in next.chunks_exact_mut(pitch).zip(&cut.looked_at) {
+                for (row, &unit) in next.chunks_exact_mut(pitch).zip(&segments.looked_at) {
                     row.copy_from_slice(self.B.row(unit));
                 }
             } else {
@@ -104,23 +104,23 @@ impl Powers {
         multiply(
             simd,
             self.G.left(0),
-            (cut.J * Q, M),
+            (segments.J * Q, M),
             self.W.rows(0),
             (self.K.rows_mut(0), wide),
             false,
         );
         // c_{j+1} = c_j + G_j h
         let c = self.c.as_mut_slice();
-        for row in 0..cut.J * Q {
+        for row in 0..segments.J * Q {
             let before = if row >= Q { c[row - Q] } else { 0.0 };
-            c[row] = before + self.K.at(row, cut.D);
+            c[row] = before + self.K.at(row, segments.D);
         }
-        for &(e, a, b) in &cut.products {
-            let index = product_index(cut, e);
+        for &(e, a, b) in &segments.products {
+            let index = product_index(segments, e);
             let (done, next) = self.products.split_at_mut(index);
             let power = |e: usize| match e {
                 1 => &self.B,
-                _ => &done[product_index(cut, e)].0,
+                _ => &done[product_index(segments, e)].0,
             };
             let (product, transposed) = &mut next[0];
             multiply(
@@ -133,55 +133,55 @@ impl Powers {
             );
             transpose(product, M, M, transposed);
         }
-        if cut.longest_end() > 0 {
+        if segments.longest_end() > 0 {
             let first = &mut self.Rt.rows_mut(0)[..Dh * pitch];
             first.copy_from_slice(&self.Wt.rows(0)[..Dh * pitch]);
         }
-        for l in 1..cut.longest_end() {
+        for l in 1..segments.longest_end() {
             let (done, next) = self.Rt.rows_mut(0).split_at_mut(l * Dh * pitch);
             let left = Left::rows(&done[(l - 1) * Dh * pitch..], pitch);
             multiply(simd, left, (Dh, M), self.Bt.rows(0), (next, pitch), false);
         }
-        for (g, &length) in self.g.iter_mut().zip(&cut.ends) {
+        for (g, &length) in self.g.iter_mut().zip(&segments.ends) {
             let g = &mut g.as_mut_slice()[..M];
             g.fill(0.0);
             for l in 0..length {
                 g.iter_mut()
-                    .zip(self.Rt.row(l * Dh + cut.D))
+                    .zip(self.Rt.row(l * Dh + segments.D))
                     .for_each(|(g, r)| *g += r);
             }
         }
     }
 
-    /// See [`crate::backend::cut::MOST_GROWTH`]; NaN where an entry is.
+    /// See [`crate::backend::blocked::MOST_GROWTH`]; NaN where an entry is.
     #[inline(always)]
-    fn growth<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut) -> f32 {
-        let (Q, D) = (cut.Q(), cut.D);
+    fn growth<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments) -> f32 {
+        let (Q, D) = (segments.Y(), segments.D);
         let mut largest = Largest(0.0);
         let c = self.c.as_slice();
         for q in 0..Q {
             let mut drives = 0.0;
-            for row in (0..cut.J).map(|j| j * Q + q) {
+            for row in (0..segments.J).map(|j| j * Q + q) {
                 drives += squares(simd, &self.K.row(row)[..D]);
                 largest.add(squares(simd, &self.G.row(Q + row)[..M]) + drives + c[row] * c[row]);
             }
         }
-        for (product, _) in &self.products[..cut.products.len()] {
+        for (product, _) in &self.products[..segments.products.len()] {
             for m in 0..M {
                 largest.add(squares(simd, &product.row(m)[..M]));
             }
         }
         let drives = &mut self.drives.as_mut_slice()[..M];
         drives.fill(0.0);
-        for l in 0..cut.longest_end() {
+        for l in 0..segments.longest_end() {
             for row in l * (D + 1)..l * (D + 1) + D {
                 let squares = drives.iter_mut().zip(self.Rt.row(row));
                 squares.for_each(|(sum, r)| *sum += r * r);
             }
-            if let Ok(end) = cut.ends.binary_search(&(l + 1)) {
+            if let Ok(end) = segments.ends.binary_search(&(l + 1)) {
                 let power = match l {
                     0 => &self.B,
-                    _ => &self.products[product_index(cut, l + 1)].0,
+                    _ => &self.products[product_index(segments, l + 1)].0,
                 };
                 for (m, (drives, g)) in drives.iter().zip(self.g[end].as_slice()).enumerate() {
                     largest.add(squares(simd, &power.row(m)[..M]) + drives + g * g);
@@ -191,19 +191,19 @@ impl Powers {
         largest.0.sqrt()
     }
 
-    fn power(&self, cut: &Cut, e: usize) -> &Matrix {
+    fn power(&self, segments: &Segments, e: usize) -> &Matrix {
         if e == 1 {
             &self.B
         } else {
-            &self.products[product_index(cut, e)].0
+            &self.products[product_index(segments, e)].0
         }
     }
 
-    fn power_transposed(&self, cut: &Cut, e: usize) -> &Matrix {
+    fn power_transposed(&self, segments: &Segments, e: usize) -> &Matrix {
         if e == 1 {
             &self.Bt
         } else {
-            &self.products[product_index(cut, e)].1
+            &self.products[product_index(segments, e)].1
         }
     }
 }
@@ -233,8 +233,9 @@ fn squares<S: Simd>(simd: S, row: &[f32]) -> f32 {
     sum
 }
 
-pub(super) fn product_index(cut: &Cut, e: usize) -> usize {
-    cut.products
+pub(super) fn product_index(segments: &Segments, e: usize) -> usize {
+    segments
+        .products
         .iter()
         .position(|&(made, _, _)| made == e)
         .expect("every power used is made")
@@ -244,13 +245,13 @@ pub(super) fn product_index(cut: &Cut, e: usize) -> usize {
 fn power_mut<'a>(
     B: &'a mut Matrix,
     products: &'a mut [(Matrix, Matrix)],
-    cut: &Cut,
+    segments: &Segments,
     e: usize,
 ) -> &'a mut [f32] {
     if e == 1 {
         B.rows_mut(0)
     } else {
-        products[product_index(cut, e)].0.rows_mut(0)
+        products[product_index(segments, e)].0.rows_mut(0)
     }
 }
 
@@ -266,9 +267,9 @@ fn transpose(from: &Matrix, rows: usize, columns: usize, to: &mut Matrix) {
 }
 
 impl PackedPowers {
-    fn fill(&mut self, M: usize, cut: &Cut, powers: &Powers) {
-        let (P, D, J, Q, Dh) = (cut.P, cut.D, cut.J, cut.Q(), cut.D + 1);
-        let longest = cut.longest_end();
+    fn fill(&mut self, M: usize, segments: &Segments, powers: &Powers) {
+        let (P, D, J, Q, Dh) = (segments.P, segments.D, segments.J, segments.Y(), segments.D + 1);
+        let longest = segments.longest_end();
         self.G.fill(J * Q, M, |row, m| powers.G.at(Q + row, m));
         self.Gt
             .fill_columns(M, J * Q, |column| powers.G.row((J - column / Q) * Q + column % Q));
@@ -283,8 +284,11 @@ impl PackedPowers {
         });
         self.Rt
             .fill(longest * P, M, |row, m| powers.Rt.at(row / P * Dh + row % P, m));
-        for ((ends, transposed), &length) in self.ends.iter_mut().zip(&cut.ends) {
-            let (power, power_transposed) = (powers.power(cut, length), powers.power_transposed(cut, length));
+        for ((ends, transposed), &length) in self.ends.iter_mut().zip(&segments.ends) {
+            let (power, power_transposed) = (
+                powers.power(segments, length),
+                powers.power_transposed(segments, length),
+            );
             ends.fill_columns(M, M, |column| power_transposed.row(column));
             transposed.fill_columns(M, M, |column| power.row(column));
         }
@@ -294,7 +298,7 @@ impl PackedPowers {
 /// Pulls the gradients of what the blocks apply back through the powers of `B`.
 pub(in crate::backend::cpu) struct PullBack<'a> {
     pub dims: Dims,
-    pub cut: &'a Cut,
+    pub segments: &'a Segments,
     pub blocked: &'a mut Blocked,
     /// Packed as the parameters; `L` is left as it is.
     pub gradient: &'a mut [f32],
@@ -307,52 +311,52 @@ impl WithSimd for PullBack<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             dims,
-            cut,
+            segments,
             blocked,
             gradient,
         } = self;
         let Blocked {
             powers, gradients, ..
         } = blocked;
-        gradients.pull_back_ends(simd, dims.M, cut, powers);
-        gradients.pull_back_looked_at(simd, dims.M, cut, powers);
-        gradients.unpack(dims, cut, gradient);
+        gradients.pull_back_ends(simd, dims.M, segments, powers);
+        gradients.pull_back_looked_at(simd, dims.M, segments, powers);
+        gradients.unpack(dims, segments, gradient);
     }
 }
 
 impl Powers {
     /// From gradients of `B^ℓ`, `R_l` and `g_ℓ` to those of `B`, `Bᵀ` (kept apart until the end) and `[W̃ | h]ᵀ`.
     #[inline(always)]
-    fn pull_back_ends<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, powers: &Powers) {
-        let (Dh, pitch) = (cut.D + 1, self.B.pitch);
-        if !cut.ends.contains(&1) {
+    fn pull_back_ends<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments, powers: &Powers) {
+        let (Dh, pitch) = (segments.D + 1, self.B.pitch);
+        if !segments.ends.contains(&1) {
             self.B.rows_mut(0).fill(0.0);
         }
         // A product that is no end has no gradient of its own.
-        for (index, (e, _, _)) in cut.products.iter().enumerate() {
-            if !cut.ends.contains(e) {
+        for (index, (e, _, _)) in segments.products.iter().enumerate() {
+            if !segments.ends.contains(e) {
                 self.products[index].0.rows_mut(0).fill(0.0);
             }
         }
-        for (index, &(_, a, b)) in cut.products.iter().enumerate().rev() {
+        for (index, &(_, a, b)) in segments.products.iter().enumerate().rev() {
             let (earlier, own) = self.products.split_at_mut(index);
             let own = &own[0].0;
             // d(P_a P_b): ∂P_a += ∂P P_bᵀ, ∂P_b += P_aᵀ ∂P.
-            let right = powers.power_transposed(cut, b).rows(0);
-            let out = power_mut(&mut self.B, earlier, cut, a);
+            let right = powers.power_transposed(segments, b).rows(0);
+            let out = power_mut(&mut self.B, earlier, segments, a);
             multiply(simd, own.left(0), (M, M), right, (out, pitch), true);
-            let left = powers.power(cut, a).left_transposed(0);
-            let out = power_mut(&mut self.B, earlier, cut, b);
+            let left = powers.power(segments, a).left_transposed(0);
+            let out = power_mut(&mut self.B, earlier, segments, b);
             multiply(simd, left, (M, M), own.rows(0), (out, pitch), true);
         }
         self.Bt.rows_mut(0).fill(0.0);
-        for l in (1..cut.longest_end()).rev() {
+        for l in (1..segments.longest_end()).rev() {
             let (earlier, own) = self.Rt.rows_mut(0).split_at_mut(l * Dh * pitch);
             let left = Left::rows(own, pitch);
             let out = &mut earlier[(l - 1) * Dh * pitch..];
             multiply(simd, left, (Dh, M), powers.B.rows(0), (out, pitch), true);
         }
-        let rows = cut.longest_end().saturating_sub(1) * Dh;
+        let rows = segments.longest_end().saturating_sub(1) * Dh;
         if rows > 0 {
             let left = powers.Rt.left_transposed(0);
             multiply(
@@ -365,7 +369,7 @@ impl Powers {
             );
         }
         let Wt = &mut self.Wt.rows_mut(0)[..Dh * pitch];
-        if cut.longest_end() > 0 {
+        if segments.longest_end() > 0 {
             Wt.copy_from_slice(&self.Rt.rows(0)[..Dh * pitch]);
         } else {
             Wt.fill(0.0);
@@ -374,8 +378,8 @@ impl Powers {
 
     /// From gradients of `K_l`, `c_j` and `G_j` to those of `B` and `[W̃ | h]ᵀ`, added to what the ends left.
     #[inline(always)]
-    fn pull_back_looked_at<S: Simd>(&mut self, simd: S, M: usize, cut: &Cut, powers: &Powers) {
-        let (J, Q, D, Dh, pitch) = (cut.J, cut.Q(), cut.D, cut.D + 1, self.B.pitch);
+    fn pull_back_looked_at<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments, powers: &Powers) {
+        let (J, Q, D, Dh, pitch) = (segments.J, segments.Y(), segments.D, segments.D + 1, self.B.pitch);
         // G_l h is part of every later c_j.
         let c = self.c.as_mut_slice();
         for row in (0..J * Q).rev() {
@@ -420,9 +424,9 @@ impl Powers {
     }
 
     /// Gradients of `A`, `W`, `h`, `C` from those of `B` and `[W̃ | h]ᵀ`.
-    fn unpack(&mut self, dims: Dims, cut: &Cut, gradient: &mut [f32]) {
+    fn unpack(&mut self, dims: Dims, segments: &Segments, gradient: &mut [f32]) {
         let Dims { M, K, .. } = dims;
-        let (P, D) = (cut.P, cut.D);
+        let (P, D) = (segments.P, segments.D);
         let W = dims.range_W().start;
         for i in 0..M {
             for j in 0..M {

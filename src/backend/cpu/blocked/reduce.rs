@@ -1,21 +1,27 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::adjoint::convolution_tile;
 use crate::backend::cpu::blocked::buffers::{Blocked, K_entries};
 use crate::backend::cpu::blocked::powers::product_index;
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cut::Cut;
 
 impl Blocked {
     /// From the sums of [`super::PowerSums::sum_lanes`] to the gradients of what the blocks apply; returns what
     /// follows them.
-    pub fn reduce<'a>(&mut self, layout: &Layout, cut: &Cut, scale: f32, sums: &'a [f32]) -> &'a [f32] {
+    pub fn reduce<'a>(
+        &mut self,
+        layout: &Layout,
+        segments: &Segments,
+        scale: f32,
+        sums: &'a [f32],
+    ) -> &'a [f32] {
         let gradients = &mut self.gradients;
         let M = layout.shape.dims.M;
-        let (J, Q, D, Dh) = (cut.J, cut.Q(), cut.D, cut.D + 1);
+        let (J, Q, D, Dh) = (segments.J, segments.Y(), segments.D, segments.D + 1);
         let (G, sums) = sums.split_at(J * Q * M);
         let (c, sums) = sums.split_at(J * Q);
-        let (K, mut sums) = sums.split_at(K_entries(cut));
+        let (K, mut sums) = sums.split_at(K_entries(segments));
         let scaled = |to: &mut [f32], from: &[f32]| {
             for (to, from) in to.iter_mut().zip(from) {
                 *to = scale * from;
@@ -41,8 +47,8 @@ impl Blocked {
                 }
             }
         }
-        (0..cut.longest_end() * Dh).for_each(|row| gradients.Rt.row_mut(row).fill(0.0));
-        for &length in &cut.ends {
+        (0..segments.longest_end() * Dh).for_each(|row| gradients.Rt.row_mut(row).fill(0.0));
+        for &length in &segments.ends {
             let width = length * D;
             let (B, rest) = sums.split_at(M * M);
             let (g, rest) = rest.split_at(M);
@@ -51,7 +57,7 @@ impl Blocked {
             let power = if length == 1 {
                 &mut gradients.B
             } else {
-                &mut gradients.products[product_index(cut, length)].0
+                &mut gradients.products[product_index(segments, length)].0
             };
             for (i, row) in B.chunks_exact(M).enumerate() {
                 scaled(power.row_mut(i), row);

@@ -1,12 +1,12 @@
-//! Every way to cut a window comes to the reference's gradient, not only those that [`super::cost`] finds cheapest.
+//! Every way to segment a window comes to the reference's gradient, not only those that [`super::cost`] finds cheapest.
 
 use ndarray::Array3;
 
+use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::cpu::device::instruction_sets;
 use crate::backend::cpu::explicit;
 use crate::backend::cpu::layout::{Lanes, Layout, machine};
 use crate::backend::cpu::step::Way;
-use crate::backend::cut::{Cut, MOST_GROWTH};
 use crate::backend::golden::relative_error;
 use crate::backend::reference::ReferenceBackend;
 use crate::backend::{Backend, Form, Gradient, Member, Windows};
@@ -125,8 +125,8 @@ impl Case {
             .expect("a good case")
     }
 
-    /// Largest relative error of gradient, loss and states for this cut, on every instruction set.
-    fn error(&self, cut: &Cut, want: &Gradient) -> f64 {
+    /// Largest relative error of gradient, loss and states for these segments, on every instruction set.
+    fn error(&self, segments: &Segments, want: &Gradient) -> f64 {
         let one = |arch| {
             let way = Way {
                 arch,
@@ -134,8 +134,8 @@ impl Case {
                 layout: Layout::new(self.shape(), machine(arch)),
                 threads: 1,
             };
-            let cut = (Some(cut), f32::INFINITY);
-            let got = explicit::gradient(&way, &self.member(), cut, &self.theta(), &self.windows());
+            let segments = (Some(segments), f32::INFINITY);
+            let got = explicit::gradient(&way, &self.member(), segments, &self.theta(), &self.windows());
             let fields = [
                 relative_error(got.theta.iter(), want.theta.iter()),
                 relative_error([got.mse], [want.mse]),
@@ -154,8 +154,8 @@ fn every_block_length_comes_to_the_same_gradient() {
         let longest = case.tau.min(case.T);
         let mut worst: f64 = 0.0;
         for k in 1..=longest {
-            let cut = Cut::new(case.shape(), case.P, case.tau, k);
-            let error = case.error(&cut, &want);
+            let segments = Segments::new(case.shape(), case.P, case.tau, k);
+            let error = case.error(&segments, &want);
             assert!(error <= TOLERANCE, "{}, k {k} of {longest}: {error:e}", case.name);
             worst = worst.max(error);
         }
@@ -209,8 +209,9 @@ fn blocks_that_would_lose_digits_are_not_used() {
                 layout: Layout::new(shape, machine(arch)),
                 threads: 1,
             };
-            let gradient =
-                |cut: (Option<&Cut>, f32)| explicit::gradient(&way, &member, cut, &theta, &windows);
+            let gradient = |segments: (Option<&Segments>, f32)| {
+                explicit::gradient(&way, &member, segments, &theta, &windows)
+            };
             let error = |got: &Gradient| relative_error(got.theta.iter(), want.theta.iter());
             let plain = gradient((None, 0.0));
             // Others are ill-conditioned: plain steps have no digits to spare either.
@@ -220,15 +221,15 @@ fn blocks_that_would_lose_digits_are_not_used() {
             }
             models += 1;
             for k in [2, 4, 8, 16] {
-                let cut = Cut::new(shape, 2, 16, k);
-                let got = gradient((Some(&cut), MOST_GROWTH.into()));
+                let segments = Segments::new(shape, 2, 16, k);
+                let got = gradient((Some(&segments), MOST_GROWTH.into()));
                 assert!(
                     error(&got) <= 1e-5,
                     "seed {seed}, strength {strength}, k {k}: {:e}",
                     error(&got)
                 );
                 in_blocks += usize::from(got != plain);
-                unbounded = unbounded.max(error(&gradient((Some(&cut), f32::INFINITY))));
+                unbounded = unbounded.max(error(&gradient((Some(&segments), f32::INFINITY))));
             }
         }
     }

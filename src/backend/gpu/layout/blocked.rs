@@ -1,8 +1,8 @@
-//! How the almost-linear form of one cut is laid out over threads and memory, and the constants that tell the
+//! How the almost-linear form of a member is laid out over threads and memory, and the constants that tell the
 //! shaders under `shaders/blocked/`.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::backend::cut::{Cut, MOST_GROWTH};
+use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::gpu::layout::choose::Arrangement;
 use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};
 use crate::backend::gpu::shader::source::Constants;
@@ -27,7 +27,7 @@ const MOST_SLICES: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     pub layout: Layout,
-    pub(in crate::backend) cut: Cut,
+    pub(in crate::backend) segments: Segments,
     pub T: usize,
     /// Rows to a thread in the forward pass's third phase.
     pub R: usize,
@@ -41,7 +41,7 @@ pub struct Blocked {
     pub tile: (usize, usize),
     /// Slices of the quads that `collect` sums apart.
     pub slices: usize,
-    /// In which a step is computed where the powers grow too far, see [`crate::backend::cut::MOST_GROWTH`].
+    /// In which a step is computed where the powers grow too far, see [`crate::backend::blocked::MOST_GROWTH`].
     pub(super) fallback: Option<Arrangement>,
 }
 
@@ -73,11 +73,11 @@ impl Blocked {
         shape: Shape,
         gaps: bool,
         capacity: Capacity,
-        cut: Cut,
+        segments: Segments,
         V: usize,
     ) -> Option<Self> {
         let layout = Layout::new(shape, gaps, capacity);
-        let (M, P, J, Y) = (shape.dims.M, cut.P, cut.J, cut.looked_at.len());
+        let (M, P, J, Y) = (shape.dims.M, segments.P, segments.J, segments.looked_at.len());
         let power_of_two = |threads: usize| threads.next_power_of_two().clamp(32, capacity.threads.min(256));
         let rows = J * (Y - P) + M;
         let R = 1 + usize::from(rows > MANY_ROWS);
@@ -100,7 +100,7 @@ impl Blocked {
             tile: (1, 1),
             slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
             fallback: None,
-            cut,
+            segments,
         };
         let side = |entries: usize| {
             let fours = entries.div_ceil(4);
@@ -127,50 +127,45 @@ impl Blocked {
         (P, tau): (usize, usize),
         longest: usize,
     ) -> impl Iterator<Item = Self> {
-        let cut = Cut::new(shape, P, tau, longest);
+        let segments = Segments::new(shape, P, tau, longest);
         let widths = WIDTHS.into_iter().rev();
-        widths.filter_map(move |V| Self::new(shape, gaps, capacity, cut.clone(), V))
+        widths.filter_map(move |V| Self::new(shape, gaps, capacity, segments.clone(), V))
     }
 
     /// Bytes of workgroup memory that the hungriest kernel takes.
     fn workgroup_memory(&self) -> usize {
-        let (M, cut) = (self.layout.dims.M, &self.cut);
-        let forward = 2 * M + (cut.J * cut.P).max(1) + (self.length() * cut.D).max(1);
-        let adjoint = 2 * M + cut.J * self.Y() + (self.length() * cut.P).max(1);
+        let (M, segments) = (self.layout.dims.M, &self.segments);
+        let forward = 2 * M + (segments.J * segments.P).max(1) + (self.length() * segments.D).max(1);
+        let adjoint = 2 * M + segments.J * self.Y() + (self.length() * segments.P).max(1);
         16 * self.layout.V * forward.max(adjoint) + 4 * self.forward_threads
     }
 
     /// Whether one thread a quad runs the recursion.
     pub fn solo(&self) -> bool {
-        self.cut.P <= SOLO
+        self.segments.P <= SOLO
     }
 
     /// Units looked at (the shaders' `Q` is the number of quads).
     pub fn Y(&self) -> usize {
-        self.cut.looked_at.len()
+        self.segments.Y()
     }
 
     /// Length of the longest block.
     pub fn length(&self) -> usize {
-        self.cut
-            .blocks
-            .iter()
-            .map(|block| block.length)
-            .max()
-            .unwrap_or(0)
+        self.segments.length()
     }
 
     /// `B` and the products made of it.
-    fn matrices(&self) -> usize {
-        1 + self.cut.products.len()
+    pub(super) fn matrices(&self) -> usize {
+        1 + self.segments.products.len()
     }
 
     /// Rows and columns of what `collect` sums.
     pub fn sums(&self) -> (usize, usize) {
-        let (M, cut) = (self.layout.dims.M, &self.cut);
+        let (M, segments) = (self.layout.dims.M, &self.segments);
         (
-            cut.J * self.Y() + cut.ends.len() * M,
-            M + 1 + self.length() * cut.D,
+            segments.J * self.Y() + segments.ends.len() * M,
+            M + 1 + self.length() * segments.D,
         )
     }
 
@@ -186,20 +181,20 @@ impl Blocked {
     }
 
     fn relu_at(&self) -> usize {
-        self.cut.blocks.len() * self.layout.dims.M
+        self.segments.blocks.len() * self.layout.dims.M
     }
 
     fn residual_at(&self) -> usize {
-        self.relu_at() + self.T * self.cut.P
+        self.relu_at() + self.T * self.segments.P
     }
 
     fn lambda_at(&self) -> usize {
-        self.cut.blocks.len() * self.cut.J * self.Y()
+        self.segments.blocks.len() * self.segments.J * self.Y()
     }
 
     /// Vectors of `back` to a quad: `y-`, then `Lambda` of the ends.
     pub fn back_len(&self) -> usize {
-        self.lambda_at() + self.cut.blocks.len() * self.layout.dims.M
+        self.lambda_at() + self.segments.blocks.len() * self.layout.dims.M
     }
 
     /// Floats of a member's `powers`.
@@ -208,9 +203,13 @@ impl Blocked {
     }
 
     fn places(&self) -> Places {
-        let (Dims { M, N, .. }, cut) = (self.layout.dims, &self.cut);
-        let (P, J, Y, H) = (cut.P, cut.J, self.Y(), cut.D + 1);
-        let (LE, ends, matrices) = (cut.longest_end(), cut.ends.len(), self.matrices() * M * M);
+        let (Dims { M, N, .. }, segments) = (self.layout.dims, &self.segments);
+        let (P, J, Y, H) = (segments.P, segments.J, self.Y(), segments.D + 1);
+        let (LE, ends, matrices) = (
+            segments.longest_end(),
+            segments.ends.len(),
+            self.matrices() * M * M,
+        );
         Places {
             sizes: vec![
                 ("B_AT", matrices),
@@ -240,28 +239,24 @@ impl Blocked {
         before.map(|(_, size)| size).sum()
     }
 
-    /// Number of the matrix `B^e`.
-    pub(super) fn matrix(&self, e: usize) -> usize {
-        let product = self.cut.products.iter().position(|&(made, _, _)| made == e);
-        product.map_or(0, |index| index + 1)
-    }
-
     /// The table that the kernels read: blocks, matrices, ends, products; see `shaders/shared/blocked.wgsl`.
     pub fn table(&self) -> Vec<[u32; 4]> {
-        let cut = &self.cut;
+        let segments = &self.segments;
         let word = |value: usize| value as u32;
         // Number of the end whose length is e, from 1 on; 0 where there is none.
-        let end = |e: usize| cut.ends.binary_search(&e).map_or(0, |index| index + 1);
-        let blocks = cut.blocks.iter().map(|block| {
+        let end = |e: usize| segments.ends.binary_search(&e).map_or(0, |index| index + 1);
+        let blocks = segments.blocks.iter().map(|block| {
             let followed = block.end.map_or(0, |index| index + 1);
             [block.start, block.length, block.looked_at, followed].map(word)
         });
-        let powers = [1].into_iter().chain(cut.products.iter().map(|&(e, _, _)| e));
+        let powers = [1]
+            .into_iter()
+            .chain(segments.products.iter().map(|&(e, _, _)| e));
         let matrices = powers.map(|e| [word(end(e)), 0, 0, 0]);
-        let ends = cut
+        let ends = segments
             .ends
             .iter()
-            .map(|&length| [length, self.matrix(length), 0, 0].map(word));
+            .map(|&length| [length, segments.power(length), 0, 0].map(word));
         let mut table: Vec<[u32; 4]> = blocks.chain(matrices).chain(ends).collect();
         table.extend(self.preparation().entries(table.len()));
         table.extend(self.pulling_back().entries(table.len()));
@@ -270,26 +265,26 @@ impl Blocked {
 
     /// The constants that `shaders/shared/blocked.wgsl` is written in, on top of the layout's.
     pub fn constants(&self) -> Constants {
-        let cut = &self.cut;
-        let (Y, LE, matrices) = (self.Y(), cut.longest_end(), self.matrices());
+        let segments = &self.segments;
+        let (Y, LE, matrices) = (self.Y(), segments.longest_end(), self.matrices());
         let (rows, columns) = self.sums();
-        let NO = Y - cut.P;
+        let NO = Y - segments.P;
         let preparation = self.preparation();
-        let prepare_at = cut.blocks.len() + matrices + cut.ends.len();
+        let prepare_at = segments.blocks.len() + matrices + segments.ends.len();
         let pull_at = prepare_at + preparation.entries(0).len();
         let constants = self
             .layout
             .constants()
             .number("V", self.layout.V)
-            .number("P", cut.P)
-            .number("D", cut.D)
+            .number("P", segments.P)
+            .number("D", segments.D)
             .number("Y", Y)
             .number("NO", NO)
-            .number("J", cut.J)
+            .number("J", segments.J)
             .number("LENGTH", self.length())
-            .number("BLOCKS", cut.blocks.len())
+            .number("BLOCKS", segments.blocks.len())
             .number("MATRICES", matrices)
-            .number("ENDS", cut.ends.len())
+            .number("ENDS", segments.ends.len())
             .number("LE", LE)
             .number("PREPARE_AT", prepare_at)
             .number("PREPARE", preparation.len())
@@ -304,11 +299,11 @@ impl Blocked {
             .number("LEFT", rows)
             .number("RIGHT", columns)
             .number("SLICES", self.slices)
-            .flag("RELU", cut.P > 0)
+            .flag("RELU", segments.P > 0)
             .flag("LINEAR", NO > 0)
             .flag("OVERLAP", NO < self.layout.dims.N)
-            .flag("DRIVES", cut.D > 0)
-            .flag("FOLLOWED", !cut.ends.is_empty())
+            .flag("DRIVES", segments.D > 0)
+            .flag("FOLLOWED", !segments.ends.is_empty())
             .flag("SOLO", self.solo())
             .number("MOST_GROWTH", MOST_GROWTH.into())
             .flag("GUARDED", self.fallback.is_some());

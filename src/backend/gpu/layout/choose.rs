@@ -7,7 +7,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
-use crate::backend::cut::Cut;
+use crate::backend::blocked::Segments;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
 use crate::backend::gpu::layout::plain::{Capacity, Layout, Team, WARP};
@@ -89,21 +89,21 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
     if choice.form == Form::Plain {
         return Ok(Arrangement::Plain(plain));
     }
-    let cheapest_width = |cut: &Cut| {
+    let cheapest_width = |segments: &Segments| {
         let fitting = WIDTHS
             .into_iter()
-            .filter_map(|V| Blocked::new(shape, gaps, choice.capacity, cut.clone(), V));
+            .filter_map(|V| Blocked::new(shape, gaps, choice.capacity, segments.clone(), V));
         fitting
             .filter(|blocked| Footprint::blocked(blocked).members(choice.max_buffer, u64::MAX) > 0)
             .map(|blocked| (blocked_cost(&blocked), blocked))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    let cost = |cut: &Cut| cheapest_width(cut).map_or(f64::INFINITY, |(cost, _)| cost);
-    let cut = match choice.block_length {
-        Some(longest) => Some(Cut::new(shape, P, tau, longest.max(1))),
-        None => Cut::cheapest(shape, P, tau, cost).map(|(_, cut)| cut),
+    let cost = |segments: &Segments| cheapest_width(segments).map_or(f64::INFINITY, |(cost, _)| cost);
+    let segments = match choice.block_length {
+        Some(longest) => Some(Segments::new(shape, P, tau, longest.max(1))),
+        None => Segments::cheapest(shape, P, tau, cost).map(|(_, segments)| segments),
     };
-    let best = cut.as_ref().and_then(cheapest_width);
+    let best = segments.as_ref().and_then(cheapest_width);
     let plain_fits = Footprint::plain(&plain, shape.T).members(choice.max_buffer, u64::MAX) > 0;
     let clearly_cheaper = |cost: f64| cost < CLEARLY * plain_cost(&plain, shape.T);
     match best {
@@ -169,7 +169,7 @@ fn plain_cost(layout: &Layout, T: usize) -> f64 {
 
 /// What a member's step costs in the almost-linear form.
 fn blocked_cost(blocked: &Blocked) -> f64 {
-    let (layout, blocks) = (&blocked.layout, blocked.cut.blocks.len());
+    let (layout, blocks) = (&blocked.layout, blocked.segments.blocks.len());
     let passes: usize = (0..blocks).map(|b| block_cost(blocked, b)).sum();
     let threads = blocked.tile.0 * blocked.tile.1;
     // Eight vectors are read from workgroup memory for 16 dot products.
@@ -184,9 +184,9 @@ fn slots(items: usize, work: usize) -> usize {
 
 /// Both directions through a block of one group of quads.
 fn block_cost(blocked: &Blocked, index: usize) -> usize {
-    let (cut, R, M) = (&blocked.cut, blocked.R, blocked.layout.dims.M);
+    let (segments, R, M) = (&blocked.segments, blocked.R, blocked.layout.dims.M);
     let (V, VT) = (blocked.layout.V, blocked.VT);
-    let (P, D, Y, block) = (cut.P, cut.D, blocked.Y(), cut.blocks[index]);
+    let (P, D, Y, block) = (segments.P, segments.D, blocked.Y(), segments.blocks[index]);
     let (n, length) = (block.looked_at, block.length);
     let end = if block.end.is_some() { M } else { 0 };
     // A product's inner step for r rows and v quads: weights and vectors read, multiplied, added.

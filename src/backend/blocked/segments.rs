@@ -1,4 +1,4 @@
-//! The almost-linear form's cut of windows into blocks of unforced steps, the same for every backend.
+//! How windows fall into blocks of unforced steps, the same for every backend.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array1, ArrayView2, ArrayViewMut2};
@@ -8,17 +8,6 @@ use crate::model::{Dims, Shape, Theta};
 /// Longest block tried.
 pub(in crate::backend) const LONGEST: usize = 32;
 
-/// Growth up to which a step is computed in blocks, above in the plain form: the largest Euclidean norm of a row
-/// `[G_j | K_{j−1} … K_0 | c_j]` or `[B^ℓ | R_{ℓ−1} … R_0 | g_ℓ]` that a state is a product with, or of a power of `B` made on
-/// the way.
-///
-/// Where ReLU units cut off what `B` alone would do, these terms nearly cancel, and the rounding of large numbers is left in
-/// a small one. Measured on random models whose states stay bounded (20 to 100 units, `k` up to 32): relative errors of
-/// states and of well-conditioned gradients up to about 1e-6 times the growth, from 2 to 1e5. Trained models have 1 to 5.
-/// A function of the parameters of the step alone, so that a member's bits depend neither on its company nor on where its
-/// training was resumed.
-pub(in crate::backend) const MOST_GROWTH: u16 = 10;
-
 /// Consecutive steps from `start`, none of them forced but perhaps the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::backend) struct Block {
@@ -26,13 +15,13 @@ pub(in crate::backend) struct Block {
     pub length: usize,
     /// Steps whose states are looked at but not needed whole: all of the last block's, all but the end of others'.
     pub looked_at: usize,
-    /// Which of [`Cut::ends`] its length is; the last block's end state starts nothing.
+    /// Which of [`Segments::ends`] its length is; the last block's end state starts nothing.
     pub end: Option<usize>,
 }
 
-/// How the windows of a member are cut into blocks.
+/// The blocks of a member's windows, and the powers of `B` that they take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::backend) struct Cut {
+pub(in crate::backend) struct Segments {
     pub P: usize,
     /// Numbers that drive a step: `P` ReLU units and `K` inputs.
     pub D: usize,
@@ -47,7 +36,7 @@ pub(in crate::backend) struct Cut {
     pub products: Vec<(usize, usize, usize)>,
 }
 
-impl Cut {
+impl Segments {
     /// Blocks of at most `longest` steps within each stretch of `tau` steps between forced ones.
     pub fn new(shape: Shape, P: usize, tau: usize, longest: usize) -> Self {
         let Shape {
@@ -89,11 +78,11 @@ impl Cut {
         }
     }
 
-    /// The cut that costs least among all block lengths that make sense, with its cost; the shortest of equals.
+    /// The segments that cost least among all block lengths that make sense, with their cost; the shortest of equals.
     pub fn cheapest(shape: Shape, P: usize, tau: usize, cost: impl Fn(&Self) -> f64) -> Option<(f64, Self)> {
         (1..=LONGEST.min(tau).min(shape.T))
             .map(|longest| Self::new(shape, P, tau, longest))
-            .map(|cut| (cost(&cut), cut))
+            .map(|segments| (cost(&segments), segments))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 
@@ -116,8 +105,19 @@ impl Cut {
     }
 
     /// Number of units looked at.
-    pub fn Q(&self) -> usize {
+    pub fn Y(&self) -> usize {
         self.looked_at.len()
+    }
+
+    /// Length of the longest block.
+    pub fn length(&self) -> usize {
+        self.blocks.iter().map(|block| block.length).max().unwrap_or(0)
+    }
+
+    /// Place of `B^e` among the matrices made: `B` itself, then [`Segments::products`].
+    pub fn power(&self, e: usize) -> usize {
+        let product = self.products.iter().position(|&(made, _, _)| made == e);
+        product.map_or(0, |index| index + 1)
     }
 
     /// Longest block whose end is needed; 0 where there is one block only.
@@ -158,16 +158,16 @@ mod tests {
             (25, 1000, 10),
             (1, 1, 1),
         ] {
-            let cut = Cut::new(shape(20, 3, T), 2, tau, longest);
+            let segments = Segments::new(shape(20, 3, T), 2, tau, longest);
             let mut next = 0;
-            for (index, block) in cut.blocks.iter().enumerate() {
-                let last = index + 1 == cut.blocks.len();
+            for (index, block) in segments.blocks.iter().enumerate() {
+                let last = index + 1 == segments.blocks.len();
                 assert_eq!(block.start, next);
                 assert!((1..=longest).contains(&block.length));
                 assert!((block.start + 1..block.start + block.length).all(|t| t % tau != 0));
                 assert_eq!(block.looked_at, block.length - usize::from(!last));
                 assert_eq!(
-                    block.end.map(|end| cut.ends[end]),
+                    block.end.map(|end| segments.ends[end]),
                     (!last).then_some(block.length)
                 );
                 next += block.length;
@@ -179,20 +179,20 @@ mod tests {
     #[test]
     fn products_make_every_power_from_earlier_ones() {
         for longest in 1..40 {
-            let cut = Cut::new(shape(20, 3, 100), 2, longest + longest / 2, longest);
+            let segments = Segments::new(shape(20, 3, 100), 2, longest + longest / 2, longest);
             let mut known = vec![1];
-            for &(e, a, b) in &cut.products {
+            for &(e, a, b) in &segments.products {
                 assert!(e == a + b && known.contains(&a) && known.contains(&b) && !known.contains(&e));
                 known.push(e);
             }
-            assert!(cut.ends.iter().all(|end| known.contains(end)));
+            assert!(segments.ends.iter().all(|end| known.contains(end)));
         }
     }
 
     #[test]
     fn relu_units_are_looked_at_last_even_where_they_are_observed() {
-        assert_eq!(Cut::new(shape(6, 2, 9), 2, 3, 3).looked_at, [0, 1, 4, 5]);
-        assert_eq!(Cut::new(shape(4, 3, 9), 2, 3, 3).looked_at, [0, 1, 2, 3]);
-        assert_eq!(Cut::new(shape(4, 4, 9), 1, 3, 3).looked_at, [0, 1, 2, 3]);
+        assert_eq!(Segments::new(shape(6, 2, 9), 2, 3, 3).looked_at, [0, 1, 4, 5]);
+        assert_eq!(Segments::new(shape(4, 3, 9), 2, 3, 3).looked_at, [0, 1, 2, 3]);
+        assert_eq!(Segments::new(shape(4, 4, 9), 1, 3, 3).looked_at, [0, 1, 2, 3]);
     }
 }
