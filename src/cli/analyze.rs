@@ -7,12 +7,11 @@ use crate::analysis::{AnalysisInput, AnalysisSettings, Recording, analyze};
 use crate::cli::args::AnalyzeArgs;
 use crate::cli::evaluate::load_for;
 use crate::cli::output::print;
-use crate::config::read_file;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::report::{analysis_figures, write_figure};
-use crate::run::{ModelRef, Record, RunFolder};
+use crate::run::{ModelRef, Run};
 
 /// What is to be read, and how far.
 pub struct Task {
@@ -31,7 +30,8 @@ pub fn prepare(args: &AnalyzeArgs) -> Result<Task> {
     let reference = ModelRef::parse(&args.model);
     let (id, path) = reference.files()?.remove(0);
     let model = Model::load(&path)?;
-    let trained_on = hash_of_training(&reference, &path);
+    let run = run_of(&reference, &path)?;
+    let trained_on = run.as_ref().map(|run| run.record.data.hash.clone());
     let settings = settings(args, &model);
     settings.check(model.theta.dims().M, model.P)?;
     let out = args
@@ -39,7 +39,7 @@ pub fn prepare(args: &AnalyzeArgs) -> Result<Task> {
         .clone()
         .unwrap_or_else(|| default_folder(&reference, &id, &path));
     Ok(Task {
-        data: data(args, &reference, &model, trained_on.as_deref())?,
+        data: data(args, run.as_ref(), &reference, &model)?,
         trained_on,
         id,
         model,
@@ -113,25 +113,22 @@ fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {
     }
 }
 
-/// The hash of the data that the model's run was trained on, where there is a run: the one named, or the one in whose
-/// folder `best/` or `last/` the model file lies.
-fn hash_of_training(reference: &ModelRef, path: &Path) -> Option<String> {
-    let run = match reference {
-        ModelRef::Run(run) | ModelRef::Member(run, _) => run.as_path(),
-        ModelRef::File(_) => path.parent()?.parent()?,
-    };
-    let config = RunFolder::open(run).ok()?.config();
-    Record::load(&config).ok().map(|record| record.data.hash)
+/// The run that a model belongs to, where there is one: the one named, or the one in whose folder `best/` or `last/` the
+/// model file lies.
+fn run_of(reference: &ModelRef, path: &Path) -> Result<Option<Run>> {
+    let named = reference.run()?;
+    let around = || Run::read(path.parent()?.parent()?).ok();
+    Ok(named.or_else(around))
 }
 
-/// The data given, or those that the model's run was trained on where they are still there and the same.
+/// The data given, or those that the named run was trained on where they are still there and the same.
 fn data(
     args: &AnalyzeArgs,
+    run: Option<&Run>,
     reference: &ModelRef,
     model: &Model,
-    trained_on: Option<&str>,
 ) -> Result<Option<Dataset>> {
-    let is_other = |data: &Dataset| trained_on.is_some_and(|hash| hash != data.hash);
+    let is_other = |data: &Dataset| run.is_some_and(|run| run.record.data.hash != data.hash);
     if !args.data.is_empty() {
         let data = load_for(model, &args.data, &args.inputs, &args.drop, args.allow_missing)?;
         if is_other(&data) {
@@ -142,23 +139,14 @@ fn data(
         }
         return Ok(Some(data));
     }
-    let (ModelRef::Run(run) | ModelRef::Member(run, _)) = reference else {
+    let (Some(Run { settings, .. }), ModelRef::Run(_) | ModelRef::Member(..)) = (run, reference) else {
         return Ok(None);
     };
-    let config = read_file(&RunFolder::open(run)?.config())?;
-    let list = |key: &str| -> Vec<String> {
-        let values = config.get(key).and_then(toml::Value::as_array);
-        values
-            .into_iter()
-            .flatten()
-            .filter_map(|v| v.as_str().map(str::to_owned))
-            .collect()
-    };
-    match load_for(model, &list("data"), &list("inputs"), &list("drop"), true) {
+    match load_for(model, &settings.data, &settings.inputs, &settings.drop, true) {
         Ok(data) if is_other(&data) => {
             log::warn!(
                 "{} has changed since training (another hash), so no data are encoded",
-                list("data").join(", ")
+                settings.data.join(", ")
             );
             Ok(None)
         }

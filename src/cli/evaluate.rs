@@ -1,6 +1,5 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -10,12 +9,12 @@ use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
 use crate::cli::output::{self, SATURATED, divergence, no_floor, number, print, print_json, table};
 use crate::cli::start_threads;
-use crate::config::{Settings, read_file, resolve};
+use crate::config::{Settings, resolve};
 use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
 use crate::error::{Error, Result};
 use crate::metrics::{NoiseFloor, ScoreSettings, Scorer, Scores};
 use crate::model::{Dims, Model};
-use crate::run::{ModelRef, RunFolder};
+use crate::run::ModelRef;
 use crate::scoring::score_models;
 
 /// Scores of one model, as printed.
@@ -203,15 +202,10 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
 fn metric_settings(reference: Option<&ModelRef>, flags: &MetricArgs, data: &[String]) -> Result<Settings> {
     let mut flags = Table::try_from(flags).expect("flags are a TOML table");
     flags.insert("data".into(), data.to_vec().into());
-    let config = match reference {
-        Some(ModelRef::Run(run) | ModelRef::Member(run, _)) => Some(RunFolder::open(run)?.config()),
-        Some(ModelRef::File(_)) | None => None,
-    };
-    let file = config
-        .as_deref()
-        .map(|path: &Path| read_file(path).map(|t| (path, t)))
-        .transpose()?;
-    resolve(file, flags)
+    match reference.map(ModelRef::run).transpose()?.flatten() {
+        Some(run) => run.settings_with(flags),
+        None => resolve(None, flags),
+    }
 }
 
 /// Loads data for a model, in the model's units and columns.

@@ -1,9 +1,8 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 use crate::fs::is_temporary;
-use crate::run::tables::read_members;
 
 /// The file that is locked while a process trains.
 const LOCK: &str = ".lock";
@@ -167,89 +166,4 @@ pub fn refuse_occupied(root: &Path) -> Result<()> {
         });
     }
     Ok(())
-}
-
-/// What a command's `MODEL` argument names: a file, a run's best member, or one member of a run (`RUN:ID`).
-#[derive(Clone, Debug, PartialEq)]
-pub enum ModelRef {
-    File(PathBuf),
-    Run(PathBuf),
-    Member(PathBuf, String),
-}
-
-impl ModelRef {
-    /// Reads the argument; an existing path wins over a colon in it.
-    pub fn parse(text: &str) -> Self {
-        let path = Path::new(text);
-        if path.is_dir() {
-            return Self::Run(path.to_path_buf());
-        }
-        if !path.exists()
-            && let Some((run, id)) = text.rsplit_once(':')
-            && Path::new(run).is_dir()
-        {
-            return Self::Member(PathBuf::from(run), id.to_owned());
-        }
-        Self::File(path.to_path_buf())
-    }
-
-    /// The model files meant, best first where it is a run: `(id, path)`.
-    ///
-    /// # Errors
-    /// When the run has no such member, or none with a score.
-    pub fn files(&self) -> Result<Vec<(String, PathBuf)>> {
-        match self {
-            Self::File(path) => {
-                let name = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                Ok(vec![(name, path.clone())])
-            }
-            Self::Member(run, id) => {
-                let folder = RunFolder::open(run)?;
-                let rows = read_members(&folder.members())?;
-                if !rows.iter().any(|row| row.id == *id) {
-                    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-                    let near = nearest(id, ids.iter().copied())
-                        .map_or_else(String::new, |near| format!("did you mean '{near}'? "));
-                    return Err(
-                        Error::input(format!("the run {} has no member '{id}'", run.display()))
-                            .with_hint(format!("{near}members.csv lists all {}", ids.len())),
-                    );
-                }
-                Ok(vec![(id.clone(), existing(&folder, id)?)])
-            }
-            Self::Run(run) => {
-                let folder = RunFolder::open(run)?;
-                let mut rows = read_members(&folder.members())?;
-                rows.sort_by(|a, b| a.standing().compare(&b.standing()));
-                let files: Vec<_> = rows
-                    .into_iter()
-                    .filter_map(|row| existing(&folder, &row.id).ok().map(|path| (row.id, path)))
-                    .collect();
-                if files.is_empty() {
-                    return Err(
-                        Error::input(format!("the run {} has no scored model yet", run.display()))
-                            .with_hint("models appear under best/ with the first evaluation (--eval-every)"),
-                    );
-                }
-                Ok(files)
-            }
-        }
-    }
-}
-
-fn existing(folder: &RunFolder, id: &str) -> Result<PathBuf> {
-    let path = folder.best(id);
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(Error::input(format!(
-            "member {id} of {} has no scored model",
-            folder.root().display()
-        ))
-        .with_hint("it diverged before its first evaluation, or none has happened yet"))
-    }
 }

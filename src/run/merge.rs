@@ -2,12 +2,12 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::config::{Settings, read_file, resolve};
+use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 use crate::model::Model;
-use crate::run::tables::{MemberRow, append_log, read_log, read_members, write_members};
-use crate::run::{Record, RunFolder};
+use crate::run::tables::{MemberRow, append_log, read_log, write_members};
+use crate::run::{Record, Run, RunFolder};
 
 /// What a merge found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,30 +20,6 @@ pub struct Merged {
     pub absent: Vec<PathBuf>,
     /// Parts (`i/n`) that no folder holds.
     pub missing: Vec<String>,
-}
-
-struct Part {
-    folder: RunFolder,
-    settings: Settings,
-    record: Record,
-}
-
-impl Part {
-    /// The rows of `members.csv`, all of them.
-    fn members(&self) -> Result<Vec<MemberRow>> {
-        let path = self.folder.members();
-        let rows = read_members(&path)?;
-        if rows.len() != self.record.members {
-            return Err(Error::input(format!(
-                "{} has {} rows where the run has {} members",
-                path.display(),
-                rows.len(),
-                self.record.members
-            ))
-            .with_hint("train --resume RUN writes it again"));
-        }
-        Ok(rows)
-    }
 }
 
 /// Joins the run folders of a study's parts (`train --shard`) into one, as if one machine had trained it.
@@ -60,10 +36,9 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
     let parts = begun
         .into_iter()
         .map(|run| read_part(run))
-        .collect::<Result<Vec<Part>>>()?;
+        .collect::<Result<Vec<Run>>>()?;
     let missing = check_parts(&parts)?;
-    let (finished, unfinished): (Vec<&Part>, Vec<&Part>) =
-        parts.iter().partition(|part| part.record.finished.is_some());
+    let (finished, unfinished): (Vec<&Run>, Vec<&Run>) = parts.iter().partition(|part| part.is_finished());
     let Some(first) = finished.first() else {
         return Err(Error::input("none of these runs has finished")
             .with_hint("continue them first: train --resume RUN"));
@@ -71,7 +46,7 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
     let target = RunFolder::create(out)?;
     let (mut rows, mut log) = (Vec::new(), Vec::new());
     for part in &finished {
-        let members = part.members()?;
+        let members = all_members(part)?;
         for row in &members {
             if row.best_epoch.is_some() {
                 copy_model(&part.folder.best(&row.id), &target.best(&row.id))?;
@@ -113,31 +88,37 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
     })
 }
 
-fn read_part(run: &Path) -> Result<Part> {
-    let folder = RunFolder::open(run)?;
-    let path = folder.config();
-    // First: its table is the last of the file, so nothing of a file that was cut off is taken for the whole.
-    let record = Record::load(&path)?;
-    let settings = resolve(Some((&path, read_file(&path)?)), Table::new())?;
-    if settings.shard.is_none() {
+fn read_part(run: &Path) -> Result<Run> {
+    let part = Run::read(run)?;
+    if part.settings.shard.is_none() {
         return Err(
             Error::input(format!("{} is a whole study, not a part of one", run.display()))
                 .with_hint("merge joins runs made with train --shard i/n"),
         );
     }
-    Ok(Part {
-        folder,
-        settings,
-        record,
-    })
+    Ok(part)
+}
+
+/// The rows of a finished part's `members.csv`.
+fn all_members(part: &Run) -> Result<Vec<MemberRow>> {
+    let (rows, expected) = (part.members()?, part.record.members);
+    if rows.len() != expected {
+        return Err(Error::input(format!(
+            "{} has {} rows where the run has {expected} members",
+            part.folder.members().display(),
+            rows.len(),
+        ))
+        .with_hint("train --resume RUN writes it again"));
+    }
+    Ok(rows)
 }
 
 /// Checks that all are different parts of one study; returns the parts that are not among them.
-fn check_parts(parts: &[Part]) -> Result<Vec<String>> {
+fn check_parts(parts: &[Run]) -> Result<Vec<String>> {
     let Some(first) = parts.first() else {
         return Err(Error::input("no run folders to merge"));
     };
-    let mut seen: Vec<Option<&Part>> = Vec::new();
+    let mut seen: Vec<Option<&Run>> = Vec::new();
     for part in parts {
         let shard = part.settings.shard.expect("read_part requires a shard");
         seen.resize(seen.len().max(shard.count()), None);
@@ -166,8 +147,8 @@ fn check_parts(parts: &[Part]) -> Result<Vec<String>> {
 }
 
 /// The first setting in which two parts differ though they must not.
-fn difference(a: &Part, b: &Part) -> Option<String> {
-    let count = |part: &Part| part.settings.shard.map(crate::config::Shard::count);
+fn difference(a: &Run, b: &Run) -> Option<String> {
+    let count = |part: &Run| part.settings.shard.map(crate::config::Shard::count);
     if count(a) != count(b) {
         return Some("the number of parts".into());
     }

@@ -3,13 +3,15 @@
 mod checkpoint;
 mod folder;
 mod merge;
+mod read;
 mod record;
 mod tables;
 
 pub use checkpoint::{Best, Checkpoint, MemberRecord};
-pub use folder::{ModelRef, RunFolder, refuse_occupied};
+pub use folder::{RunFolder, refuse_occupied};
 pub use merge::{Merged, merge};
-pub use record::{DataRecord, NoiseFloor, Record};
+pub use read::{ModelRef, Run};
+pub use record::{DataRecord, FloorRecord, Record};
 pub use tables::{
-    LogRow, MemberRow, append_log, cut_log, parse_log, parse_members, read_log, read_members, write_members,
+    LogRow, MemberRow, append_log, cut_log, parse_log, parse_members, rank, write_members,
 };

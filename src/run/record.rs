@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
-use crate::metrics::DstspKind;
+use crate::metrics::{DstspKind, NoiseFloor};
 
 /// One data file set as it was when training began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,17 +42,28 @@ pub struct Record {
     pub constant_columns: Vec<String>,
     pub data: DataRecord,
     /// D_stsp and D_H between the two halves of the data scored on: what a perfect model would reach.
-    pub noise_floor: NoiseFloor,
+    pub noise_floor: FloorRecord,
 }
 
+/// The noise floor in `config.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NoiseFloor {
+pub struct FloorRecord {
     pub D_stsp: f64,
     pub D_H: f64,
     /// D_stsp of a run that stays in one place, what a model scores that knows nothing. Not in folders of earlier
     /// versions.
     #[serde(default)]
     pub D_stsp_resting: Option<f64>,
+}
+
+impl From<&NoiseFloor> for FloorRecord {
+    fn from(floor: &NoiseFloor) -> Self {
+        Self {
+            D_stsp: floor.dstsp,
+            D_H: floor.dh,
+            D_stsp_resting: Some(floor.dstsp_resting),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -79,21 +90,19 @@ impl Record {
         })
     }
 
-    /// Reads the `[run]` table back.
-    pub fn load(path: &Path) -> Result<Self> {
+    /// Reads the `[run]` table of a `config.toml` back.
+    pub fn parse(config: &str, path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Only {
             run: Record,
         }
-        let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
-        toml::from_str::<Only>(&text)
-            .map(|only| only.run)
-            .map_err(|error| {
-                Error::input(format!(
-                    "{} has no complete [run] table: {}",
-                    path.display(),
-                    error.message()
-                ))
-            })
+        let only: Only = toml::from_str(config).map_err(|error| {
+            Error::input(format!(
+                "{} has no complete [run] table: {}",
+                path.display(),
+                error.message()
+            ))
+        })?;
+        Ok(only.run)
     }
 }

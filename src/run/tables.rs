@@ -1,5 +1,6 @@
 #![allow(non_snake_case, reason = "column names are the field's symbols")]
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
@@ -57,6 +58,23 @@ impl MemberRow {
             dh: number(self.D_H),
         }
     }
+
+    pub fn diverged(&self) -> bool {
+        self.status == "diverged"
+    }
+
+    /// The cells of its row, by column.
+    pub fn cells(&self) -> HashMap<String, String> {
+        from_csv(&to_csv(std::slice::from_ref(self), true), Path::new("members.csv"))
+            .ok()
+            .and_then(|mut rows: Vec<_>| rows.pop())
+            .expect("a row that was just written")
+    }
+}
+
+/// Puts the best member first (see [`Standing::compare`]); of equals the earlier one.
+pub fn rank(rows: &mut [MemberRow]) {
+    rows.sort_by(|a, b| a.standing().compare(&b.standing()));
 }
 
 /// A row of `log.csv`: one member at one evaluation. Undefined numbers are empty cells.
@@ -77,8 +95,6 @@ pub struct LogRow {
     #[serde(default)]
     pub saturated: Option<bool>,
 }
-
-const LOG_HEADER: &str = "epoch,member,loss,lr,D_stsp,D_H,PE,roughness,saturated\n";
 
 /// Replaces `members.csv`.
 pub fn write_members(path: &Path, rows: &[MemberRow]) -> Result<()> {
@@ -119,20 +135,19 @@ pub fn cut_log(path: &Path, keep: u64) -> Result<u64> {
 }
 
 /// Cuts `log.csv` to its first `keep` bytes (as [`cut_log`] does), appends the rows, and returns the new length once
-/// it is on disk.
+/// it is on disk. Without rows there is no file to begin.
 pub fn append_log(path: &Path, keep: u64, rows: &[LogRow]) -> Result<u64> {
     let failed = |source| Error::io("write", path, source);
     let keep = cut_log(path, keep)?;
+    if rows.is_empty() {
+        return Ok(keep);
+    }
     let mut file = OpenOptions::new()
         .append(true)
         .create(true)
         .open(path)
         .map_err(failed)?;
-    let mut text = Vec::new();
-    if keep == 0 {
-        text.extend_from_slice(LOG_HEADER.as_bytes());
-    }
-    text.extend(to_csv(rows, false));
+    let text = to_csv(rows, keep == 0);
     file.write_all(&text)
         .and_then(|()| file.sync_data())
         .map_err(failed)?;

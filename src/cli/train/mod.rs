@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{ScoreSettings, Scorer};
-use crate::run::{self, Checkpoint, DataRecord, Record, RunFolder};
+use crate::run::{self, Checkpoint, DataRecord, Record, Run, RunFolder};
 use crate::study::Study;
 use crate::train::{Ending, Trainer, TrainerInput};
 use data::{load_test, load_training, refuse_other_data, training_data};
@@ -136,8 +136,7 @@ pub fn run(args: TrainArgs) -> Result<ExitCode> {
 
 /// The folder of the run to continue, and its checkpoint.
 fn go_on_in(run: &Path, data: &Dataset) -> Result<(RunFolder, Option<Checkpoint>)> {
-    let recorded = Record::load(&RunFolder::open(run)?.config())?;
-    refuse_other_data(&recorded, data)?;
+    refuse_other_data(&Run::read(run)?.record, data)?;
     let folder = RunFolder::resume(run)?;
     let checkpoint = Checkpoint::load(&folder.checkpoint())?;
     Ok((folder, checkpoint))
@@ -173,11 +172,7 @@ fn new_record(study: &Study, data: &Dataset, device: &Device, scorer: &Scorer) -
             N: data.N,
             K: data.K,
         },
-        noise_floor: run::NoiseFloor {
-            D_stsp: floor.dstsp,
-            D_H: floor.dh,
-            D_stsp_resting: Some(floor.dstsp_resting),
-        },
+        noise_floor: (&floor).into(),
     })
 }
 

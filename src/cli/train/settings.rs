@@ -8,7 +8,7 @@ use crate::cli::args::TrainArgs;
 use crate::config::{Settings, preset, read_file, resolve};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::run::{Record, RunFolder};
+use crate::run::{Run, RunFolder};
 use crate::study;
 
 /// What Slurm sets in every task of a job array.
@@ -89,13 +89,9 @@ fn explicit(args: &TrainArgs, flags: Table) -> Result<Table> {
 
 /// Settings of a run folder, with flags that do not change what is computed.
 fn settings_to_resume(run: &Path, flags: Table) -> Result<Settings> {
-    let config = RunFolder::open(run)?.config();
-    // Its last table: where it is whole, so is the file, and no default stands in for a setting that was cut off.
-    Record::load(&config)?;
-    let file = read_file(&config)?;
-    let before = resolve(Some((&config, file.clone())), Table::new())?;
-    let after = resolve(Some((&config, file)), flags)?;
-    if let Some((key, old, value)) = before.differs_in(&after) {
+    let before = Run::read(run)?;
+    let after = before.settings_with(flags)?;
+    if let Some((key, old, value)) = before.settings.differs_in(&after) {
         return Err(
             Error::input(format!("--{key} {value}: the run in {} has {old}", run.display())).with_hint(
                 "a run is continued with its own settings; for other settings start another run (--out)",
