@@ -65,10 +65,13 @@ impl MemberRow {
 
     /// The cells of its row, by column.
     pub fn cells(&self) -> HashMap<String, String> {
-        from_csv(&to_csv(std::slice::from_ref(self), true), Path::new("members.csv"))
-            .ok()
-            .and_then(|mut rows: Vec<_>| rows.pop())
-            .expect("a row that was just written")
+        from_csv(
+            &to_csv(std::slice::from_ref(self), true),
+            Path::new("members.csv"),
+        )
+        .ok()
+        .and_then(|mut rows: Vec<_>| rows.pop())
+        .expect("a row that was just written")
     }
 }
 
