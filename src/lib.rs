@@ -21,4 +21,5 @@ pub mod run;
 pub mod scoring;
 pub mod study;
 pub mod systems;
+mod text;
 pub mod train;

@@ -76,6 +76,14 @@ pub struct PeriodSearch {
     pub complete: bool,
 }
 
+impl PeriodSearch {
+    /// How many of the listed cycles are stable.
+    pub fn stable(&self) -> usize {
+        let stable = |cycle: &&Cycle| cycle.stability.is_stable();
+        self.cycles.iter().filter(stable).count()
+    }
+}
+
 /// Real orbits and what else a search met, before they are described.
 pub struct Found {
     pub orbits: Vec<Orbit>,

@@ -5,6 +5,7 @@ use ndarray::ArrayView2;
 use super::analyze::KEPT_STATES;
 use super::symbols::Code;
 use crate::config::values::{ABOVE_0, COUNT, Whole};
+use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::{Scaling, Theta};
 use crate::resources::require_memory;
@@ -16,6 +17,19 @@ pub struct Recording<'a> {
     pub x: ArrayView2<'a, f64>,
     /// `[T, K]`, no columns without inputs.
     pub s: ArrayView2<'a, f64>,
+}
+
+impl<'a> Recording<'a> {
+    /// The trials of a data set.
+    pub fn all(data: &'a Dataset) -> Vec<Self> {
+        let trials = data.trials.iter();
+        trials
+            .map(|trial| Self {
+                x: trial.x.view(),
+                s: trial.s.view(),
+            })
+            .collect()
+    }
 }
 
 /// The model to read and what is known beside it.

@@ -214,6 +214,14 @@ fn finish(mut l: Lyapunov, dt: Option<f64>) -> Lyapunov {
 }
 
 impl Lyapunov {
+    /// Exponents and their standard errors per unit of time where `dt` is known, else per step.
+    pub fn in_time(&self) -> (&[f64], &[f64]) {
+        match (&self.per_time, &self.per_time_error) {
+            (Some(exponents), Some(errors)) => (exponents, errors),
+            _ => (&self.spectrum, &self.error),
+        }
+    }
+
     /// How many exponents have a sign.
     pub fn count(&self, sign: Sign) -> usize {
         self.signs.iter().filter(|s| **s == sign).count()

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use super::{
     Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, SequenceStatistics, Sign, StabilityKind,
 };
+use crate::text::{large_count, listing, percent, shortened, vector};
 
 /// Rows of each table.
 const ROWS: usize = 10;
@@ -15,35 +16,25 @@ impl Analysis {
     /// Short text for the terminal: what the model does, and tables of regions, transitions, fixed points, cycles
     /// and Lyapunov exponents.
     pub fn summary(&self) -> String {
-        let mut out = self.headline();
-        if self.K > 0 {
-            let zero = self.input.iter().all(|s| *s == 0.0);
-            let what = if zero {
-                "s = 0".to_owned()
-            } else {
-                format!("constant s = {}", list(&self.input))
-            };
-            line(
-                &mut out,
-                &format!("The model has {} inputs; this is its map for {what}.", self.K),
-            );
-        }
-        for part in [
-            self.region_table(),
-            self.transition_table(),
-            self.fixed_point_table(),
-            self.cycle_table(),
-        ] {
-            if !part.is_empty() {
-                out.push('\n');
-                out.push_str(&part);
-            }
-        }
+        let mut parts = vec![self.headline()];
+        parts.extend(self.region_table());
+        parts.extend(self.transition_table());
+        parts.push(self.fixed_point_table());
+        parts.extend(self.cycle_table());
         if let Some(l) = &self.lyapunov {
-            out.push('\n');
-            out.push_str(&self.lyapunov_table(l));
+            parts.push(self.lyapunov_table(l));
+            parts.extend(self.entropy_rates.as_ref().map(|rates| self.entropy_table(rates)));
         }
-        out
+        parts.join("\n")
+    }
+
+    /// What exponents and rates are counted per.
+    pub fn time_unit(&self) -> &'static str {
+        if self.settings.dt.is_some() {
+            "unit of time"
+        } else {
+            "step"
+        }
     }
 
     fn headline(&self) -> String {
@@ -67,99 +58,90 @@ impl Analysis {
             Attractor::Chaotic => "moves chaotically: λ₁ > 0".to_owned(),
         };
         let (m, n, p) = (self.M, self.N, self.P);
-        format!("Free run of the model (M {m}, N {n}, P {p}): {behaviour}.\n")
-    }
-
-    fn region_table(&self) -> String {
-        let Some(regions) = &self.regions else {
-            return String::new();
-        };
-        let (visited, possible) = (regions.visited, number(regions.possible));
-        let mut out = format!(
-            "Linear regions: {visited} of {possible} visited in {} steps ({} before them dropped)\n",
-            regions.steps, regions.transient
-        );
-        let with_data = regions.data.is_some();
-        let mut rows = vec![header(
-            &["symbol", "code", "share", "dwell", "longest", "data"],
-            with_data,
-        )];
-        for r in regions.list.iter().take(ROWS) {
-            let mean = r.dwell.mean.map_or("–".to_owned(), |m| format!("{m:.1}"));
-            let mut row = vec![
-                r.index.to_string(),
-                short(&r.code),
-                percent(r.share),
-                mean,
-                r.dwell.max.to_string(),
-            ];
-            row.extend(r.data_share.map(percent));
-            rows.push(row);
-        }
-        table(&mut out, &rows);
-        if visited > ROWS {
-            let shown = regions.coverage[ROWS.min(regions.coverage.len()) - 1];
-            let rest = percent(1.0 - shown);
-            line(
-                &mut out,
-                &format!("  … {} more regions share {rest}", visited - ROWS),
-            );
-        }
-        if let Some(data) = &regions.data {
-            let inside = percent(data.share_in_free_run);
-            let other = if self.data_of_training == Some(false) {
-                "; not the data that the model was trained on"
-            } else {
-                ""
+        let mut out = format!("Free run of the model (M {m}, N {n}, P {p}): {behaviour}.\n");
+        if self.K > 0 {
+            let what = match self.input.iter().all(|s| *s == 0.0) {
+                true => "s = 0".to_owned(),
+                false => format!("constant s = {}", list(&self.input)),
             };
-            let text = format!(
-                "Data: {} rows in {} regions, {inside} of them in visited ones{other}",
-                data.rows, data.visited
-            );
-            line(&mut out, &text);
+            out += &format!("The model has {} inputs; this is its map for {what}.\n", self.K);
         }
         out
     }
 
-    fn transition_table(&self) -> String {
-        let Some(graph) = self.transitions.as_ref().filter(|g| g.nodes.len() > 1) else {
-            return String::new();
-        };
+    fn region_table(&self) -> Option<String> {
+        let regions = self.regions.as_ref()?;
+        let visited = regions.visited;
+        let mut out = format!(
+            "Linear regions: {visited} of {} visited in {} steps ({} before them dropped)\n",
+            large_count(regions.possible),
+            regions.steps,
+            regions.transient
+        );
+        let header = ["symbol", "code", "share", "dwell", "longest", "data"];
+        let columns = header.len() - usize::from(regions.data.is_none());
+        let rows = regions.list.iter().take(ROWS).map(|r| {
+            let mut row = vec![
+                r.index.to_string(),
+                short(&r.code),
+                share(r.share),
+                r.dwell.mean.map_or("–".to_owned(), |m| format!("{m:.1}")),
+                r.dwell.max.to_string(),
+            ];
+            row.extend(r.data_share.map(share));
+            row
+        });
+        out += &listing(&header[..columns], &rows.collect::<Vec<_>>());
+        if visited > ROWS {
+            let rest = 1.0 - regions.coverage[ROWS.min(regions.coverage.len()) - 1];
+            out += &format!("  … {} more regions share {}\n", visited - ROWS, share(rest));
+        }
+        if let Some(data) = &regions.data {
+            let other = match self.data_of_training {
+                Some(false) => "; not the data that the model was trained on",
+                _ => "",
+            };
+            out += &format!(
+                "Data: {} rows in {} regions, {} of them in visited ones{other}\n",
+                data.rows,
+                data.visited,
+                share(data.share_in_free_run)
+            );
+        }
+        Some(out)
+    }
+
+    fn transition_table(&self) -> Option<String> {
+        let graph = self.transitions.as_ref().filter(|g| g.nodes.len() > 1)?;
         let mut out =
             String::from("Transitions to another region (share of the exits), and staying, per step\n");
-        let name = |i: usize| {
-            if graph.nodes[i].label == "others" {
-                "others".to_owned()
-            } else {
-                i.to_string()
-            }
+        let name = |i: usize| match graph.nodes[i].label.as_str() {
+            "others" => "others".to_owned(),
+            _ => i.to_string(),
         };
-        let mut rows = vec![vec!["from".to_owned(), "stays".to_owned(), "to".to_owned()]];
-        for i in 0..graph.nodes.len().min(ROWS) {
+        let rows = (0..graph.nodes.len().min(ROWS)).map(|i| {
             let mut exits: Vec<(usize, f64)> =
                 graph.change_probability[i].iter().copied().enumerate().collect();
             exits.retain(|(_, p)| *p > 0.0);
             exits.sort_by(|a, b| b.1.total_cmp(&a.1));
-            let shown: Vec<String> = exits
-                .iter()
-                .take(4)
-                .map(|(j, p)| format!("{} {}", name(*j), percent(*p)))
+            let shown = exits.iter().take(4);
+            let shown: Vec<String> = shown
+                .map(|(j, p)| format!("{} {}", name(*j), share(*p)))
                 .collect();
             let more = if exits.len() > 4 { ", …" } else { "" };
-            rows.push(vec![
-                name(i),
-                percent(graph.probability[i][i]),
-                shown.join(", ") + more,
-            ]);
+            vec![name(i), share(graph.probability[i][i]), shown.join(", ") + more]
+        });
+        out += &listing(&["from", "stays", "to"], &rows.collect::<Vec<_>>());
+        let changes = self.changes.as_ref().filter(|s| s.alphabet > 1);
+        for (sequence, statistics) in [
+            ("Symbol sequence", self.symbols.as_ref()),
+            ("Region changes", changes),
+        ] {
+            if let Some(statistics) = statistics {
+                out += &memory_text(sequence, statistics);
+            }
         }
-        table(&mut out, &rows);
-        if let Some(s) = &self.symbols {
-            line(&mut out, &memory_text("Symbol sequence", s));
-        }
-        if let Some(s) = self.changes.as_ref().filter(|s| s.alphabet > 1) {
-            line(&mut out, &memory_text("Region changes", s));
-        }
-        out
+        Some(out)
     }
 
     fn fixed_point_table(&self) -> String {
@@ -169,37 +151,29 @@ impl Analysis {
             "Fixed points: {} real in {} regions solved ({whole})\n",
             f.real, f.solved
         );
-        let mut rows = vec![header(
-            &["symbol", "code", "", "location (data units)", "type", "|λ| max"],
-            true,
-        )];
-        for p in f.points.iter().take(ROWS) {
-            let symbol = p.symbol.map_or("–".to_owned(), |s| s.to_string());
+        let rows = f.points.iter().take(ROWS).map(|p| {
             let kind = match (p.real, p.on_border) {
                 (true, true) => "real, on a border",
                 (true, false) => "real",
                 (false, _) => "virtual",
             };
-            let largest = p
-                .stability
-                .eigenvalues
-                .first()
-                .map_or("?".to_owned(), |e| format!("{:.4}", e.modulus()));
-            let location = list(&p.observed);
-            rows.push(vec![
-                symbol,
+            let largest = p.stability.eigenvalues.first();
+            vec![
+                p.symbol.map_or("–".to_owned(), |s| s.to_string()),
                 short(&p.code),
                 kind.to_owned(),
-                location,
+                list(&p.observed),
                 p.stability.text(),
-                largest,
-            ]);
-        }
-        if rows.len() > 1 {
-            table(&mut out, &rows);
+                largest.map_or("?".to_owned(), |e| format!("{:.4}", e.modulus())),
+            ]
+        });
+        let rows: Vec<_> = rows.collect();
+        if !rows.is_empty() {
+            let header = ["symbol", "code", "", "location (data units)", "type", "|λ| max"];
+            out += &listing(&header, &rows);
         }
         if f.points.len() > ROWS {
-            line(&mut out, &format!("  … {} more", f.points.len() - ROWS));
+            out += &format!("  … {} more\n", f.points.len() - ROWS);
         }
         for d in f.degenerate.iter().take(3) {
             let what = if d.continuum {
@@ -207,36 +181,37 @@ impl Analysis {
             } else {
                 "no fixed point"
             };
-            let code = short(&d.word[0]);
-            line(
-                &mut out,
-                &format!("  {code}: singular (condition {:.1e}), {what}", d.condition),
-            );
+            let (code, condition) = (short(&d.word[0]), d.condition);
+            out += &format!("  {code}: singular (condition {condition:.1e}), {what}\n");
         }
         out
     }
 
-    fn cycle_table(&self) -> String {
-        if self.cycles.is_empty() {
-            return String::new();
-        }
+    fn cycle_table(&self) -> Option<String> {
+        let last = self.cycles.last()?;
         let all = self.cycles.iter().flat_map(|period| &period.cycles);
         if all.clone().next().is_none() {
-            let whole = self
-                .cycles
-                .iter()
-                .take_while(|c| c.complete)
-                .last()
-                .map_or(1, |c| c.period);
-            let longest = self.cycles.len() + 1;
-            let mut out = format!("Cycles of period 2 to {longest}: none found");
-            if whole > 1 {
-                let _ = write!(out, " (period {whole} and below: all words solved)");
+            let mut out = format!("Cycles of period 2 to {}: none found", last.period);
+            let whole = self.cycles.iter().take_while(|c| c.complete).last();
+            if let Some(whole) = whole {
+                let _ = write!(out, " (period {} and below: all words solved)", whole.period);
             }
-            return out + "\n";
+            return Some(out + "\n");
         }
-        let mut out = String::from("Cycles\n");
-        let columns = [
+        let rows = self.cycles.iter().map(|c| {
+            let counts = [
+                c.period,
+                c.found,
+                c.stable(),
+                c.solved,
+                c.virtual_words,
+                c.degenerate,
+            ];
+            let mut row: Vec<String> = counts.iter().map(usize::to_string).collect();
+            row.push(if c.complete { "all words" } else { "search" }.to_owned());
+            row
+        });
+        let header = [
             "period",
             "found",
             "stable",
@@ -245,119 +220,83 @@ impl Analysis {
             "singular",
             "",
         ];
-        let mut rows = vec![header(&columns, true)];
-        for c in &self.cycles {
-            let stable = c.cycles.iter().filter(|c| c.stability.is_stable()).count();
-            let counts = [c.period, c.found, stable, c.solved, c.virtual_words, c.degenerate];
-            let mut row: Vec<String> = counts.iter().map(usize::to_string).collect();
-            row.push(if c.complete { "all words" } else { "search" }.to_owned());
-            rows.push(row);
-        }
-        table(&mut out, &rows);
+        let mut out = String::from("Cycles\n") + &listing(&header, &rows.collect::<Vec<_>>());
         let worst = all.clone().map(|c| c.residual).fold(0.0, f64::max);
         let visited = all.clone().filter(|c| c.word_visited).count();
+        let _ = write!(
+            out,
+            "  largest residual after one turn {worst:.1e}; {visited} spelt by the free run"
+        );
         let on_border = all.clone().filter(|c| c.on_border).count();
         let unknown = all.filter(|c| c.stability.kind == StabilityKind::Unknown).count();
-        let doubt = if unknown > 0 {
-            format!(", {unknown} without eigenvalues")
-        } else {
-            String::new()
-        };
-        let borders = if on_border > 0 {
-            format!(", {on_border} on a border of regions")
-        } else {
-            String::new()
-        };
-        let text = format!(
-            "  largest residual after one turn {worst:.1e}; {visited} spelt by the free run{borders}{doubt}"
-        );
-        line(&mut out, &text);
-        out
+        for (count, what) in [
+            (on_border, "on a border of regions"),
+            (unknown, "without eigenvalues"),
+        ] {
+            if count > 0 {
+                let _ = write!(out, ", {count} {what}");
+            }
+        }
+        Some(out + "\n")
     }
 
     fn lyapunov_table(&self, l: &Lyapunov) -> String {
-        let unit = if l.per_time.is_some() {
-            "per unit of time"
-        } else {
-            "per step"
-        };
-        let mut out = format!("Lyapunov spectrum, nats {unit} ({} steps)\n", l.steps);
-        let values = l.per_time.as_ref().unwrap_or(&l.spectrum);
-        let errors = l.per_time_error.as_ref().unwrap_or(&l.error);
+        let unit = self.time_unit();
+        let mut out = format!("Lyapunov spectrum, nats per {unit} ({} steps)\n", l.steps);
+        let (values, errors) = l.in_time();
         for (i, (value, error)) in values.iter().zip(errors).take(EXPONENTS).enumerate() {
             let text = if value.is_finite() {
                 format!("{value:>10.4} ± {error:.4}")
             } else {
                 "        −∞".to_owned()
             };
-            line(&mut out, &format!("  λ{:<3}{text}", i + 1));
+            out += &format!("  λ{:<3}{text}\n", i + 1);
         }
         if values.len() > EXPONENTS {
-            line(&mut out, &format!("  … {} more", values.len() - EXPONENTS));
+            out += &format!("  … {} more\n", values.len() - EXPONENTS);
         }
-        let per = if l.per_time.is_some() {
-            self.settings.dt.unwrap_or(1.0)
-        } else {
-            1.0
-        };
         let [above, at, below] = [Sign::Positive, Sign::Zero, Sign::Negative].map(|sign| l.count(sign));
-        let text = format!(
-            "  {above} positive, {at} zero, {below} negative; {:.1e} (or three ±) from 0 counts as zero",
-            l.resolution / per
+        let resolution = l.resolution / self.settings.dt.unwrap_or(1.0);
+        out += &format!(
+            "  {above} positive, {at} zero, {below} negative; {resolution:.1e} (or three ±) from 0 counts as zero\n\
+             Kaplan–Yorke dimension {:.3}\n",
+            l.kaplan_yorke
         );
-        line(&mut out, &text);
-        line(&mut out, &format!("Kaplan–Yorke dimension {:.3}", l.kaplan_yorke));
-        if let Some(rates) = &self.entropy_rates {
-            out.push('\n');
-            out.push_str(&entropy_table(rates, self.settings.dt.unwrap_or(1.0), unit));
+        out
+    }
+
+    /// Entropy rates beside the sum of positive exponents.
+    fn entropy_table(&self, rates: &EntropyRates) -> String {
+        let dt = self.settings.dt.unwrap_or(1.0);
+        let text = |rate: &EntropyRate| format!("{:.4} ± {:.4}", rate.value / dt, rate.error / dt);
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        let mut row = |name: &str, value: String, how: String| rows.push(vec![name.to_owned(), value, how]);
+        if let Some(sum) = rates.positive_exponents {
+            let how = "the dynamics' entropy (Pesin)".to_owned();
+            row("sum of positive exponents", format!("{:.4}", sum / dt), how);
+        }
+        if let Some(rate) = &rates.symbols {
+            let how = format!("from matches of {} symbols", rate.n);
+            row("symbols", text(rate), how);
+        }
+        if let Some(rate) = &rates.symbol_words {
+            let how = format!("from words of {}, three errors and their bias added", rate.n);
+            row("symbols, upper bound", format!("{:.4}", rate.value / dt), how);
+        }
+        if let Some(rate) = &rates.changes {
+            let how = format!("from matches of {} changes", rate.n);
+            row("region changes alone", text(rate), how);
+        }
+        if rates.symbol_words.is_none() {
+            let how = "too many regions for the run's length".to_owned();
+            row("symbols", "unknown".to_owned(), how);
+        }
+        let mut out = format!("Entropy, nats per {}\n", self.time_unit()) + &listing(&[], &rows);
+        if let Some(note) = rates.note() {
+            out += &format!("  {note}.\n");
         }
         out
     }
-}
-
-/// Entropy rates beside the sum of positive exponents, per `dt`.
-fn entropy_table(rates: &EntropyRates, dt: f64, unit: &str) -> String {
-    let mut out = format!("Entropy, nats {unit}\n");
-    let text = |rate: &EntropyRate| format!("{:.4} ± {:.4}", rate.value / dt, rate.error / dt);
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut row = |name: &str, value: String, how: String| rows.push(vec![name.to_owned(), value, how]);
-    if let Some(sum) = rates.positive_exponents {
-        let how = "the dynamics' entropy (Pesin)".to_owned();
-        row("sum of positive exponents", format!("{:.4}", sum / dt), how);
-    }
-    if let Some(rate) = &rates.symbols {
-        row(
-            "symbols",
-            text(rate),
-            format!("from matches of {} symbols", rate.n),
-        );
-    }
-    if let Some(rate) = &rates.symbol_words {
-        row(
-            "symbols, upper bound",
-            format!("{:.4}", rate.value / dt),
-            format!("from words of {}, three errors and their bias added", rate.n),
-        );
-    }
-    if let Some(rate) = &rates.changes {
-        row(
-            "region changes alone",
-            text(rate),
-            format!("from matches of {} changes", rate.n),
-        );
-    }
-    if rates.symbol_words.is_none() {
-        row(
-            "symbols",
-            "unknown".to_owned(),
-            "too many regions for the run's length".to_owned(),
-        );
-    }
-    table(&mut out, &rows);
-    if let Some(note) = rates.note() {
-        line(&mut out, &format!("  {note}."));
-    }
-    out
 }
 
 /// What surrogates say about a sequence.
@@ -374,7 +313,7 @@ fn memory_text(name: &str, s: &SequenceStatistics) -> String {
         let symbols = word_text(&word.symbols, s.alphabet);
         let _ = write!(text, "; {} forbidden words, such as {symbols}", s.forbidden_count);
     }
-    text
+    text + "\n"
 }
 
 /// `0110` for symbols of one digit, else `0 11 2`.
@@ -383,56 +322,16 @@ fn word_text(symbols: &[u32], alphabet: usize) -> String {
     digits.join(if alphabet <= 10 { "" } else { " " })
 }
 
-fn line(out: &mut String, text: &str) {
-    out.push_str(text);
-    out.push('\n');
-}
-
-/// Column heads; the last one only where `last`.
-fn header(names: &[&str], last: bool) -> Vec<String> {
-    let count = names.len() - usize::from(!last);
-    names[..count].iter().map(|&name| name.to_owned()).collect()
-}
-
-/// Left-aligned columns, two spaces apart.
-fn table(out: &mut String, rows: &[Vec<String>]) {
-    let columns = rows[0].len();
-    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
-        let mut text = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(text, "  {cell:<width$}");
-        }
-        line(out, text.trim_end());
-    }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
-
-/// A count that may be as large as 2^256.
-fn number(value: f64) -> String {
-    if value < 1e6 {
-        format!("{value}")
-    } else {
-        format!("{value:.2e}")
-    }
-}
-
-/// A long code's beginning and end.
+/// A code as it is shown.
 fn short(code: &str) -> String {
-    if code.len() <= CODE {
-        return code.to_owned();
-    }
-    // Codes are ASCII.
-    format!("{}…{}", &code[..CODE / 2], &code[code.len() - CODE / 2 + 1..])
+    shortened(code, CODE)
 }
 
 /// `(1.23, −4.56, …)`, at most four values.
 fn list(values: &[f64]) -> String {
-    let shown: Vec<String> = values.iter().take(4).map(|v| format!("{v:.4}")).collect();
-    let more = if values.len() > 4 { ", …" } else { "" };
-    format!("({}{more})", shown.join(", "))
+    vector(values, |v| format!("{v:.4}"))
+}
+
+fn share(share: f64) -> String {
+    percent(share, 1)
 }

@@ -58,14 +58,7 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
         settings,
         out,
     } = prepare(&args)?;
-    let recordings: Vec<Recording<'_>> = data
-        .iter()
-        .flat_map(|data| &data.trials)
-        .map(|trial| Recording {
-            x: trial.x.view(),
-            s: trial.s.view(),
-        })
-        .collect();
+    let recordings: Vec<Recording<'_>> = data.as_ref().map(Recording::all).unwrap_or_default();
     let input = AnalysisInput {
         scaling: model.scaling.as_ref(),
         data: &recordings,

@@ -7,6 +7,7 @@ use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
 use crate::metrics::success_threshold;
 use crate::resources::require_disk;
+pub use crate::text::{plain as number, plain_count as count, table};
 
 /// Prints a result; the caller's text ends with a newline.
 pub fn print(text: &str) -> Result<()> {
@@ -73,23 +74,6 @@ pub fn require_table(flag: &str, rows: usize, columns: usize, out: &Path) -> Res
     require_disk(&format!("{flag} {rows}"), out, bytes)
 }
 
-/// A number for people: four significant digits, `-` where undefined.
-pub fn number(value: f64) -> String {
-    if !value.is_finite() {
-        return "-".into();
-    }
-    let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-3..1e5).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    let decimals = if magnitude < 1.0 {
-        4
-    } else {
-        3 - (magnitude.log10().floor() as usize).min(3)
-    };
-    format!("{value:.decimals$}")
-}
-
 /// D_stsp for people: with a star where it is saturated.
 pub fn divergence(value: f64, saturated: bool) -> String {
     number(value) + if saturated { "*" } else { "" }
@@ -115,70 +99,4 @@ pub fn no_floor(kind: &str, floor: f64, resting: f64) -> Option<String> {
             number(resting)
         )
     })
-}
-
-/// An integer with thousands separators.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Columns aligned: the first to the left, the others to the right.
-pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (i, (cell, &width)) in cells.zip(&widths).enumerate() {
-            if i == 0 {
-                text.push_str(&format!("{cell:<width$}"));
-            } else {
-                text.push_str(&format!("  {cell:>width$}"));
-            }
-        }
-        text.truncate(text.trim_end().len());
-        text + "\n"
-    };
-    let mut text = line(&mut header.iter().copied());
-    for row in rows {
-        text.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_short_and_counts_grouped() {
-        assert_eq!(number(0.123_456), "0.1235");
-        assert_eq!(number(12.3456), "12.35");
-        assert_eq!(number(4321.9), "4322");
-        assert_eq!(number(1.5e-7), "1.500e-7");
-        assert_eq!(number(f64::NAN), "-");
-        assert_eq!(number(0.0), "0.0000");
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(count(12), "12");
-    }
-
-    #[test]
-    fn tables_line_up() {
-        let rows = [
-            vec!["a".to_owned(), "10".to_owned()],
-            vec!["bcd".to_owned(), "7".to_owned()],
-        ];
-        assert_eq!(table(&["id", "n"], &rows), "id    n\na    10\nbcd   7\n");
-    }
 }

@@ -19,3 +19,21 @@ pub struct FreeRun {
     /// Number of steps after the initial state.
     pub steps: usize,
 }
+
+/// What a free run has left when it has run away.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds(f64);
+
+impl Bounds {
+    /// 1e8 times the largest of the values that a run starts from or is compared with (at least of 1): far enough to say
+    /// that it does not come back, whatever the units.
+    pub fn around<'a>(values: impl IntoIterator<Item = &'a f64>) -> Self {
+        let finite = values.into_iter().filter(|v| v.is_finite());
+        Self(1e8 * finite.fold(1.0f64, |m, v| m.max(v.abs())))
+    }
+
+    /// Whether a state lies within; one that is not finite does not.
+    pub fn hold<'a>(&self, state: impl IntoIterator<Item = &'a f64>) -> bool {
+        state.into_iter().all(|v| v.abs() <= self.0)
+    }
+}

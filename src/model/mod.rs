@@ -8,6 +8,6 @@ mod theta;
 
 pub use dims::{Dims, Shape};
 pub use file::{Model, Scaling};
-pub use free_run::{FreeModel, FreeRun};
+pub use free_run::{Bounds, FreeModel, FreeRun};
 pub use init::init;
 pub use theta::Theta;

@@ -1,27 +1,23 @@
-//! The page: numbers and pictures put into the template.
+//! The page: numbers and pictures put into the template, which has its words.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::{AutoEscape, Environment, Value, context};
 use serde::Serialize;
 
 use super::ReportOptions;
-use super::compare::Threshold;
-use super::folder::{MemberRecord, Run};
 use super::plot::Figure;
-use super::reading::Reading;
+use super::reading::{reality, short};
 use super::stats::{quantile, wilson};
-use super::theme::{Look, page_rules, page_variables};
-use super::ticks::{count, number};
+use super::study::{Member, Study, Threshold};
+use super::theme::{Look, color_class, page_rules, page_variables};
+use crate::analysis::Analysis;
 use crate::error::{Error, Result};
+use crate::text::{count, large_count, number, percent, vector};
 
 const TEMPLATE: &str = include_str!("templates/report.html");
 const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
-
-/// What is to be said of a saturated D_stsp.
-const SATURATED: &str =
-    "no better than a run that shares nothing with the data: it does not tell models apart";
 
 /// Pictures by section, and what is to be said beside them.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +25,7 @@ pub struct Sections {
     pub best_id: Option<String>,
     pub best: Vec<Figure>,
     pub analysis: Vec<Figure>,
-    pub reading: Option<Reading>,
+    pub reading: Option<Analysis>,
     pub training: Vec<Figure>,
     pub study: Vec<Figure>,
     /// Why there are no data to show.
@@ -51,31 +47,24 @@ impl Sections {
 
 /// A picture as the template shows it.
 #[derive(Serialize)]
-struct Shown {
-    name: String,
-    caption: String,
+struct Shown<'a> {
+    name: &'a str,
+    caption: &'a str,
     /// Several panels side by side take the page's whole width.
     wide: bool,
     panels: Vec<String>,
 }
 
-impl Shown {
-    fn of(figure: &Figure) -> Self {
-        Self {
-            name: figure.name.clone(),
-            caption: figure.caption.clone(),
+impl<'a> Shown<'a> {
+    fn all(figures: &'a [Figure]) -> Value {
+        let shown = figures.iter().map(|figure| Self {
+            name: &figure.name,
+            caption: &figure.caption,
             wide: figure.columns > 1,
             panels: figure.panels.iter().map(|p| p.svg(Look::Inline)).collect(),
-        }
+        });
+        Serde(shown.collect::<Vec<_>>()).into()
     }
-}
-
-/// A fact about the run: name, value, what the pointer shows.
-#[derive(Serialize)]
-struct Fact {
-    name: String,
-    value: String,
-    more: String,
 }
 
 /// A cell of the table: what is read, and what is sorted by.
@@ -87,8 +76,8 @@ struct Cell {
 }
 
 #[derive(Serialize)]
-struct Row {
-    id: String,
+struct TableRow<'a> {
+    id: &'a str,
     best: bool,
     diverged: bool,
     file: Option<String>,
@@ -96,186 +85,129 @@ struct Row {
 }
 
 /// The report as one HTML document.
-pub fn page(run: &Run, sections: &Sections, options: &ReportOptions) -> Result<String> {
+pub fn page(study: &Study, sections: &Sections, options: &ReportOptions) -> Result<String> {
     let failed = |e: minijinja::Error| Error::runtime(format!("cannot fill in the report: {e:#}"));
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build()
-        .map_err(failed)?;
-    environment.set_syntax(syntax);
-    environment
-        .add_template("report.html", TEMPLATE)
-        .map_err(failed)?;
-    let shown = |figures: &[Figure]| -> Vec<Shown> { figures.iter().map(Shown::of).collect() };
-    let (columns, rows) = table(run, sections.best_id.as_deref());
-    let diverged = run.members.iter().filter(|m| m.diverged()).count();
+    let run = &study.run;
+    let best = sections.best_id.as_deref();
+    let (columns, rows) = table(study, best);
+    let scores = study.divergences();
     let values = context! {
         style => format!("{}\n{}\n{STYLE}", page_variables(), page_rules()),
         script => SCRIPT,
-        title => title(run),
-        data => run.files("data").join(", "),
-        headline => Serde(headline(run, sections)),
-        facts => Serde(facts(run)),
-        shared => Serde(run.shared()),
-        varied => run.varied(),
-        d_stsp => run.d_stsp(),
-        saturated => run.members.iter().any(|m| m.standing().saturated).then_some(SATURATED),
-        constant => run.record_text("constant-columns"),
-        members => count(run.members.len()),
-        diverged => diverged,
-        floor => Serde(floor(run)),
-        success => success(run, options),
-        best => sections.best_id.clone(),
-        best_figures => Serde(shown(&sections.best)),
-        analysis => Serde(shown(&sections.analysis)),
-        reading => Serde(sections.reading.as_ref()),
-        training => Serde(shown(&sections.training)),
-        study => Serde(shown(&sections.study)),
-        problem => sections.problem.clone(),
-        escaped => sections.escaped.map(count),
+        title => title(study),
+        settings => Serde(&run.settings),
+        record => Serde(&run.record),
+        shared => Serde(study.shared()),
+        varied => study.varied(),
+        d_stsp => study.d_stsp(),
+        is_saturated => study.members.iter().any(|m| m.row.standing().saturated),
+        members => study.members.len(),
+        diverged => study.members.iter().filter(|m| m.row.diverged()).count(),
+        quartiles => [0.25, 0.5, 0.75].map(|q| quantile(&scores, q)),
+        success => success(study, options),
+        best => best,
+        best_row => Serde(study.members.iter().find(|m| Some(m.row.id.as_str()) == best).map(|m| &m.row)),
+        best_figures => Shown::all(&sections.best),
+        analysis_figures => Shown::all(&sections.analysis),
+        analysis => Serde(sections.reading.as_ref()),
+        words => Serde(sections.reading.as_ref().map(Words::of)),
+        training => Shown::all(&sections.training),
+        study => Shown::all(&sections.study),
+        problem => sections.problem.as_deref(),
+        escaped => sections.escaped,
         columns => columns,
         rows => Serde(rows),
-        pe_steps => run.setting("pe-steps"),
-        config => run.config_text.as_str(),
-        files => Serde(files(run)),
-        version => run.record_text("version"),
+        config => run.config.as_str(),
+        files => files(study),
     };
-    environment
-        .get_template("report.html")
-        .and_then(|t| t.render(values))
+    environment()
+        .and_then(|environment| environment.get_template("report.html")?.render(values))
         .map_err(failed)
 }
 
-fn title(run: &Run) -> String {
-    let files = run.files("data");
+/// The template, and how it writes numbers.
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let mut syntax = SyntaxConfig::builder();
+    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
+    let or_dash = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| "–".into(), text);
+    environment.add_filter("number", |value: Option<f64>, digits: usize| {
+        number(value.unwrap_or(f64::NAN), digits)
+    });
+    environment.add_filter("count", count);
+    environment.add_filter("large_count", large_count);
+    environment.add_filter("percent", move |share: Option<f64>| {
+        or_dash(share, |v| percent(v, 1))
+    });
+    environment.add_filter("vector", |values: Vec<f64>| vector(&values, |v| number(v, 3)));
+    environment.add_filter("short", |code: String| short(&code));
+    environment.add_filter("color", color_class);
+    environment.add_filter("moment", |text: String| moment(&text));
+    environment.add_function("duration", |from: String, to: String| duration(&from, &to));
+    environment.add_test("finite", |value: Option<f64>| value.is_some_and(f64::is_finite));
+    environment.add_template("report.html", TEMPLATE)?;
+    Ok(environment)
+}
+
+/// What an analysis says in words.
+#[derive(Serialize)]
+struct Words {
+    /// The terminal's tables, and their first line: what the free run does.
+    summary: String,
+    behaviour: String,
+    /// What exponents and rates are counted per.
+    unit: &'static str,
+    /// See [`EntropyRates::note`](crate::analysis::EntropyRates::note).
+    note: Option<String>,
+    points: Vec<PointWords>,
+    /// How many of the cycles of each period are stable.
+    stable_cycles: Vec<usize>,
+}
+
+/// What is said of a fixed point.
+#[derive(Serialize)]
+struct PointWords {
+    kind: String,
+    stability: String,
+    /// Largest modulus of its eigenvalues.
+    largest: Option<f64>,
+    residual: String,
+}
+
+impl Words {
+    fn of(analysis: &Analysis) -> Self {
+        let summary = analysis.summary();
+        let points = analysis.fixed_points.points.iter().map(|p| PointWords {
+            kind: reality(p),
+            stability: p.stability.text(),
+            largest: p.stability.eigenvalues.first().map(|e| e.modulus()),
+            residual: format!("{:.0e}", p.residual),
+        });
+        Self {
+            behaviour: summary.lines().next().unwrap_or_default().to_owned(),
+            summary,
+            unit: analysis.time_unit(),
+            note: analysis.entropy_rates.as_ref().and_then(|rates| rates.note()),
+            points: points.collect(),
+            stable_cycles: analysis.cycles.iter().map(|c| c.stable()).collect(),
+        }
+    }
+}
+
+fn title(study: &Study) -> String {
+    let files = &study.run.settings.data;
     let data = files
         .first()
         .map_or("data", |f| f.rsplit(['/', '\\']).next().unwrap_or(f));
-    let more = if files.len() > 1 {
-        format!(" and {} more", files.len() - 1)
-    } else {
-        String::new()
+    let more = match files.len() {
+        0 | 1 => String::new(),
+        n => format!(" and {} more", n - 1),
     };
-    match run.members.len() {
+    match study.members.len() {
         1 => format!("One model of {data}{more}"),
         n => format!("{n} models of {data}{more}"),
     }
-}
-
-/// The few numbers to see first.
-fn headline(run: &Run, sections: &Sections) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let floor = run.noise_floor();
-    let mut fact = |name: &str, value: String, more: String| {
-        facts.push(Fact {
-            name: name.into(),
-            value,
-            more,
-        });
-    };
-    if let Some(best) = run
-        .members
-        .iter()
-        .find(|m| Some(m.id()) == sections.best_id.as_deref())
-    {
-        for (column, name, floor) in [("D_stsp", "best D_stsp", floor.0), ("D_H", "its D_H", floor.1)] {
-            let value = best.number(column);
-            let ratio = value / floor;
-            let more = if ratio.is_finite() {
-                format!("{} × the noise floor {}", number(ratio, 2), number(floor, 3))
-            } else {
-                "no noise floor to compare with".into()
-            };
-            let saturated = column == "D_stsp" && best.standing().saturated;
-            let more = if saturated { SATURATED.into() } else { more };
-            fact(name, number(value, 3), more);
-        }
-        let roughness = best.number("roughness");
-        if !roughness.is_nan() {
-            fact(
-                "its roughness",
-                number(roughness, 3),
-                "1 is as smooth as the data".into(),
-            );
-        }
-    }
-    let scores: Vec<f64> = run.members.iter().map(|m| m.number("D_stsp")).collect();
-    if run.members.len() > 1 {
-        fact(
-            "median D_stsp",
-            number(quantile(&scores, 0.5), 3),
-            format!(
-                "quartiles {} and {}",
-                number(quantile(&scores, 0.25), 3),
-                number(quantile(&scores, 0.75), 3)
-            ),
-        );
-    }
-    let diverged = run.members.iter().filter(|m| m.diverged()).count();
-    let members = if diverged == 0 {
-        "none diverged".into()
-    } else {
-        format!("{diverged} diverged")
-    };
-    fact(
-        if run.members.len() == 1 { "model" } else { "models" },
-        count(run.members.len()),
-        members,
-    );
-    facts
-}
-
-fn facts(run: &Run) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let mut fact = |name: &str, value: String, more: &str| {
-        if !value.is_empty() {
-            facts.push(Fact {
-                name: name.into(),
-                value,
-                more: more.into(),
-            });
-        }
-    };
-    fact("Data", run.files("data").join(", "), "");
-    fact("Inputs", run.files("inputs").join(", "), "");
-    fact("Scored on", run.files("test").join(", "), "");
-    let number_of = |key: &str| run.record(key).and_then(toml::Value::as_integer).unwrap_or(0) as usize;
-    let (rows, trials) = (number_of("data.rows"), number_of("data.trials"));
-    let columns = number_of("data.N").max(number_of("N"));
-    if rows > 0 {
-        let trials = if trials > 1 {
-            format!(" in {trials} trials")
-        } else {
-            String::new()
-        };
-        let columns = if columns > 0 {
-            format!(" × {columns} columns")
-        } else {
-            String::new()
-        };
-        fact("Size", format!("{} rows{columns}{trials}", count(rows)), "");
-    }
-    let hash = run.record_text("data.hash");
-    let short: String = hash.chars().take(16).collect();
-    let cut = if short.len() < hash.len() { "…" } else { "" };
-    fact("Hash of the values", format!("{short}{cut}"), &hash);
-    fact("Device", run.record_text("device"), "");
-    fact("Program", program(run), "");
-    let (started, finished) = (run.record_text("started"), run.record_text("finished"));
-    fact("Started", moment(&started), &started);
-    let took = duration(&started, &finished);
-    let finished = if finished.is_empty() {
-        "not finished".into()
-    } else {
-        moment(&finished) + &took
-    };
-    fact("Finished", finished, "");
-    fact("Epochs", run.setting("epochs"), "");
-    fact("Command", run.record_text("command"), "");
-    facts
 }
 
 /// A time stamp to the second; as it is where it is none.
@@ -303,29 +235,14 @@ fn duration(started: &str, finished: &str) -> String {
     }
 }
 
-fn program(run: &Run) -> String {
-    let version = run.record_text("version");
-    if version.is_empty() {
-        String::new()
-    } else {
-        format!("alrnn-gpu {}", version.trim_start_matches("alrnn-gpu "))
-    }
-}
-
-/// The noise floors as text; nothing where there are none.
-fn floor(run: &Run) -> Option<(String, String)> {
-    let (d_stsp, d_h) = run.noise_floor();
-    (d_stsp.is_finite() || d_h.is_finite()).then(|| (number(d_stsp, 3), number(d_h, 3)))
-}
-
 /// Success rate of all members, as a sentence.
-fn success(run: &Run, options: &ReportOptions) -> Option<String> {
-    let n = run.members.len();
-    let threshold = match Threshold::of(run, options.success_factor) {
+fn success(study: &Study, options: &ReportOptions) -> Option<String> {
+    let n = study.members.len();
+    let threshold = match Threshold::of(&study.run, options.success_factor) {
         Ok(threshold) => threshold,
         Err(why) => return Some(why),
     };
-    let k = run.members.iter().filter(|m| threshold.met_by(m)).count();
+    let k = threshold.met_by(&study.members);
     let (low, high) = wilson(k, n);
     (n > 1).then(|| {
         format!(
@@ -339,87 +256,53 @@ fn success(run: &Run, options: &ReportOptions) -> Option<String> {
 }
 
 /// Column heads and rows of the members' table, best first.
-fn table(run: &Run, best: Option<&str>) -> (Vec<String>, Vec<Row>) {
-    let mut columns = vec!["model".to_string()];
-    columns.extend(run.varied().into_iter().map(String::from));
-    columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE", "roughness"].map(String::from));
-    let mut members: Vec<&MemberRecord> = run.members.iter().collect();
-    members.sort_by(|a, b| {
-        let by_score = a.standing().compare(&b.standing());
-        by_score.then(a.diverged().cmp(&b.diverged()))
+fn table<'a>(study: &'a Study, best: Option<&str>) -> (Vec<String>, Vec<TableRow<'a>>) {
+    let mut columns = study.varied();
+    columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE", "roughness"]);
+    let mut members: Vec<&Member> = study.members.iter().collect();
+    members.sort_by(|a, b| a.row.compare(&b.row));
+    let rows = members.into_iter().map(|m| {
+        let id = m.row.id.as_str();
+        TableRow {
+            id,
+            best: Some(id) == best,
+            diverged: m.row.diverged(),
+            file: study.run.model(id).map(|_| format!("best/{id}.npz")),
+            cells: columns.iter().map(|column| cell(m, column)).collect(),
+        }
     });
-    let rows = members
-        .into_iter()
-        .map(|m| Row {
-            id: m.id().to_string(),
-            best: Some(m.id()) == best,
-            diverged: m.diverged(),
-            file: run
-                .model_path(m.id())
-                .is_file()
-                .then(|| format!("best/{}.npz", m.id())),
-            cells: columns[1..].iter().map(|column| cell(m, column)).collect(),
-        })
-        .collect();
-    let heads = columns
-        .into_iter()
-        .map(|c| match c.as_str() {
-            "best_epoch" => "best epoch".to_string(),
-            "PE" => match run.setting("pe-steps").as_str() {
-                "" => "PE".into(),
-                n => format!("PE({n})"),
-            },
-            "D_stsp" => run.d_stsp(),
-            _ => c.replace('_', if c.starts_with("D_") { "_" } else { " " }),
-        })
-        .collect();
-    (heads, rows)
+    let rows = rows.collect();
+    let heads = columns.into_iter().map(|column| match column {
+        "PE" => format!("PE({})", study.run.settings.pe_steps),
+        "D_stsp" => study.d_stsp(),
+        "D_H" => column.into(),
+        _ => column.replace('_', " "),
+    });
+    (std::iter::once("model".into()).chain(heads).collect(), rows)
 }
 
-fn cell(member: &MemberRecord, column: &str) -> Cell {
+fn cell(member: &Member, column: &str) -> Cell {
     let text = member.text(column);
-    if column == "status" && member.diverged() {
-        let epoch = member.text("stopped_epoch");
-        let when = if epoch.is_empty() {
-            String::new()
-        } else {
-            format!(" at epoch {epoch}")
-        };
-        return Cell {
-            text: format!("diverged{when}"),
-            sort: text.into(),
-            number: false,
-        };
-    }
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => Cell {
-            text: if matches!(column, "D_stsp" | "D_H" | "PE" | "roughness") {
-                let star = column == "D_stsp" && member.standing().saturated;
-                number(value, 3) + if star { "*" } else { "" }
-            } else {
-                text.into()
-            },
-            sort: text.into(),
-            number: true,
+    let value = text.parse().ok().filter(|value: &f64| value.is_finite());
+    let shown = match (column, value) {
+        ("status", _) if member.row.diverged() => match member.row.stopped_epoch {
+            Some(epoch) => format!("diverged at epoch {epoch}"),
+            None => "diverged".into(),
         },
-        _ => Cell {
-            text: if text.is_empty() {
-                "–".into()
-            } else {
-                text.into()
-            },
-            sort: if text.eq_ignore_ascii_case("nan") {
-                String::new()
-            } else {
-                text.into()
-            },
-            number: false,
-        },
+        ("D_stsp", Some(value)) if member.row.standing().saturated => number(value, 3) + "*",
+        ("D_stsp" | "D_H" | "PE" | "roughness", Some(value)) => number(value, 3),
+        (_, None) if text.is_empty() => "–".into(),
+        _ => text.into(),
+    };
+    Cell {
+        text: shown,
+        sort: text.into(),
+        number: value.is_some(),
     }
 }
 
 /// Files of the run folder that exist, for the links at the end.
-fn files(run: &Run) -> Vec<(&'static str, &'static str)> {
+fn files(study: &Study) -> Vec<(&'static str, &'static str)> {
     [
         ("config.toml", "every setting; repeats the run"),
         ("members.csv", "the table above with all settings"),
@@ -432,7 +315,7 @@ fn files(run: &Run) -> Vec<(&'static str, &'static str)> {
         ),
     ]
     .into_iter()
-    .filter(|(name, _)| run.root.join(name).exists())
+    .filter(|(name, _)| study.run.folder.root().join(name).exists())
     .collect()
 }
 

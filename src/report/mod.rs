@@ -4,16 +4,14 @@
 //! the best model freely, and writes `plots/*.{svg,png,json}`, `plots/free_run.npz` and `report.html`. The picture
 //! functions of [`pictures`] take plain arrays and serve other commands as well.
 
-mod best;
-mod compare;
-mod folder;
+mod beside;
 mod html;
-mod observed;
 pub mod pictures;
 pub mod plot;
 mod png;
 mod reading;
 mod stats;
+mod study;
 mod svg;
 mod theme;
 mod thin;
@@ -32,9 +30,12 @@ use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 use crate::model::Model;
 use crate::resources::require_memory;
+use beside::{Beside, beside_figures, observed};
+use html::Sections;
 pub use png::png;
 pub use reading::analysis_figures;
 pub use stats::wilson;
+use study::{Study, curves_figure, study_figures};
 pub use theme::Look;
 
 /// What goes into a report.
@@ -76,48 +77,49 @@ impl ReportOptions {
 /// says so and shows the model alone.
 pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     options.check()?;
-    let run = folder::Run::read(run)?;
-    let best = match run.best() {
-        Some(member) => Some((member.id().to_string(), Model::load(run.model_path(member.id()))?)),
+    let study = Study::read(run)?;
+    let best = match study.run.models()?.into_iter().next() {
+        Some((id, path)) => Some((id, Model::load(path)?)),
         None => None,
     };
-    let observed = observed::Observed::of(&run, best.as_ref().map(|(_, model)| model));
-    let mut sections = html::Sections {
-        problem: observed.problem().map(String::from),
-        ..html::Sections::default()
-    };
+    let best_id = best.as_ref().map(|(id, _)| id.as_str());
+    let observed = observed(&study.run, best.as_ref().map(|(_, model)| model));
+    let data = observed.as_ref().ok();
     if let Some((_, model)) = &best {
-        require_room(model, observed.dataset(), options.steps)?;
+        require_room(model, data, options.steps)?;
     }
-    let plots = run.root.join("plots");
+    let plots = run.join("plots");
     std::fs::create_dir_all(&plots).map_err(|e| Error::io("create", &plots, e))?;
+    let mut sections = Sections {
+        training: curves_figure(&study, best_id)?.into_iter().collect(),
+        study: study_figures(&study, data, options)?,
+        problem: observed.as_ref().err().cloned(),
+        ..Sections::default()
+    };
     if let Some((id, model)) = &best {
-        let free = observed::free_run(model, observed.dataset(), options.steps);
-        let beside = best::Beside::new(model, &observed, &free);
-        sections.best = best::beside_figures(&beside, run.float("smoothing").unwrap_or(20.0), options)?;
-        sections.escaped = (free.states.nrows() < free.asked).then_some(free.states.nrows());
+        let beside = Beside::of(model, data, options.steps);
+        sections.best = beside_figures(&beside, study.run.settings.smoothing, options)?;
+        sections.escaped = beside.escaped();
         write_free_run(&plots.join("free_run.npz"), &beside)?;
         sections.best_id = Some(id.clone());
-        let analysis = read_model(model, &observed)?;
+        let analysis = read_model(model, data)?;
         sections.analysis = analysis_figures(&analysis, model.scaling.as_ref(), &beside.columns)?;
-        sections.reading = Some(reading::reading(&analysis));
         analysis.write(&plots)?;
+        sections.reading = Some(analysis);
     }
-    sections.training = compare::curves_figure(&run)?.into_iter().collect();
-    sections.study = compare::study_figures(&run, &observed, options)?;
     sections
         .figures()
         .into_par_iter()
         .try_for_each(|figure| write_figure(&plots, figure))?;
-    let page = html::page(&run, &sections, options)?;
-    let path = run.root.join("report.html");
+    let page = html::page(&study, &sections, options)?;
+    let path = run.join("report.html");
     write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
     Ok(path)
 }
 
 /// Refuses a longer free run than memory holds; with data it is no longer than they are.
 fn require_room(model: &Model, data: Option<&Dataset>, steps: usize) -> Result<()> {
-    let rows = observed::rows(data, steps) as u64;
+    let rows = beside::rows(data, steps) as u64;
     let dims = model.theta.dims();
     // States, and data and observed states in the user's units.
     let bytes = 8 * (dims.M + 2 * dims.N) as u64;
@@ -125,15 +127,8 @@ fn require_room(model: &Model, data: Option<&Dataset>, steps: usize) -> Result<(
 }
 
 /// Analyses a model with the default settings, the data encoded where there are some.
-fn read_model(model: &Model, observed: &observed::Observed) -> Result<Analysis> {
-    let trials = observed.dataset().map_or(&[][..], |d| &d.trials);
-    let data: Vec<Recording<'_>> = trials
-        .iter()
-        .map(|t| Recording {
-            x: t.x.view(),
-            s: t.s.view(),
-        })
-        .collect();
+fn read_model(model: &Model, data: Option<&Dataset>) -> Result<Analysis> {
+    let data: Vec<Recording<'_>> = data.map(Recording::all).unwrap_or_default();
     let input = AnalysisInput {
         scaling: model.scaling.as_ref(),
         data: &data,
@@ -157,7 +152,7 @@ pub fn write_figure(folder: &Path, figure: &plot::Figure) -> Result<()> {
 }
 
 /// The trajectories behind the pictures, whole: `data[rows, N]` and `model[rows, N]` in the user's units.
-fn write_free_run(path: &Path, beside: &best::Beside) -> Result<()> {
+fn write_free_run(path: &Path, beside: &Beside) -> Result<()> {
     let mut entries = vec![("model", Entry::Real(beside.model.view().into_dyn()))];
     if let Some(data) = &beside.data {
         entries.push(("data", Entry::Real(data.view().into_dyn())));

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::svg::{Anchor, Canvas, document, dots, polyline};
 use super::theme::Look;
 use super::thin::{offset_digits, simplify};
-use super::ticks::{linear_ticks, log_label, log_ticks, number};
+use super::ticks::{linear_ticks, log_label, log_ticks};
 use crate::error::{Error, Result};
+use crate::text::number;
 
 /// Lines are simplified to this many pixels.
 pub const TOLERANCE: f64 = 0.25;

@@ -1,6 +1,6 @@
 //! Fewer points, the same picture: what is left out is either below a fraction of a pixel or said in words.
 
-use super::ticks::count;
+use crate::text::count;
 
 /// Removes points of a line that lie within `tolerance` of the simplified one (Douglas and Peucker 1973).
 ///

@@ -1,4 +1,6 @@
-//! Where an axis puts its marks, and how it writes a number.
+//! Where an axis puts its marks.
+
+use crate::text::{number, superscript};
 
 /// At most about `target` round numbers (1, 2, 2.5, 5 × 10^k) within `lo..=hi`.
 ///
@@ -45,52 +47,6 @@ pub fn log_ticks(lo: f64, hi: f64, target: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A number as a reader wants it: `digits` significant ones, no trailing zeros, a power of ten where it is
-/// very large or very small.
-pub fn number(value: f64, digits: usize) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() {
-            "–".into()
-        } else if value > 0.0 {
-            "∞".into()
-        } else {
-            "−∞".into()
-        };
-    }
-    if value == 0.0 {
-        return "0".into();
-    }
-    let magnitude = value.abs().log10().floor() as i32;
-    let text = if (-4..6).contains(&magnitude) {
-        let decimals = (digits as i32 - 1 - magnitude).max(0) as usize;
-        trim_zeros(&format!("{value:.decimals$}"))
-    } else {
-        let text = format!("{value:.*e}", digits.saturating_sub(1));
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mantissa = trim_zeros(mantissa);
-        let power = superscript(exponent);
-        match mantissa.as_str() {
-            "1" => format!("10{power}"),
-            "-1" => format!("-10{power}"),
-            _ => format!("{mantissa}·10{power}"),
-        }
-    };
-    text.replace('-', "−")
-}
-
-/// Whole numbers with a thin space between thousands.
-pub fn count(value: usize) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) && digits.len() > 4 {
-            out.push('\u{2009}');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// `10^k` for the marks of a logarithmic axis, plain numbers near 1.
 pub fn log_label(value: f64) -> String {
     let power = value.log10();
@@ -99,28 +55,6 @@ pub fn log_label(value: f64) -> String {
     } else {
         number(value, 3)
     }
-}
-
-fn trim_zeros(text: &str) -> String {
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_string()
-    } else {
-        text.to_string()
-    }
-}
-
-fn superscript(digits: &str) -> String {
-    digits
-        .chars()
-        .map(|c| match c {
-            '-' => '⁻',
-            '1' => '¹',
-            '2' => '²',
-            '3' => '³',
-            '0' | '4'..='9' => char::from_u32('⁰' as u32 + (c as u32 - '0' as u32)).unwrap_or(c),
-            _ => c,
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -165,22 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_well() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.123_456, "0.123"),
-            (-2.5, "−2.5"),
-            (100_000.0, "100000"),
-            (1.0e-7, "10⁻⁷"),
-            (3.25e10, "3.25·10¹⁰"),
-            (f64::NAN, "–"),
-            (f64::INFINITY, "∞"),
-        ] {
-            assert_eq!(number(value, 3), text);
-        }
+    fn powers_of_ten_are_written_as_such() {
         assert_eq!(log_label(1e-5), "10⁻⁵");
         assert_eq!(log_label(0.01), "0.01");
-        assert_eq!(count(100_000), "100\u{2009}000");
-        assert_eq!(count(2000), "2000");
     }
 }

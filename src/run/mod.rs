@@ -12,4 +12,4 @@ pub use folder::{RunFolder, refuse_occupied};
 pub use merge::{Merged, merge};
 pub use read::{ModelRef, Run};
 pub use record::{DataRecord, FloorRecord, Record};
-pub use tables::{LogRow, MemberRow, append_log, cut_log, parse_log, parse_members, rank, write_members};
+pub use tables::{LogRow, MemberRow, append_log, cut_log, parse_log, parse_members, write_members};

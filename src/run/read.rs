@@ -4,7 +4,7 @@ use toml::Table;
 
 use crate::config::{Settings, parse_file, resolve};
 use crate::error::{Error, Result, nearest};
-use crate::run::tables::{rank, read_log, read_members};
+use crate::run::tables::{read_log, read_members};
 use crate::run::{LogRow, MemberRow, Record, RunFolder};
 
 /// A run folder as a reader finds it, whether its training goes on, was cut off or has finished.
@@ -69,7 +69,7 @@ impl Run {
     /// `(id, file)` of every member with a model, the best member first.
     pub fn models(&self) -> Result<Vec<(String, PathBuf)>> {
         let mut rows = self.members()?;
-        rank(&mut rows);
+        rows.sort_by(MemberRow::compare);
         let models = rows
             .into_iter()
             .filter_map(|row| self.model(&row.id).map(|path| (row.id, path)));

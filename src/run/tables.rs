@@ -1,5 +1,6 @@
 #![allow(non_snake_case, reason = "column names are the field's symbols")]
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -59,6 +60,11 @@ impl MemberRow {
         }
     }
 
+    /// `Less` for the better member (see [`Standing::compare`]); of equals the earlier one goes first.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        self.standing().compare(&other.standing())
+    }
+
     pub fn diverged(&self) -> bool {
         self.status == "diverged"
     }
@@ -73,11 +79,6 @@ impl MemberRow {
         .and_then(|mut rows: Vec<_>| rows.pop())
         .expect("a row that was just written")
     }
-}
-
-/// Puts the best member first (see [`Standing::compare`]); of equals the earlier one.
-pub fn rank(rows: &mut [MemberRow]) {
-    rows.sort_by(|a, b| a.standing().compare(&b.standing()));
 }
 
 /// A row of `log.csv`: one member at one evaluation. Undefined numbers are empty cells.

@@ -3,7 +3,7 @@
 
 use crate::cli::output::{self, SATURATED, count, divergence, no_floor, number, table};
 use crate::metrics::DstspKind;
-use crate::run::{DataRecord, MemberRow, Record, RunFolder, rank};
+use crate::run::{DataRecord, MemberRow, Record, RunFolder};
 use crate::study::Study;
 
 /// The study, its device, its data and its folder.
@@ -48,7 +48,7 @@ pub fn introduction(study: &Study, record: &Record, folder: &RunFolder) -> Strin
 /// The best members of the study, ten at most, over the noise floor.
 pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
     const SHOWN: usize = 10;
-    rank(&mut rows);
+    rows.sort_by(MemberRow::compare);
     let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
     let mut cells: Vec<Vec<String>> = rows
         .iter()

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, Plot};
+use crate::text::large_count;
 
 /// Cumulative shares of the 1, 2, 3, … most visited regions.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -57,15 +58,7 @@ pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
     let caption = format!(
         "{} of {} possible regions are visited by the free run.",
         input.visited,
-        possible(input.possible)
+        large_count(input.possible)
     );
     Figure::new(name, caption, vec![plot.finish()], input)
-}
-
-fn possible(n: f64) -> String {
-    if n < 1e6 {
-        format!("{n:.0}")
-    } else {
-        super::super::ticks::number(n, 2)
-    }
 }

@@ -7,7 +7,8 @@ use crate::report::plot::{Figure, Key, PANEL, Panel, legend};
 use crate::report::svg::{Anchor, Canvas, polyline};
 use crate::report::theme::color_class;
 use crate::report::thin::simplify;
-use crate::report::ticks::{linear_ticks, number};
+use crate::report::ticks::linear_ticks;
+use crate::text::number;
 
 /// Sets with a colour of their own; the rest share one.
 const NAMED: usize = 7;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Panel, Plot};
-use crate::report::ticks::number;
+use crate::text::number;
 
 /// Exponents of the close view.
 const CLOSE: usize = 4;

@@ -10,6 +10,7 @@ use crate::report::stats::mean_and_deviation;
 use crate::report::svg::{Anchor, Canvas, dots, polyline};
 use crate::report::theme::{COLORS, color_class};
 use crate::report::thin::{Stretch, simplify};
+use crate::text::percent;
 
 /// View of the 3-D projection in degrees. From here the wings of the Lorenz attractor lie side by side and the
 /// spike of Rössler's stands up.
@@ -164,21 +165,12 @@ fn keys(input: &StateSpace<'_>) -> Vec<Key> {
         .zip(regions.share)
         .take(COLORS)
         .enumerate()
-        .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({})", percent(*share))))
+        .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({})", percent(*share, 0))))
         .collect();
     if regions.total > COLORS {
         keys.push(Key::new("other", format!("{} more", regions.total - COLORS)));
     }
     keys
-}
-
-/// Whole percents, but never 0 for what is there.
-fn percent(share: f64) -> String {
-    if share < 0.005 {
-        "<1 %".into()
-    } else {
-        format!("{:.0} %", 100.0 * share)
-    }
 }
 
 /// Draws a trajectory in pixels: by region or in one colour, as lines or dots.

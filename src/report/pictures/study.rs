@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Plot};
 use crate::report::stats::{quantile, wilson};
 use crate::report::svg::Anchor;
-use crate::report::ticks::number;
+use crate::text::number;
 
 /// Members grouped by the value of one setting.
 #[derive(Clone, Debug, Default, Serialize)]
