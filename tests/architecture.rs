@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Module → the modules of this crate that it may use. `cli` may use all.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("error", &[]),
     ("rng", &[]),
+    ("text", &[]),
     ("fs", &["error"]),
     ("config", &["error"]),
     ("resources", &["error"]),
@@ -27,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "model",
             "resources",
             "rng",
+            "text",
         ],
     ),
     // Free runs of a backend meet the metrics, which know no backend.
@@ -52,6 +54,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "model",
             "resources",
             "run",
+            "text",
         ],
     ),
     ("main", &[]),

@@ -9,7 +9,7 @@ use super::cycles::{Cycle, PeriodSearch, describe, period_search};
 use super::encode::{Encoded, encode};
 use super::entropy::{EntropyRate, SequenceStatistics, WordSettings, changes, sequence_statistics};
 use super::fixed_points::{FixedPoints, fixed_points};
-use super::free_run::{FreeRun, free_run, settled_period};
+use super::free_run::{SymbolRun, free_run, settled_period};
 use super::graph::{TransitionGraph, transition_graph};
 use super::input::{AnalysisInput, AnalysisSettings};
 use super::lyapunov::{Lyapunov, Sign, lyapunov};
@@ -18,6 +18,7 @@ use super::regions::{Regions, regions};
 use super::symbols::Code;
 use super::word_map::{Solution, solve_word};
 use crate::error::Result;
+use crate::model::Bounds;
 use crate::rng::{Stream, normals};
 
 /// States of the free run that are kept (for pictures, and to find near returns).
@@ -26,8 +27,6 @@ pub(super) const KEPT_STATES: usize = 20_000;
 const LONGEST_PERIOD: usize = 1000;
 /// Steps in a region from which on a run is called finely sampled.
 const SAMPLED_OFTEN: f64 = 4.0;
-/// A run beyond this many times the size of its start and data has diverged.
-const DIVERGED: f64 = 1e8;
 
 /// Where the free run ends up.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -137,7 +136,8 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
     settings.check(dims.M, P)?;
     let constant = input.input.map_or_else(|| vec![0.0; dims.K], <[f64]>::to_vec);
     let map = Map::new(input.theta, P, &constant);
-    let limit = DIVERGED * largest_value(input);
+    let data = input.data.iter().flat_map(|recording| &recording.x);
+    let bounds = Bounds::around(data.chain(input.start.into_iter().flatten()));
     let start = start_state(input, settings.seed);
     let run = free_run(
         &map,
@@ -145,9 +145,9 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         settings.transient,
         settings.steps,
         KEPT_STATES,
-        limit,
+        bounds,
     );
-    let encoded = encoded_data(input, settings, limit);
+    let encoded = encoded_data(input, settings, bounds);
     let observed = |z: &[f64]| input.observed(z);
 
     let settled = run
@@ -199,13 +199,6 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
     })
 }
 
-/// Largest absolute value among data and start, at least 1.
-fn largest_value(input: &AnalysisInput<'_>) -> f64 {
-    let data = input.data.iter().flat_map(|r| r.x.iter());
-    let values = data.chain(input.start.into_iter().flatten());
-    values.filter(|v| v.is_finite()).fold(1.0, |m, v| m.max(v.abs()))
-}
-
 /// `z_0 = [x_0 ; L x_0]` from the given start, the data's first complete row (else the first), or a draw.
 fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
     let rows = || input.data.iter().flat_map(|r| r.x.rows());
@@ -227,15 +220,23 @@ fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
     input.theta.initial_state(&x0).to_vec()
 }
 
-fn encoded_data(input: &AnalysisInput<'_>, settings: &AnalysisSettings, limit: f64) -> Option<Encoded> {
+fn encoded_data(input: &AnalysisInput<'_>, settings: &AnalysisSettings, bounds: Bounds) -> Option<Encoded> {
     let rows: usize = input.data.iter().map(|r| r.x.nrows()).sum();
-    (rows > 0).then(|| encode(input.theta, input.P, input.data, settings.forcing_interval, limit))
+    (rows > 0).then(|| {
+        encode(
+            input.theta,
+            input.P,
+            input.data,
+            settings.forcing_interval,
+            bounds,
+        )
+    })
 }
 
 /// Fixed points and cycles.
 fn orbits(
     map: &Map,
-    run: &FreeRun,
+    run: &SymbolRun,
     data: Option<&Encoded>,
     settings: &AnalysisSettings,
     observed: impl Fn(&[f64]) -> Vec<f64> + Sync,
@@ -283,13 +284,13 @@ fn codes_by_count(data: &Encoded) -> Vec<Code> {
     codes.into_iter().map(|(code, _)| code).collect()
 }
 
-fn exponents(map: &Map, run: &FreeRun, settings: &AnalysisSettings) -> Option<Lyapunov> {
+fn exponents(map: &Map, run: &SymbolRun, settings: &AnalysisSettings) -> Option<Lyapunov> {
     let align = (settings.lyapunov_steps / 10).min(1000);
     lyapunov(map, &run.last, align, settings.lyapunov_steps, settings.dt)
 }
 
 /// Statistics of the symbols of every step and of the region changes.
-fn statistics(run: &FreeRun, settings: &AnalysisSettings) -> (SequenceStatistics, SequenceStatistics) {
+fn statistics(run: &SymbolRun, settings: &AnalysisSettings) -> (SequenceStatistics, SequenceStatistics) {
     let words = WordSettings {
         max_word_length: settings.max_word_length,
         max_block_length: settings.max_block_length,
@@ -328,7 +329,7 @@ fn rates(
     }
 }
 
-fn attractor(run: &FreeRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {
+fn attractor(run: &SymbolRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {
     let diverged = run.diverged_at.map(|step| Attractor::Diverges { step });
     let settled = settled.map(|period| match period {
         1 => Attractor::FixedPoint,
@@ -345,7 +346,7 @@ fn attractor(run: &FreeRun, settled: Option<usize>, spectrum: Option<&Lyapunov>)
 /// The exact orbit of the word on which the run has settled.
 fn settled_orbit(
     map: &Map,
-    run: &FreeRun,
+    run: &SymbolRun,
     period: usize,
     observed: impl Fn(&[f64]) -> Vec<f64>,
 ) -> Option<Cycle> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::free_run::FreeRun;
+use super::free_run::SymbolRun;
 use super::map::Map;
 use super::orbit::Orbit;
 use super::stability::Stability;
@@ -221,7 +221,7 @@ fn is_repetition<T: PartialEq>(word: &[T]) -> bool {
 
 /// Words of length `k` after which the free run came back to its region, the closest returns first, at most
 /// `count` of them.
-pub fn returning_words(run: &FreeRun, k: usize, count: usize) -> Vec<Vec<Code>> {
+pub fn returning_words(run: &SymbolRun, k: usize, count: usize) -> Vec<Vec<Code>> {
     let kept = run.states.nrows();
     let mut returns: Vec<(f64, usize)> = (0..kept.saturating_sub(k))
         .filter(|&t| run.sequence[t] == run.sequence[t + k])
@@ -246,7 +246,7 @@ pub fn returning_words(run: &FreeRun, k: usize, count: usize) -> Vec<Vec<Code>> 
 pub fn period_search(
     map: &Map,
     k: usize,
-    run: &FreeRun,
+    run: &SymbolRun,
     max_listed: usize,
     budget: usize,
     seed: u32,
@@ -294,7 +294,7 @@ pub fn period_search(
 }
 
 /// Whether the free run spells the orbit's word (on a border: one of its words), by any rotation.
-fn is_spelt(map: &Map, run: &FreeRun, orbit: &Orbit) -> bool {
+fn is_spelt(map: &Map, run: &SymbolRun, orbit: &Orbit) -> bool {
     let k = orbit.word.len();
     let symbols: Vec<Vec<u32>> = (0..k)
         .map(|j| {
@@ -319,7 +319,7 @@ fn is_spelt(map: &Map, run: &FreeRun, orbit: &Orbit) -> bool {
 }
 
 /// What is reported of a real orbit.
-pub fn describe(map: &Map, orbit: &Orbit, run: &FreeRun, observed: impl Fn(&[f64]) -> Vec<f64>) -> Cycle {
+pub fn describe(map: &Map, orbit: &Orbit, run: &SymbolRun, observed: impl Fn(&[f64]) -> Vec<f64>) -> Cycle {
     let border = orbit.border_distance(map);
     Cycle {
         period: orbit.word.len(),

@@ -3,7 +3,7 @@
 use super::input::Recording;
 use super::map::Map;
 use super::symbols::Code;
-use crate::model::Theta;
+use crate::model::{Bounds, Theta};
 
 /// Data as codes.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Encoded {
 /// From `z_0 = [x_0 ; L x_0]` on, the state of row `t` is `z̃_t = [x_t ; (F(z̃_{t−1}) + C s_t)[N:]]`: the observed
 /// units are replaced by the data (where observed) at every row with `t mod interval = 0`, the others follow the
 /// model. The code of a row is that of `z̃_t`.
-pub fn encode(theta: &Theta, P: usize, data: &[Recording<'_>], interval: usize, limit: f64) -> Encoded {
+pub fn encode(theta: &Theta, P: usize, data: &[Recording<'_>], interval: usize, bounds: Bounds) -> Encoded {
     let map = Map::new(theta, P, &[]);
     let mut encoded = Encoded::default();
     for recording in data {
@@ -35,7 +35,7 @@ pub fn encode(theta: &Theta, P: usize, data: &[Recording<'_>], interval: usize, 
                         .for_each(|(z, x)| *z = *x);
                 }
             }
-            let lost = !z.iter().all(|v| v.abs() <= limit);
+            let lost = !bounds.hold(&z);
             if t == 0 || lost {
                 encoded.restarts += usize::from(lost);
                 z = theta.initial_state(&x).to_vec();
@@ -82,7 +82,7 @@ mod tests {
             x: x.view(),
             s: s.view(),
         };
-        let encoded = encode(&theta, 1, &[recording, recording], 1, 1e9);
+        let encoded = encode(&theta, 1, &[recording, recording], 1, Bounds::around(&[10.0]));
         let bits: String = encoded.codes.iter().map(|c| c.text(1)).collect();
         // Rows: L·1 < 0; 1; −1; 1; (row 3 kept 1) 1 − 2; −2 + 4.
         assert_eq!(bits, "010101".repeat(2));
@@ -104,7 +104,7 @@ mod tests {
                 s: s.view(),
             }],
             1,
-            1e9,
+            Bounds::around(&[10.0]),
         );
         assert_eq!(encoded.codes.len(), 40);
         assert_eq!(encoded.restarts, 3);

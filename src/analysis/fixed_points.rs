@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cycles::{DegenerateWord, search};
-use super::free_run::FreeRun;
+use super::free_run::SymbolRun;
 use super::map::Map;
 use super::orbit::Orbit;
 use super::stability::Stability;
@@ -61,7 +61,7 @@ pub struct FixedPoints {
 /// [`search`]); never for all `2^P` unless these are within `budget`.
 pub fn fixed_points(
     map: &Map,
-    run: &FreeRun,
+    run: &SymbolRun,
     more: &[Code],
     (max_listed, budget, seed): (usize, usize, u32),
     observed: impl Fn(&[f64]) -> Vec<f64> + Sync,
@@ -118,7 +118,7 @@ fn describe(
     map: &Map,
     orbit: &Orbit,
     real: bool,
-    run: &FreeRun,
+    run: &SymbolRun,
     observed: impl Fn(&[f64]) -> Vec<f64>,
 ) -> FixedPoint {
     let (code, z) = (orbit.word[0], &orbit.states[0]);

@@ -4,10 +4,11 @@ use ndarray::Array2;
 
 use super::map::Map;
 use super::symbols::Codebook;
+use crate::model::Bounds;
 
 /// A long free run, as symbols throughout and as states for its first part.
 #[derive(Clone, Debug)]
-pub struct FreeRun {
+pub struct SymbolRun {
     /// `[min(steps, kept), M]`, from the first step after the transient on.
     pub states: Array2<f64>,
     /// One symbol a step after the transient; numbers by falling share.
@@ -17,14 +18,21 @@ pub struct FreeRun {
     pub counts: Vec<u64>,
     /// The last state.
     pub last: Vec<f64>,
-    /// The step (counted from the start, transient included) whose state left the ball of radius `limit`.
+    /// The step (counted from the start, transient included) whose state left the bounds.
     pub diverged_at: Option<usize>,
 }
 
 /// Iterates `z' = F(z)` from `z0` (`[M]`): `transient` steps dropped, then `steps` recorded.
 ///
-/// The run ends early where a unit is not finite or beyond `limit`; what was recorded until then stays.
-pub fn free_run(map: &Map, z0: &[f64], transient: usize, steps: usize, kept: usize, limit: f64) -> FreeRun {
+/// The run ends early where it leaves `bounds`; what was recorded until then stays.
+pub fn free_run(
+    map: &Map,
+    z0: &[f64],
+    transient: usize,
+    steps: usize,
+    kept: usize,
+    bounds: Bounds,
+) -> SymbolRun {
     let M = map.M;
     let mut states = Vec::with_capacity(kept.min(steps) * M);
     let mut sequence = Vec::with_capacity(steps);
@@ -33,8 +41,7 @@ pub fn free_run(map: &Map, z0: &[f64], transient: usize, steps: usize, kept: usi
     let mut diverged_at = None;
     for t in 0..transient.saturating_add(steps) {
         map.step(&z, &mut next);
-        // A NaN fails the comparison too.
-        if !next.iter().all(|v| v.abs() <= limit) {
+        if !bounds.hold(&next) {
             diverged_at = Some(t + 1);
             break;
         }
@@ -48,7 +55,7 @@ pub fn free_run(map: &Map, z0: &[f64], transient: usize, steps: usize, kept: usi
     }
     let counts = book.sort_by_count(&mut sequence);
     let rows = states.len() / M;
-    FreeRun {
+    SymbolRun {
         states: Array2::from_shape_vec((rows, M), states).expect("whole rows were pushed"),
         sequence,
         book,

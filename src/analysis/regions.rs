@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::encode::Encoded;
-use super::free_run::FreeRun;
+use super::free_run::SymbolRun;
 use super::symbols::Code;
 
 /// How long the free run stays in a region before it leaves (visits cut off by the ends of the run left out).
@@ -79,7 +79,7 @@ const COVERAGE_LENGTH: usize = 1000;
 
 /// Describes the regions of a free run; `observed` maps a state to the data's units.
 pub fn regions(
-    run: &FreeRun,
+    run: &SymbolRun,
     P: usize,
     transient: usize,
     data: Option<&Encoded>,
@@ -123,7 +123,7 @@ pub fn regions(
     }
 }
 
-fn data_coverage(run: &FreeRun, data: &Encoded, counts: HashMap<Code, u64>) -> DataCoverage {
+fn data_coverage(run: &SymbolRun, data: &Encoded, counts: HashMap<Code, u64>) -> DataCoverage {
     let rows = data.codes.len();
     let shared: u64 = counts
         .iter()
@@ -185,7 +185,7 @@ fn dwell_times(sequence: &[u32], listed: usize) -> Vec<Dwell> {
 }
 
 /// Mean kept state of the symbols `0..listed`, `[M]` each, where one was kept.
-fn mean_states(run: &FreeRun, listed: usize) -> Vec<Option<Vec<f64>>> {
+fn mean_states(run: &SymbolRun, listed: usize) -> Vec<Option<Vec<f64>>> {
     let mut sums = vec![(0u64, vec![0.0; run.states.ncols()]); listed];
     for (state, &symbol) in run.states.rows().into_iter().zip(&run.sequence) {
         if let Some((n, sum)) = sums.get_mut(symbol as usize) {

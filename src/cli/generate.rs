@@ -13,7 +13,7 @@ use crate::cli::output::{check_targets, require_table};
 use crate::cli::start_threads;
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
-use crate::model::{Dims, Model};
+use crate::model::{Bounds, Dims, Model};
 use crate::resources::require_memory;
 use crate::run::ModelRef;
 
@@ -89,10 +89,8 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
         .remove(0)
         .remove(0);
     let states = states.mapv(f64::from);
-    if let Some(step) = states
-        .outer_iter()
-        .position(|row| !row.iter().all(|v| v.is_finite()))
-    {
+    let bounds = Bounds::around(&trial.x);
+    if let Some(step) = states.outer_iter().position(|row| !bounds.hold(&row)) {
         eprintln!("warning: the free run of {id} leaves every bound at step {step}");
     }
     let mut observed = states.slice(s![.., ..data.N]).to_owned();

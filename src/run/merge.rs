@@ -1,7 +1,5 @@
 use std::path::{Path, PathBuf};
 
-use toml::Table;
-
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
