@@ -4,7 +4,9 @@ mod cli_common;
 
 use std::process::{Child, Stdio};
 
+use alrnn_gpu::run::Run;
 use cli_common::{Workplace, assert_same_results, results, small_study, stderr, stdout, wait_for};
+use toml::Table;
 
 fn train(w: &Workplace, out: &str, more: &[&str]) -> std::process::Output {
     w.run(&small_study(out, more))
@@ -47,6 +49,19 @@ fn a_study_leaves_a_complete_run_folder() {
     }
     let config = String::from_utf8(w.read("run/config.toml")).expect("text");
     assert!(config.contains("[run]") && config.contains("hash = "), "{config}");
+
+    // The one reader finds all of it.
+    let run = Run::read(&w.path("run")).expect("a run");
+    assert!(run.is_finished() && run.config == config);
+    let members = run.members().expect("members");
+    assert_eq!(members.len(), run.record.members);
+    let log = run.log().expect("a log");
+    assert!(log.iter().all(|row| members.iter().any(|m| m.id == row.member)));
+    let models = run.models().expect("models");
+    assert_eq!(models.len(), 4);
+    let best = members.iter().min_by(|a, b| a.compare(b)).expect("a best member");
+    assert_eq!(models[0], (best.id.clone(), run.folder.best(&best.id)));
+    assert_eq!(run.settings_with(Table::new()).expect("settings"), run.settings);
 
     // The folder's own config repeats the run, bit for bit.
     w.succeed(&["train", "--config", "run/config.toml", "--out", "again"]);

@@ -7,13 +7,14 @@ use rayon::prelude::*;
 
 use super::cycles::{Cycle, PeriodSearch, describe, period_search};
 use super::encode::{Encoded, encode};
-use super::entropy::{EntropyRate, SequenceStatistics, WordSettings, changes, sequence_statistics};
+use super::entropy::{SequenceStatistics, changes, sequence_statistics};
 use super::fixed_points::{FixedPoints, fixed_points};
-use super::free_run::{SymbolRun, free_run, settled_period};
+use super::free_run::{ModelRun, SymbolRun, free_run, settled_period};
 use super::graph::{TransitionGraph, transition_graph};
 use super::input::{AnalysisInput, AnalysisSettings};
 use super::lyapunov::{Lyapunov, Sign, lyapunov};
 use super::map::Map;
+use super::match_lengths::EntropyRate;
 use super::regions::{Regions, regions};
 use super::symbols::Code;
 use super::word_map::{Solution, solve_word};
@@ -21,8 +22,6 @@ use crate::error::Result;
 use crate::model::Bounds;
 use crate::rng::{Stream, normals};
 
-/// States of the free run that are kept (for pictures, and to find near returns).
-pub(super) const KEPT_STATES: usize = 20_000;
 /// Longest exact period that the end of the free run is tested for.
 const LONGEST_PERIOD: usize = 1000;
 /// Steps in a region from which on a run is called finely sampled.
@@ -138,24 +137,23 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
     let map = Map::new(input.theta, P, &constant);
     let data = input.data.iter().flat_map(|recording| &recording.x);
     let bounds = Bounds::around(data.chain(input.start.into_iter().flatten()));
-    let start = start_state(input, settings.seed);
-    let run = free_run(
-        &map,
-        &start,
-        settings.transient,
-        settings.steps,
-        KEPT_STATES,
-        bounds,
-    );
+    let run = free_run(&map, &start_state(input, settings.seed), settings, bounds);
     let encoded = encoded_data(input, settings, bounds);
-    let observed = |z: &[f64]| input.observed(z);
-
-    let settled = run
-        .diverged_at
-        .map_or_else(|| settled_period(&map, &run.last, LONGEST_PERIOD), |_| None);
+    let model = ModelRun {
+        map: &map,
+        run: &run,
+        settings,
+        N: dims.N,
+        scaling: input.scaling,
+    };
     let bounded = run.diverged_at.is_none();
+    let settled = if bounded {
+        settled_period(&map, &run.last, LONGEST_PERIOD)
+    } else {
+        None
+    };
     let (found, (spectrum, statistics)) = rayon::join(
-        || orbits(&map, &run, encoded.as_ref(), settings, observed),
+        || orbits(model, encoded.as_ref()),
         || {
             (
                 bounded.then(|| exponents(&map, &run, settings)).flatten(),
@@ -167,16 +165,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         .as_ref()
         .map(|(symbols, changes)| rates(symbols, changes, spectrum.as_ref()));
     let (symbols, changes) = statistics.unzip();
-    let regions = run.diverged_at.is_none().then(|| {
-        regions(
-            &run,
-            P,
-            settings.transient,
-            encoded.as_ref(),
-            settings.max_listed,
-            observed,
-        )
-    });
+    let regions = bounded.then(|| regions(model, encoded.as_ref()));
     Ok(Analysis {
         M: dims.M,
         N: dims.N,
@@ -185,7 +174,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         input: constant,
         settings: settings.clone(),
         attractor: attractor(&run, settled, spectrum.as_ref()),
-        settled_on: settled.and_then(|period| settled_orbit(&map, &run, period, observed)),
+        settled_on: settled.and_then(|period| settled_orbit(model, period)),
         data_of_training: None,
         transitions: regions.as_ref().map(transition_graph),
         regions,
@@ -234,43 +223,15 @@ fn encoded_data(input: &AnalysisInput<'_>, settings: &AnalysisSettings, bounds: 
 }
 
 /// Fixed points and cycles.
-fn orbits(
-    map: &Map,
-    run: &SymbolRun,
-    data: Option<&Encoded>,
-    settings: &AnalysisSettings,
-    observed: impl Fn(&[f64]) -> Vec<f64> + Sync,
-) -> (FixedPoints, Vec<PeriodSearch>) {
-    let AnalysisSettings {
-        max_listed,
-        search_budget,
-        max_period,
-        seed,
-        ..
-    } = *settings;
+fn orbits(model: ModelRun<'_>, data: Option<&Encoded>) -> (FixedPoints, Vec<PeriodSearch>) {
     let data_codes = data.map(codes_by_count).unwrap_or_default();
-    let points = fixed_points(
-        map,
-        run,
-        &data_codes,
-        (max_listed, search_budget, seed),
-        &observed,
-    );
     // A linear map repeats its only word: no cycle but the fixed point is isolated.
-    let periods = if map.P == 0 {
-        2..2
-    } else {
-        2..max_period.saturating_add(1)
+    let periods = match model.map.P {
+        0 => 2..2,
+        _ => 2..model.settings.max_period.saturating_add(1),
     };
-    let cycles = periods
-        .into_par_iter()
-        .map(|k| {
-            period_search(map, k, run, max_listed, search_budget, seed, |orbit| {
-                describe(map, orbit, run, &observed)
-            })
-        })
-        .collect();
-    (points, cycles)
+    let cycles = periods.into_par_iter().map(|k| period_search(model, k));
+    (fixed_points(model, &data_codes), cycles.collect())
 }
 
 /// Distinct codes of the data, the most frequent ones first.
@@ -291,16 +252,10 @@ fn exponents(map: &Map, run: &SymbolRun, settings: &AnalysisSettings) -> Option<
 
 /// Statistics of the symbols of every step and of the region changes.
 fn statistics(run: &SymbolRun, settings: &AnalysisSettings) -> (SequenceStatistics, SequenceStatistics) {
-    let words = WordSettings {
-        max_word_length: settings.max_word_length,
-        max_block_length: settings.max_block_length,
-        surrogates: settings.surrogates,
-        seed: settings.seed,
-    };
     let alphabet = run.counts.len();
     (
-        sequence_statistics(&run.sequence, alphabet, words),
-        sequence_statistics(&changes(&run.sequence), alphabet, words),
+        sequence_statistics(&run.sequence, alphabet, settings),
+        sequence_statistics(&changes(&run.sequence), alphabet, settings),
     )
 }
 
@@ -344,13 +299,9 @@ fn attractor(run: &SymbolRun, settled: Option<usize>, spectrum: Option<&Lyapunov
 }
 
 /// The exact orbit of the word on which the run has settled.
-fn settled_orbit(
-    map: &Map,
-    run: &SymbolRun,
-    period: usize,
-    observed: impl Fn(&[f64]) -> Vec<f64>,
-) -> Option<Cycle> {
-    let (mut z, mut next) = (run.last.clone(), vec![0.0; map.M]);
+fn settled_orbit(model: ModelRun<'_>, period: usize) -> Option<Cycle> {
+    let map = model.map;
+    let (mut z, mut next) = (model.run.last.clone(), vec![0.0; map.M]);
     let mut word = Vec::with_capacity(period);
     for _ in 0..period {
         word.push(map.code(&z));
@@ -360,7 +311,7 @@ fn settled_orbit(
     match solve_word(map, &word) {
         Solution::Isolated(mut orbit) => orbit.settle(map).then(|| Cycle {
             word_visited: true,
-            ..describe(map, &orbit, run, observed)
+            ..describe(model, &orbit)
         }),
         Solution::Degenerate(_) => None,
     }

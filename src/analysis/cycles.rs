@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::free_run::SymbolRun;
+use super::free_run::{ModelRun, SymbolRun};
 use super::map::Map;
 use super::orbit::Orbit;
 use super::stability::Stability;
 use super::symbols::Code;
-use super::word_map::{Degenerate, Solution, solve_word};
+use super::word_map::{Degenerate, DegenerateWord, Solution, solve_word};
 use crate::rng::{Stream, index, threefry2x32};
 
 /// Moves from one start: a virtual solution names the word to try next.
@@ -43,20 +43,6 @@ pub struct Cycle {
     /// All states, `[period][M]`.
     #[serde(skip)]
     pub states: Vec<Vec<f64>>,
-}
-
-/// A word whose map has no isolated solution.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct DegenerateWord {
-    pub word: Vec<String>,
-    /// Condition number (1-norm) of `I − J`.
-    pub condition: f64,
-    /// Dimension of the null space of `I − J` (0 where `J` is too large to tell).
-    pub nullity: usize,
-    /// Whether solutions exist: a whole line, plane, … of them.
-    pub continuum: bool,
-    /// Whether the one of smallest norm lies in the word's regions.
-    pub real: bool,
 }
 
 /// What the search for cycles of one period found.
@@ -96,16 +82,11 @@ pub struct Found {
 /// Finds words of length `k` whose solution is real, in the manner of SCYFI (Eisenmann, Monfared, Göring,
 /// Durstewitz, *Bifurcations and loss jumps in RNN training*, NeurIPS 2023): solve a word; a virtual solution's
 /// regions are the next word; start anew where that ends. Starts are `first` words in their order (visited ones),
-/// then random ones: every word where there are no more than `budget` of them, else half of them made of visited
-/// regions, half of random bits. At most `budget` words are solved.
-pub fn search(
-    map: &Map,
-    k: usize,
-    first: Vec<Vec<Code>>,
-    visited: &[Code],
-    budget: usize,
-    seed: u32,
-) -> Found {
+/// then random ones: every word where there are no more than the budget has, else half of them made of visited
+/// regions, half of random bits. At most as many words are solved.
+pub fn search(model: ModelRun<'_>, k: usize, first: Vec<Vec<Code>>) -> Found {
+    let (map, visited) = (model.map, &model.run.book.codes);
+    let (budget, seed) = (model.settings.search_budget, model.settings.seed);
     let mut found = Found {
         orbits: Vec::new(),
         solved: 0,
@@ -242,42 +223,27 @@ pub fn returning_words(run: &SymbolRun, k: usize, count: usize) -> Vec<Vec<Code>
         .collect()
 }
 
-/// Cycles of one period; `describe` turns a real orbit into what is reported.
-pub fn period_search(
-    map: &Map,
-    k: usize,
-    run: &SymbolRun,
-    max_listed: usize,
-    budget: usize,
-    seed: u32,
-    describe: impl Fn(&Orbit) -> Cycle,
-) -> PeriodSearch {
-    let first = returning_words(run, k, budget / 2);
-    let found = search(map, k, first, &run.book.codes, budget, seed);
+/// Cycles of one period.
+pub fn period_search(model: ModelRun<'_>, k: usize) -> PeriodSearch {
+    let ModelRun {
+        map, run, settings, ..
+    } = model;
+    let first = returning_words(run, k, settings.search_budget / 2);
+    let found = search(model, k, first);
     let mut orbits: Vec<(bool, Orbit)> = found
         .orbits
         .into_iter()
         .map(|orbit| (!is_spelt(map, run, &orbit), orbit))
         .collect();
     orbits.sort_by(|(unspelt, a), (other, b)| unspelt.cmp(other).then_with(|| a.word.cmp(&b.word)));
-    let text = |d: &Degenerate| DegenerateWord {
-        word: d.word.iter().map(|c| c.text(map.P)).collect(),
-        condition: d.condition,
-        nullity: d.nullity,
-        continuum: d.states.is_some(),
-        real: d
-            .states
-            .as_ref()
-            .is_some_and(|s| s.iter().zip(&d.word).all(|(z, c)| map.code(z) == *c)),
-    };
-    let cycles = orbits.iter().take(max_listed);
+    let cycles = orbits.iter().take(settings.max_listed);
     PeriodSearch {
         period: k,
         found: orbits.len(),
         cycles: cycles
             .map(|(unspelt, orbit)| Cycle {
                 word_visited: !unspelt,
-                ..describe(orbit)
+                ..describe(model, orbit)
             })
             .collect(),
         solved: found.solved,
@@ -287,7 +253,7 @@ pub fn period_search(
             .degenerate
             .iter()
             .take(LISTED_DEGENERATE)
-            .map(text)
+            .map(|word| word.describe(map))
             .collect(),
         complete: found.complete,
     }
@@ -319,14 +285,15 @@ fn is_spelt(map: &Map, run: &SymbolRun, orbit: &Orbit) -> bool {
 }
 
 /// What is reported of a real orbit.
-pub fn describe(map: &Map, orbit: &Orbit, run: &SymbolRun, observed: impl Fn(&[f64]) -> Vec<f64>) -> Cycle {
+pub fn describe(model: ModelRun<'_>, orbit: &Orbit) -> Cycle {
+    let ModelRun { map, run, .. } = model;
     let border = orbit.border_distance(map);
     Cycle {
         period: orbit.word.len(),
         word: orbit.word.iter().map(|c| c.text(map.P)).collect(),
         symbols: orbit.word.iter().map(|&c| run.book.get(c)).collect(),
         z: orbit.states[0].clone(),
-        observed: orbit.states.iter().map(|z| observed(z)).collect(),
+        observed: orbit.states.iter().map(|z| model.observed(z)).collect(),
         stability: Stability::of(&orbit.jacobian),
         residual: orbit.residual(map),
         condition: orbit.condition(),

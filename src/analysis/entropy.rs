@@ -1,6 +1,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use super::match_lengths::match_length_rate;
+use super::input::AnalysisSettings;
+use super::lyapunov::standard_error;
+use super::match_lengths::{EntropyRate, match_length_rate};
 use super::surrogates::{SurrogateBand, surrogate_band};
 use super::words::{ForbiddenWord, Word, WordLevel, forbidden_words, frequent_words};
 
@@ -28,16 +30,6 @@ pub struct BlockEntropy {
     pub conditional: f64,
 }
 
-/// The entropy rate of a symbol sequence, nats a symbol.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct EntropyRate {
-    pub value: f64,
-    /// Standard error, from parts of the sequence.
-    pub error: f64,
-    /// Length of the words or (mean) of the matches that it was taken from.
-    pub n: usize,
-}
-
 /// Words and entropies of one symbol sequence.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct SequenceStatistics {
@@ -62,22 +54,17 @@ pub struct SequenceStatistics {
     pub forbidden: Vec<ForbiddenWord>,
 }
 
-/// Lengths to look at; as in [`super::AnalysisSettings`].
-#[derive(Clone, Copy, Debug)]
-pub struct WordSettings {
-    pub max_word_length: usize,
-    pub max_block_length: usize,
-    pub surrogates: usize,
-    pub seed: u32,
-}
-
 /// Whether words are sampled well enough for their entropy: ten occurrences of each, on average.
 fn sampled(level: &WordLevel) -> bool {
     level.ids.len() >= 10 * level.counts.len()
 }
 
 /// Words, block entropies, entropy rate and surrogates of a sequence over the symbols `0..alphabet`.
-pub fn sequence_statistics(sequence: &[u32], alphabet: usize, settings: WordSettings) -> SequenceStatistics {
+pub fn sequence_statistics(
+    sequence: &[u32],
+    alphabet: usize,
+    settings: &AnalysisSettings,
+) -> SequenceStatistics {
     let mut levels = vec![WordLevel::empty(sequence)];
     while levels.len() <= settings.max_word_length && levels.len() <= sequence.len() {
         let next = levels[levels.len() - 1].longer(sequence, alphabet);
@@ -201,7 +188,7 @@ fn conditional_error(shorter: &WordLevel, longer: &WordLevel) -> f64 {
     let means: Vec<f64> = (0..BLOCKS)
         .map(|b| (b * size..(b + 1) * size).map(surprise).sum::<f64>() / size as f64)
         .collect();
-    super::lyapunov::standard_error(&means)
+    standard_error(&means)
 }
 
 /// The sequence of regions without how long the run stays in each.

@@ -2,13 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::cycles::{DegenerateWord, search};
-use super::free_run::SymbolRun;
-use super::map::Map;
+use super::cycles::search;
+use super::free_run::ModelRun;
 use super::orbit::Orbit;
 use super::stability::Stability;
 use super::symbols::Code;
-use super::word_map::{Solution, solve_word};
+use super::word_map::{DegenerateWord, Solution, solve_word};
 
 /// Models with no more regions than this have the virtual fixed points of all of them listed.
 const ALL_REGIONS: f64 = 64.0;
@@ -58,20 +57,18 @@ pub struct FixedPoints {
 }
 
 /// Solves `(I − diag(A) − W D) z = h` for the regions of the free run, of the data (`more`), and of a search (see
-/// [`search`]); never for all `2^P` unless these are within `budget`.
-pub fn fixed_points(
-    map: &Map,
-    run: &SymbolRun,
-    more: &[Code],
-    (max_listed, budget, seed): (usize, usize, u32),
-    observed: impl Fn(&[f64]) -> Vec<f64> + Sync,
-) -> FixedPoints {
+/// [`search`]); never for all `2^P` unless these are within the budget.
+pub fn fixed_points(model: ModelRun<'_>, more: &[Code]) -> FixedPoints {
+    let ModelRun {
+        map, run, settings, ..
+    } = model;
+    let (max_listed, budget) = (settings.max_listed, settings.search_budget);
     let visited = &run.book.codes;
     let first = visited
         .iter()
         .take(budget / 2)
         .chain(more.iter().take(budget / 4));
-    let found = search(map, 1, first.map(|&c| vec![c]).collect(), visited, budget, seed);
+    let found = search(model, 1, first.map(|&c| vec![c]).collect());
     let rank = |code: Code| run.book.get(code).unwrap_or(u32::MAX);
     let mut real = found.orbits;
     real.sort_by_key(|orbit| (rank(orbit.word[0]), orbit.word[0]));
@@ -95,41 +92,26 @@ pub fn fixed_points(
     FixedPoints {
         points: orbits
             .par_iter()
-            .map(|(orbit, real)| describe(map, orbit, *real, run, &observed))
+            .map(|(orbit, real)| describe(model, orbit, *real))
             .collect(),
         real: count,
         solved: found.solved,
         complete: found.complete,
-        degenerate: found
-            .degenerate
-            .iter()
-            .map(|d| DegenerateWord {
-                word: vec![d.word[0].text(map.P)],
-                condition: d.condition,
-                nullity: d.nullity,
-                continuum: d.states.is_some(),
-                real: d.states.as_ref().is_some_and(|s| map.code(&s[0]) == d.word[0]),
-            })
-            .collect(),
+        degenerate: found.degenerate.iter().map(|word| word.describe(map)).collect(),
     }
 }
 
-fn describe(
-    map: &Map,
-    orbit: &Orbit,
-    real: bool,
-    run: &SymbolRun,
-    observed: impl Fn(&[f64]) -> Vec<f64>,
-) -> FixedPoint {
+fn describe(model: ModelRun<'_>, orbit: &Orbit, real: bool) -> FixedPoint {
+    let map = model.map;
     let (code, z) = (orbit.word[0], &orbit.states[0]);
     let lies_in = if real { code } else { map.code(z) };
     let border = orbit.border_distance(map);
     FixedPoint {
         code: code.text(map.P),
-        symbol: run.book.get(code),
+        symbol: model.run.book.get(code),
         real,
         lies_in: lies_in.text(map.P),
-        observed: observed(z),
+        observed: model.observed(z),
         stability: Stability::of(&orbit.jacobian),
         residual: if real {
             orbit.residual(map)

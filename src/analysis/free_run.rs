@@ -2,14 +2,15 @@
 
 use ndarray::Array2;
 
+use super::input::{AnalysisSettings, KEPT_STATES};
 use super::map::Map;
 use super::symbols::Codebook;
-use crate::model::Bounds;
+use crate::model::{Bounds, Scaling};
 
 /// A long free run, as symbols throughout and as states for its first part.
 #[derive(Clone, Debug)]
 pub struct SymbolRun {
-    /// `[min(steps, kept), M]`, from the first step after the transient on.
+    /// `[≤ 20,000, M]`, from the first step after the transient on.
     pub states: Array2<f64>,
     /// One symbol a step after the transient; numbers by falling share.
     pub sequence: Vec<u32>,
@@ -22,19 +23,33 @@ pub struct SymbolRun {
     pub diverged_at: Option<usize>,
 }
 
-/// Iterates `z' = F(z)` from `z0` (`[M]`): `transient` steps dropped, then `steps` recorded.
+/// A model, its long free run, and what is asked of them.
+#[derive(Clone, Copy)]
+pub struct ModelRun<'a> {
+    pub map: &'a Map,
+    pub run: &'a SymbolRun,
+    pub settings: &'a AnalysisSettings,
+    pub N: usize,
+    pub scaling: Option<&'a Scaling>,
+}
+
+impl ModelRun<'_> {
+    /// The first `N` units of a state in the data's units.
+    pub fn observed(&self, z: &[f64]) -> Vec<f64> {
+        match self.scaling {
+            None => z[..self.N].to_vec(),
+            Some(s) => (0..self.N).map(|n| s.mean[n] + s.scale[n] * z[n]).collect(),
+        }
+    }
+}
+
+/// Iterates `z' = F(z)` from `z0` (`[M]`): a transient dropped, then `steps` recorded.
 ///
 /// The run ends early where it leaves `bounds`; what was recorded until then stays.
-pub fn free_run(
-    map: &Map,
-    z0: &[f64],
-    transient: usize,
-    steps: usize,
-    kept: usize,
-    bounds: Bounds,
-) -> SymbolRun {
+pub fn free_run(map: &Map, z0: &[f64], settings: &AnalysisSettings, bounds: Bounds) -> SymbolRun {
+    let (transient, steps) = (settings.transient, settings.steps);
     let M = map.M;
-    let mut states = Vec::with_capacity(kept.min(steps) * M);
+    let mut states = Vec::with_capacity(KEPT_STATES.min(steps) * M);
     let mut sequence = Vec::with_capacity(steps);
     let mut book = Codebook::default();
     let (mut z, mut next) = (z0.to_vec(), vec![0.0; M]);
@@ -48,7 +63,7 @@ pub fn free_run(
         std::mem::swap(&mut z, &mut next);
         if t >= transient {
             sequence.push(book.number(map.code(&z)));
-            if sequence.len() <= kept {
+            if sequence.len() <= KEPT_STATES {
                 states.extend_from_slice(&z);
             }
         }

@@ -2,13 +2,15 @@
 
 use ndarray::ArrayView2;
 
-use super::analyze::KEPT_STATES;
 use super::symbols::Code;
 use crate::config::values::{ABOVE_0, COUNT, Whole};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::model::{Scaling, Theta};
 use crate::resources::require_memory;
+
+/// States of the free run that are kept (for pictures, and to find near returns).
+pub(super) const KEPT_STATES: usize = 20_000;
 
 /// One uninterrupted recording, in the model's units.
 #[derive(Clone, Copy, Debug)]
@@ -102,15 +104,6 @@ impl<'a> AnalysisInput<'a> {
             length("the scale of the scaling", scaling.scale.len(), dims.N)?;
         }
         Ok(())
-    }
-
-    /// The first `N` units of a state in the data's units.
-    pub(super) fn observed(&self, z: &[f64]) -> Vec<f64> {
-        let N = self.theta.dims().N;
-        match self.scaling {
-            None => z[..N].to_vec(),
-            Some(s) => (0..N).map(|n| s.mean[n] + s.scale[n] * z[n]).collect(),
-        }
     }
 }
 

@@ -126,7 +126,7 @@ impl<'a> Frame<'a> {
 }
 
 /// Sums of logarithmic growth: of the whole run, of its blocks, and on the way.
-struct Sums {
+struct Growth {
     whole: Vec<f64>,
     blocks: Vec<Vec<f64>>,
     convergence: Vec<f64>,
@@ -134,10 +134,10 @@ struct Sums {
 }
 
 /// Lets a frame grow for `rounds · interval` steps.
-fn grow(frame: &mut Frame<'_>, rounds: usize, interval: usize) -> Sums {
+fn grow(frame: &mut Frame<'_>, rounds: usize, interval: usize) -> Growth {
     let M = frame.map.M;
     let every = (rounds / POINTS).max(1);
-    let mut sums = Sums {
+    let mut sums = Growth {
         whole: vec![0.0; M],
         blocks: vec![vec![0.0; M]; BLOCKS],
         convergence: Vec::new(),

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::Code;
+use super::symbols::Code;
 use crate::model::Theta;
 
 /// The autonomous map `F(z) = A ∘ z + W φ(z) + h` of one model, laid out for long runs.
@@ -66,6 +66,19 @@ impl Map {
             *n = a * z + h;
         }
         self.add_coupling(code, z, next);
+    }
+
+    /// The states `z_1 = z, z_2, …, z_k` along a word and the image `z_{k+1}` of the last one, each region's map applied
+    /// wherever the state lies.
+    pub fn along(&self, word: &[Code], z: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let mut states = Vec::with_capacity(word.len());
+        let mut now = z.to_vec();
+        for &code in word {
+            let mut next = vec![0.0; self.M];
+            self.affine_step(code, &now, &mut next);
+            states.push(std::mem::replace(&mut now, next));
+        }
+        (states, now)
     }
 
     /// `next = J d` for a difference `d` of states.

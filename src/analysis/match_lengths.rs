@@ -1,4 +1,3 @@
-use super::entropy::EntropyRate;
 use super::lyapunov::standard_error;
 
 /// Parts of the sequence that are compared with the whole (as many as matches are short enough for), and the factor
@@ -8,6 +7,16 @@ const PARTS: [(usize, f64); 3] = [(16, 1.09), (8, 1.21), (4, 1.65)];
 const MARGIN: f64 = 4.0;
 /// Shortest part.
 const SHORTEST: usize = 100;
+
+/// The entropy rate of a symbol sequence, nats a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct EntropyRate {
+    pub value: f64,
+    /// Standard error, from parts of the sequence.
+    pub error: f64,
+    /// Length of the words or (mean) of the matches that it was taken from.
+    pub n: usize,
+}
 
 /// Entropy rate from how much farther a symbol sequence can be matched when more of it is known.
 ///

@@ -5,7 +5,6 @@ use nalgebra::{DMatrix, DVector};
 use super::linalg::Factored;
 use super::map::Map;
 use super::symbols::Code;
-use super::word_map::along;
 
 /// An orbit that misses itself by more than this (relative) after one turn is not reported.
 const MAX_RESIDUAL: f64 = 1e-6;
@@ -57,7 +56,7 @@ impl Orbit {
 
     /// `max |F_w(z_1) − z_1|` with the affine maps of the word; equal to the residual for a real orbit.
     pub fn affine_residual(&self, map: &Map) -> f64 {
-        distance(&along(map, &self.word, &self.states[0]).1, &self.states[0])
+        distance(&map.along(&self.word, &self.states[0]).1, &self.states[0])
     }
 
     /// Smallest `|z|` of a ReLU unit along the orbit: how far it is from changing its word.

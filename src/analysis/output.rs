@@ -3,12 +3,12 @@
 use std::io::{self, Cursor, Write};
 use std::path::Path;
 
-use ndarray::{Array1, Array2, Array3};
-use ndarray_npy::{NpzWriter, WritableElement};
+use ndarray::{Array1, Array2, Array3, ArrayView1};
+use ndarray_npy::{NpzWriter, WriteNpyExt};
 
-use super::Analysis;
 use super::cycles::Cycle;
 use super::linalg::Eigenvalue;
+use super::{Analysis, BlockEntropy};
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 
@@ -62,61 +62,32 @@ impl Analysis {
     fn add_run<W: Write + io::Seek>(&self, npz: &mut NpzWriter<W>) -> io::Result<()> {
         if let Some(regions) = &self.regions {
             let codes = &regions.codes[..regions.codes.len().min(WRITTEN_CODES)];
-            let bits = Array2::from_shape_fn((codes.len(), self.P), |(r, p)| u8::from(codes[r].bit(p)));
-            add(npz, "symbols", Array1::from_vec(regions.sequence.clone()))?;
+            let bits = matrix(codes.len(), self.P, |r, p| u8::from(codes[r].bit(p)));
+            let shares: Array1<f64> = regions.list.iter().map(|r| r.share).collect();
+            add(npz, "symbols", ArrayView1::from(&regions.sequence))?;
             add(npz, "codes", bits)?;
-            add(
-                npz,
-                "shares",
-                regions.list.iter().map(|r| r.share).collect::<Array1<f64>>(),
-            )?;
+            add(npz, "shares", shares)?;
             add(npz, "z", self.states.mapv(|v| v as f32))?;
         }
         if let Some(graph) = &self.transitions {
             let n = graph.nodes.len();
-            add(
-                npz,
-                "transitions",
-                Array2::from_shape_fn((n, n), |(i, j)| graph.probability[i][j]),
-            )?;
-            add(
-                npz,
-                "transition_counts",
-                Array2::from_shape_fn((n, n), |(i, j)| graph.counts[i][j]),
-            )?;
+            add(npz, "transitions", matrix(n, n, |i, j| graph.probability[i][j]))?;
+            add(npz, "transition_counts", matrix(n, n, |i, j| graph.counts[i][j]))?;
         }
         for (name, statistics) in [
             ("block_entropies", &self.symbols),
             ("change_block_entropies", &self.changes),
         ] {
             if let Some(s) = statistics {
-                let row = |i: usize| {
-                    [
-                        s.blocks[i].entropy,
-                        s.blocks[i].corrected,
-                        s.blocks[i].conditional,
-                    ]
-                };
-                add(
-                    npz,
-                    name,
-                    Array2::from_shape_fn((s.blocks.len(), 3), |(i, j)| row(i)[j]),
-                )?;
+                let row = |b: &BlockEntropy| [b.entropy, b.corrected, b.conditional];
+                add(npz, name, matrix(s.blocks.len(), 3, |i, j| row(&s.blocks[i])[j]))?;
             }
         }
         if let Some(l) = &self.lyapunov {
             let both = [&l.spectrum, &l.error];
-            add(
-                npz,
-                "lyapunov",
-                Array2::from_shape_fn((self.M, 2), |(i, j)| both[j][i]),
-            )?;
-            add(
-                npz,
-                "lyapunov_steps",
-                Array1::from_vec(l.convergence_steps.clone()),
-            )?;
-            add(npz, "lyapunov_convergence", l.convergence.clone())?;
+            add(npz, "lyapunov", matrix(self.M, 2, |i, j| both[j][i]))?;
+            add(npz, "lyapunov_steps", ArrayView1::from(&l.convergence_steps))?;
+            add(npz, "lyapunov_convergence", l.convergence.view())?;
         }
         Ok(())
     }
@@ -125,16 +96,13 @@ impl Analysis {
     fn add_orbits<W: Write + io::Seek>(&self, npz: &mut NpzWriter<W>) -> io::Result<()> {
         let points = &self.fixed_points.points;
         let eigenvalues: Vec<&[Eigenvalue]> = points.iter().map(|p| &p.stability.eigenvalues[..]).collect();
+        let real: Array1<u8> = points.iter().map(|p| u8::from(p.real)).collect();
         add(
             npz,
             "fixed_points",
-            Array2::from_shape_fn((points.len(), self.M), |(k, i)| points[k].z[i]),
+            matrix(points.len(), self.M, |k, i| points[k].z[i]),
         )?;
-        add(
-            npz,
-            "fixed_points_real",
-            points.iter().map(|p| u8::from(p.real)).collect::<Array1<u8>>(),
-        )?;
+        add(npz, "fixed_points_real", real)?;
         add(npz, "fixed_point_eigenvalues", self.spectra(&eigenvalues))?;
         for period in self.cycles.iter().filter(|period| !period.cycles.is_empty()) {
             let (cycles, p): (&[Cycle], _) = (&period.cycles, period.period);
@@ -156,11 +124,11 @@ impl Analysis {
     }
 }
 
-fn add<W, T, D>(npz: &mut NpzWriter<W>, name: &str, array: ndarray::Array<T, D>) -> io::Result<()>
-where
-    W: Write + io::Seek,
-    T: WritableElement,
-    D: ndarray::Dimension,
-{
+/// `[rows, columns]`.
+fn matrix<T>(rows: usize, columns: usize, value: impl Fn(usize, usize) -> T) -> Array2<T> {
+    Array2::from_shape_fn((rows, columns), |(i, j)| value(i, j))
+}
+
+fn add<W: Write + io::Seek>(npz: &mut NpzWriter<W>, name: &str, array: impl WriteNpyExt) -> io::Result<()> {
     npz.add_array(name, &array).map_err(io::Error::other)
 }

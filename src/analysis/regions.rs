@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::encode::Encoded;
-use super::free_run::SymbolRun;
+use super::free_run::{ModelRun, SymbolRun};
 use super::symbols::Code;
 
 /// How long the free run stays in a region before it leaves (visits cut off by the ends of the run left out).
@@ -77,15 +77,9 @@ pub struct Regions {
 
 const COVERAGE_LENGTH: usize = 1000;
 
-/// Describes the regions of a free run; `observed` maps a state to the data's units.
-pub fn regions(
-    run: &SymbolRun,
-    P: usize,
-    transient: usize,
-    data: Option<&Encoded>,
-    max_listed: usize,
-    observed: impl Fn(&[f64]) -> Vec<f64>,
-) -> Regions {
+/// Describes the regions of a free run.
+pub fn regions(model: ModelRun<'_>, data: Option<&Encoded>) -> Regions {
+    let (run, P) = (model.run, model.map.P);
     let steps = run.sequence.len();
     let share = |count: u64| count as f64 / steps as f64;
     let mut data_counts: HashMap<Code, u64> = HashMap::new();
@@ -95,7 +89,7 @@ pub fn regions(
             .for_each(|&code| *data_counts.entry(code).or_default() += 1);
     }
     let rows = data.map_or(0, |d| d.codes.len());
-    let listed = run.counts.len().min(max_listed);
+    let listed = run.counts.len().min(model.settings.max_listed);
     let (mut dwell, means) = (dwell_times(&run.sequence, listed), mean_states(run, listed));
     let list: Vec<Region> = (0..listed)
         .map(|index| Region {
@@ -106,12 +100,15 @@ pub fn regions(
                 data_counts.get(&run.book.codes[index]).copied().unwrap_or(0) as f64 / rows.max(1) as f64
             }),
             dwell: std::mem::take(&mut dwell[index]),
-            mean: means[index].as_deref().map(&observed).unwrap_or_default(),
+            mean: means[index]
+                .as_deref()
+                .map(|z| model.observed(z))
+                .unwrap_or_default(),
         })
         .collect();
     Regions {
         steps,
-        transient,
+        transient: model.settings.transient,
         visited: run.counts.len(),
         possible: 2f64.powi(P as i32),
         unlisted_share: share(run.counts[listed..].iter().sum()),

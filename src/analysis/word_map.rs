@@ -29,6 +29,35 @@ pub struct Degenerate {
     pub states: Option<Vec<Vec<f64>>>,
 }
 
+/// A word whose map has no isolated solution.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct DegenerateWord {
+    pub word: Vec<String>,
+    /// Condition number (1-norm) of `I − J`.
+    pub condition: f64,
+    /// Dimension of the null space of `I − J` (0 where `J` is too large to tell).
+    pub nullity: usize,
+    /// Whether solutions exist: a whole line, plane, … of them.
+    pub continuum: bool,
+    /// Whether the one of smallest norm lies in the word's regions.
+    pub real: bool,
+}
+
+impl Degenerate {
+    /// What is reported of it.
+    pub fn describe(&self, map: &Map) -> DegenerateWord {
+        let lies_there =
+            |states: &Vec<Vec<f64>>| states.iter().zip(&self.word).all(|(z, c)| map.code(z) == *c);
+        DegenerateWord {
+            word: self.word.iter().map(|c| c.text(map.P)).collect(),
+            condition: self.condition,
+            nullity: self.nullity,
+            continuum: self.states.is_some(),
+            real: self.states.as_ref().is_some_and(lies_there),
+        }
+    }
+}
+
 /// Solves `(I − J) z = b` with `F_w(z) = J z + b`, `J = J_k ⋯ J_1`; two rounds of iterative refinement along the
 /// word.
 pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
@@ -39,7 +68,7 @@ pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
         map.apply_jacobian(code, &J, &mut scratch, &mut product);
         std::mem::swap(&mut J, &mut product);
     }
-    let b = along(map, word, &vec![0.0; M]).1;
+    let b = map.along(word, &vec![0.0; M]).1;
     if J.iter().chain(&b).any(|v| !v.is_finite()) {
         return degenerate(map, word, f64::INFINITY, None);
     }
@@ -57,30 +86,18 @@ pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
         return degenerate(map, word, f64::INFINITY, Some((&system, &b)));
     };
     for _ in 0..2 {
-        let image = DVector::from_vec(along(map, word, z.as_slice()).1);
+        let image = DVector::from_vec(map.along(word, z.as_slice()).1);
         if let Some(step) = matrix.solve(&(image - &z)) {
             z += step;
         }
     }
     Solution::Isolated(Orbit {
         word: word.to_vec(),
-        states: along(map, word, z.as_slice()).0,
+        states: map.along(word, z.as_slice()).0,
         jacobian: J,
         matrix,
         errors: None,
     })
-}
-
-/// The states `z_1 = z, z_2, …, z_k` along a word and the image `z_{k+1}` of the last one.
-pub fn along(map: &Map, word: &[Code], z: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let mut states = Vec::with_capacity(word.len());
-    let mut now = z.to_vec();
-    for &code in word {
-        let mut next = vec![0.0; map.M];
-        map.affine_step(code, &now, &mut next);
-        states.push(std::mem::replace(&mut now, next));
-    }
-    (states, now)
 }
 
 fn degenerate(
@@ -93,7 +110,7 @@ fn degenerate(
         let (z, nullity) = least_squares(matrix, b)?;
         let residual = (matrix * &z - b).amax();
         let exists = residual <= 1e-9 * (1.0 + z.amax() + b.amax());
-        Some((nullity, exists.then(|| along(map, word, z.as_slice()).0)))
+        Some((nullity, exists.then(|| map.along(word, z.as_slice()).0)))
     });
     let (nullity, states) = solved.unwrap_or((0, None));
     Solution::Degenerate(Degenerate {

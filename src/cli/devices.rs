@@ -13,8 +13,7 @@ pub fn run(args: DevicesArgs) -> Result<ExitCode> {
     let cpu = CpuBackend::new(None)?.device().name.clone();
     let auto = adapters.iter().position(|adapter| adapter.taken);
     if args.json {
-        let list: Vec<serde_json::Value> = adapters.iter().map(json).collect();
-        print_json(&serde_json::json!({ "cpu": cpu, "adapters": list, "auto": auto }))?;
+        print_json(&serde_json::json!({ "cpu": cpu, "adapters": adapters, "auto": auto }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = format!("CPU  {cpu}\n\n");
@@ -63,19 +62,4 @@ fn row(i: usize, adapter: &AdapterDescription) -> Vec<String> {
         if adapter.timestamps { "yes" } else { "no" }.to_owned(),
         adapter.reason.clone(),
     ]
-}
-
-fn json(adapter: &AdapterDescription) -> serde_json::Value {
-    serde_json::json!({
-        "name": adapter.name,
-        "kind": adapter.kind,
-        "api": adapter.api,
-        "driver": adapter.driver,
-        "max_buffer": adapter.max_buffer,
-        "workgroup_memory": adapter.workgroup_memory,
-        "workgroup_threads": adapter.workgroup_threads,
-        "timestamps": adapter.timestamps,
-        "taken": adapter.taken,
-        "reason": adapter.reason,
-    })
 }

@@ -2,11 +2,31 @@
 
 use ndarray::Array2;
 
-use crate::dataset::load::Named;
 use crate::error::{Error, Result};
 
 /// Values from here on are no measurement in any sensible unit, and f32 arithmetic overflows soon after.
 const TOO_LARGE: f64 = 1e30;
+
+/// A trial as it was read.
+pub(super) struct Named {
+    pub name: String,
+    pub x: Array2<f64>,
+    /// The column of the file, counted from 0, that each column was.
+    pub from: Vec<usize>,
+    /// The line of a text file, counted from 1, that each row stands in; empty for other files.
+    pub lines: Vec<u64>,
+}
+
+impl Named {
+    /// A place for messages: `row 3, column 2` (`line 4, column 2` in a text file), counted from 1, as in the file.
+    pub fn place(&self, (i, j): (usize, usize)) -> String {
+        let column = self.from[j] + 1;
+        match self.lines.get(i) {
+            Some(line) => format!("line {line}, column {column}"),
+            None => format!("row {}, column {column}", i + 1),
+        }
+    }
+}
 
 /// Refuses arrays that look transposed: fewer rows than columns, in all trials together. Short trials of many variables
 /// are ordinary, so where only each by itself has fewer, that is a warning.

@@ -1,7 +1,9 @@
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, Ix3};
 
 use crate::arrays::{NamedArray, read_arrays, refuse_faults};
-use crate::dataset::checks::{check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing};
+use crate::dataset::checks::{
+    Named, check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing,
+};
 use crate::dataset::columns::{Wanted, label, unknown};
 use crate::dataset::{Dataset, Trial, column_scaling, standardize};
 use crate::error::{Error, Result};
@@ -119,27 +121,6 @@ fn choose_scaling(
             column_scaling(&views, label).map(Some)
         }
         None => Ok(None),
-    }
-}
-
-/// A trial as it was read.
-pub(super) struct Named {
-    pub name: String,
-    pub x: Array2<f64>,
-    /// The column of the file, counted from 0, that each column was.
-    pub from: Vec<usize>,
-    /// The line of a text file, counted from 1, that each row stands in; empty for other files.
-    pub lines: Vec<u64>,
-}
-
-impl Named {
-    /// A place for messages: `row 3, column 2` (`line 4, column 2` in a text file), counted from 1, as in the file.
-    pub fn place(&self, (i, j): (usize, usize)) -> String {
-        let column = self.from[j] + 1;
-        match self.lines.get(i) {
-            Some(line) => format!("line {line}, column {column}"),
-            None => format!("row {}, column {column}", i + 1),
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 
 use ndarray::Array2;
 
-use crate::dataset::load::{Named, read_trials};
+use crate::dataset::checks::Named;
+use crate::dataset::load::read_trials;
 use crate::dataset::{Dataset, LoadRequest, Trial, standardize};
 use crate::error::{Error, Result};
 

@@ -40,7 +40,7 @@ pub use settings::ScoreSettings;
 pub use spectra::Spectra;
 pub use standing::{ROUGHNESS_BOUND, Standing};
 pub use state_space::DstspKind;
-use state_space::{StateSpace, count_complete};
+use state_space::{StateDistribution, count_complete};
 
 /// How good one model is. Small is good; NaN means undefined.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -91,7 +91,7 @@ pub struct Scorer {
     /// Names of the others.
     constant: Vec<String>,
     free_runs: Vec<FreeRun>,
-    states: StateSpace,
+    states: StateDistribution,
     spectra: Spectra,
     prediction: PredictionData,
 }
@@ -115,7 +115,7 @@ impl Scorer {
         warn_of_gaps(dataset, &columns, &spectra, &prediction);
         Ok(Self {
             kind,
-            states: StateSpace::new(kind, &seen, &settings)?,
+            states: StateDistribution::new(kind, &seen, &settings)?,
             spectra,
             prediction,
             starts: dataset.trials.iter().map(Trial::start).collect(),

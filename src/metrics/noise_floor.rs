@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Zip, s};
 
 use super::columns::{only, varying};
 use super::spectra::is_sparse;
-use super::state_space::{StateSpace, count_complete};
+use super::state_space::{StateDistribution, count_complete};
 use super::{DstspKind, ScoreSettings, Spectra, interpolated};
 use crate::error::Result;
 
@@ -83,7 +83,7 @@ pub(super) fn between_halves(
         .collect();
     let masked: Vec<_> = first.iter().zip(&second).map(with_same_gaps).collect();
     let (early, late): (Vec<_>, Vec<_>) = masked.iter().map(|(x, y)| (x.view(), y.view())).unzip();
-    let states = StateSpace::new(kind, &first, settings)?;
+    let states = StateDistribution::new(kind, &first, settings)?;
     let divergence = states.divergence(&second);
     Ok(NoiseFloor {
         dstsp: divergence.value,

@@ -50,7 +50,7 @@ impl DstspKind {
 
 /// The data's side of D_stsp.
 #[derive(Clone, Debug)]
-pub(super) enum StateSpace {
+pub(super) enum StateDistribution {
     Bins(Histogram),
     Gmm(Mixture),
 }
@@ -65,7 +65,7 @@ pub(super) struct Divergence {
     pub saturated: bool,
 }
 
-impl StateSpace {
+impl StateDistribution {
     pub fn new(kind: DstspKind, data: &[ArrayView2<'_, f64>], settings: &ScoreSettings) -> Result<Self> {
         Ok(match kind {
             DstspKind::Bins => Self::Bins(Histogram::new(data, settings.bins)?),

@@ -9,7 +9,7 @@ use super::ReportOptions;
 use super::plot::Figure;
 use super::reading::{reality, short};
 use super::stats::{quantile, wilson};
-use super::study::{Member, Study, Threshold};
+use super::study::{ReportedMember, ReportedRun, Threshold};
 use super::theme::{Look, color_class, page_rules, page_variables};
 use crate::analysis::Analysis;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ struct TableRow<'a> {
 }
 
 /// The report as one HTML document.
-pub fn page(study: &Study, sections: &Sections, options: &ReportOptions) -> Result<String> {
+pub fn page(study: &ReportedRun, sections: &Sections, options: &ReportOptions) -> Result<String> {
     let failed = |e: minijinja::Error| Error::runtime(format!("cannot fill in the report: {e:#}"));
     let run = &study.run;
     let best = sections.best_id.as_deref();
@@ -195,7 +195,7 @@ impl Words {
     }
 }
 
-fn title(study: &Study) -> String {
+fn title(study: &ReportedRun) -> String {
     let files = &study.run.settings.data;
     let data = files
         .first()
@@ -236,7 +236,7 @@ fn duration(started: &str, finished: &str) -> String {
 }
 
 /// Success rate of all members, as a sentence.
-fn success(study: &Study, options: &ReportOptions) -> Option<String> {
+fn success(study: &ReportedRun, options: &ReportOptions) -> Option<String> {
     let n = study.members.len();
     let threshold = match Threshold::of(&study.run, options.success_factor) {
         Ok(threshold) => threshold,
@@ -256,10 +256,10 @@ fn success(study: &Study, options: &ReportOptions) -> Option<String> {
 }
 
 /// Column heads and rows of the members' table, best first.
-fn table<'a>(study: &'a Study, best: Option<&str>) -> (Vec<String>, Vec<TableRow<'a>>) {
+fn table<'a>(study: &'a ReportedRun, best: Option<&str>) -> (Vec<String>, Vec<TableRow<'a>>) {
     let mut columns = study.varied();
     columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE", "roughness"]);
-    let mut members: Vec<&Member> = study.members.iter().collect();
+    let mut members: Vec<&ReportedMember> = study.members.iter().collect();
     members.sort_by(|a, b| a.row.compare(&b.row));
     let rows = members.into_iter().map(|m| {
         let id = m.row.id.as_str();
@@ -281,7 +281,7 @@ fn table<'a>(study: &'a Study, best: Option<&str>) -> (Vec<String>, Vec<TableRow
     (std::iter::once("model".into()).chain(heads).collect(), rows)
 }
 
-fn cell(member: &Member, column: &str) -> Cell {
+fn cell(member: &ReportedMember, column: &str) -> Cell {
     let text = member.text(column);
     let value = text.parse().ok().filter(|value: &f64| value.is_finite());
     let shown = match (column, value) {
@@ -302,7 +302,7 @@ fn cell(member: &Member, column: &str) -> Cell {
 }
 
 /// Files of the run folder that exist, for the links at the end.
-fn files(study: &Study) -> Vec<(&'static str, &'static str)> {
+fn files(study: &ReportedRun) -> Vec<(&'static str, &'static str)> {
     [
         ("config.toml", "every setting; repeats the run"),
         ("members.csv", "the table above with all settings"),

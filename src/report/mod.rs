@@ -34,8 +34,7 @@ use beside::{Beside, beside_figures, observed};
 use html::Sections;
 pub use png::png;
 pub use reading::analysis_figures;
-pub use stats::wilson;
-use study::{Study, curves_figure, study_figures};
+use study::{ReportedRun, curves_figure, study_figures};
 pub use theme::Look;
 
 /// What goes into a report.
@@ -77,7 +76,7 @@ impl ReportOptions {
 /// says so and shows the model alone.
 pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     options.check()?;
-    let study = Study::read(run)?;
+    let study = ReportedRun::read(run)?;
     let best = match study.run.models()?.into_iter().next() {
         Some((id, path)) => Some((id, Model::load(path)?)),
         None => None,

@@ -4,7 +4,7 @@
 use ndarray::s;
 
 use super::pictures::{
-    Coverage, EigenSet, LyapunovBar, Mark, Regions, StateSpace, Track, TransitionGraph, coverage,
+    Coverage, EigenSet, LyapunovBar, Mark, RegionNames, StateSpace, Track, Transitions, coverage,
     eigenvalues, lyapunov, state_space, transition_graph,
 };
 use super::plot::Figure;
@@ -36,7 +36,7 @@ pub fn analysis_figures(
         figures.push(regions_figure(analysis, scaling, columns)?);
     }
     if let Some(graph) = analysis.transitions.as_ref().filter(|g| g.nodes.len() > 1) {
-        let graph = TransitionGraph {
+        let graph = Transitions {
             labels: graph.nodes.iter().map(|n| short(&n.label)).collect(),
             share: graph.nodes.iter().map(|n| n.share).collect(),
             probability: graph.probability.clone(),
@@ -103,7 +103,7 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
             x: x.view(),
             symbols: Some(&sequence[..sequence.len().min(x.nrows())]),
         }],
-        regions: Some(Regions {
+        regions: Some(RegionNames {
             labels: &labels,
             share: &share,
             total: analysis.regions.as_ref().map_or(0, |r| r.visited),

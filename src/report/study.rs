@@ -1,4 +1,4 @@
-//! A study as its report shows it: members by the settings that vary, training curves, what counts as a success.
+//! A run as its report shows it: members by the settings that vary, training curves, what counts as a success.
 #![allow(non_snake_case, reason = "the field's symbols")]
 
 use std::collections::{HashMap, HashSet};
@@ -46,12 +46,12 @@ const COUNTED: usize = 200;
 
 /// A row of `members.csv`, and its cells as texts.
 #[derive(Debug)]
-pub struct Member {
+pub struct ReportedMember {
     pub row: MemberRow,
     cells: HashMap<String, String>,
 }
 
-impl Member {
+impl ReportedMember {
     /// A cell's text, empty where there is none.
     pub fn text(&self, column: &str) -> &str {
         self.cells.get(column).map_or("", String::as_str)
@@ -60,20 +60,20 @@ impl Member {
 
 /// A run and its members, at least one.
 #[derive(Debug)]
-pub struct Study {
+pub struct ReportedRun {
     pub run: Run,
-    pub members: Vec<Member>,
+    pub members: Vec<ReportedMember>,
 }
 
-impl Study {
+impl ReportedRun {
     /// # Errors
     /// When the folder cannot be read, or no member has been trained yet.
     pub fn read(root: &Path) -> Result<Self> {
         let run = Run::read(root)?;
-        let members: Vec<Member> = run
+        let members: Vec<ReportedMember> = run
             .members()?
             .into_iter()
-            .map(|row| Member {
+            .map(|row| ReportedMember {
                 cells: row.cells(),
                 row,
             })
@@ -122,8 +122,8 @@ impl Study {
     }
 
     /// Values of a setting in order (numbers by size), and the members that have each.
-    pub fn groups(&self, setting: &str) -> Vec<(&str, Vec<&Member>)> {
-        let mut groups: Vec<(&str, Vec<&Member>)> = Vec::new();
+    pub fn groups(&self, setting: &str) -> Vec<(&str, Vec<&ReportedMember>)> {
+        let mut groups: Vec<(&str, Vec<&ReportedMember>)> = Vec::new();
         for member in &self.members {
             let value = member.text(setting);
             match groups.iter_mut().find(|(name, _)| *name == value) {
@@ -159,7 +159,7 @@ impl Study {
 }
 
 /// Loss and metrics over the epochs, coloured by the first setting that varies; `best` is the best member's id.
-pub fn curves_figure(study: &Study, best: Option<&str>) -> Result<Option<Figure>> {
+pub fn curves_figure(study: &ReportedRun, best: Option<&str>) -> Result<Option<Figure>> {
     let mut members = study.curves()?;
     if members.is_empty() {
         return Ok(None);
@@ -247,14 +247,18 @@ impl Threshold {
     }
 
     /// How many of these members succeed.
-    pub fn met_by<'a>(&self, members: impl IntoIterator<Item = &'a Member>) -> usize {
-        let succeeds = |m: &&Member| m.row.standing().succeeds(self.value);
+    pub fn met_by<'a>(&self, members: impl IntoIterator<Item = &'a ReportedMember>) -> usize {
+        let succeeds = |m: &&ReportedMember| m.row.standing().succeeds(self.value);
         members.into_iter().filter(succeeds).count()
     }
 }
 
 /// Comparison pictures of a study (three members or more).
-pub fn study_figures(study: &Study, data: Option<&Dataset>, options: &ReportOptions) -> Result<Vec<Figure>> {
+pub fn study_figures(
+    study: &ReportedRun,
+    data: Option<&Dataset>,
+    options: &ReportOptions,
+) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if study.members.len() < 3 {
         return Ok(figures);
@@ -276,9 +280,9 @@ pub fn study_figures(study: &Study, data: Option<&Dataset>, options: &ReportOpti
 }
 
 fn by_setting(
-    study: &Study,
+    study: &ReportedRun,
     setting: &str,
-    groups: &[(&str, Vec<&Member>)],
+    groups: &[(&str, Vec<&ReportedMember>)],
     threshold: Option<&Threshold>,
     figures: &mut Vec<Figure>,
 ) -> Result<()> {
@@ -288,7 +292,7 @@ fn by_setting(
         _ => (format!("-by-{setting}"), format!(" by {setting}")),
     };
     let floor = study.run.record.noise_floor;
-    let scores: [(&str, &str, f64, fn(&Member) -> f64); 2] = [
+    let scores: [(&str, &str, f64, fn(&ReportedMember) -> f64); 2] = [
         ("D_stsp", "State space divergence D_stsp", floor.D_stsp, |m| {
             m.row.standing().dstsp
         }),
@@ -327,13 +331,13 @@ fn by_setting(
 
 /// Regions that the free run of each member visits.
 fn regions_figure(
-    study: &Study,
+    study: &ReportedRun,
     data: Option<&Dataset>,
     setting: &str,
     options: &ReportOptions,
 ) -> Result<Option<Figure>> {
     let members = &study.members;
-    let counted: Vec<&Member> = evenly(members.len(), COUNTED)
+    let counted: Vec<&ReportedMember> = evenly(members.len(), COUNTED)
         .into_iter()
         .map(|i| &members[i])
         .collect();

@@ -37,127 +37,102 @@ pub struct Canvas {
 }
 
 impl Canvas {
+    fn element(&mut self, name: &str, class: &str, attributes: &[(&str, String)], content: &str) {
+        self.body += &format!("<{name} class=\"{class}\"");
+        for (key, value) in attributes {
+            self.body += &format!(" {key}=\"{value}\"");
+        }
+        self.body += &match content {
+            "" => "/>".to_owned(),
+            _ => format!(">{content}</{name}>"),
+        };
+    }
+
+    fn stroke(&mut self, class: &str, d: &str, width: String, more: &[(&str, String)]) {
+        let attributes = [&[("d", d.to_owned()), ("stroke-width", width)], more].concat();
+        self.element("path", &format!("s {class}"), &attributes, "");
+    }
+
     pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64), width: f64) {
         self.path(class, &polyline(&[from, to]), width, 1.0);
     }
 
     pub fn dashed(&mut self, class: &str, from: (f64, f64), to: (f64, f64), width: f64) {
-        let d = polyline(&[from, to]);
-        let _ = write!(
-            self.body,
-            "<path class=\"s {class}\" d=\"{d}\" stroke-width=\"{}\" stroke-dasharray=\"5 4\"/>",
-            px(width)
-        );
+        let dashes = ("stroke-dasharray", "5 4".to_owned());
+        self.stroke(class, &polyline(&[from, to]), px(width), &[dashes]);
     }
 
     /// A stroked path. Nothing is written for an empty one.
     pub fn path(&mut self, class: &str, d: &str, width: f64, opacity: f64) {
-        if d.is_empty() {
-            return;
+        let translucent = [("stroke-opacity", px2(opacity))];
+        if !d.is_empty() {
+            let more = if opacity < 1.0 { &translucent[..] } else { &[] };
+            self.stroke(class, d, px2(width), more);
         }
-        let _ = write!(
-            self.body,
-            "<path class=\"s {class}\" d=\"{d}\" stroke-width=\"{}\"",
-            px2(width)
-        );
-        if opacity < 1.0 {
-            let _ = write!(self.body, " stroke-opacity=\"{}\"", px2(opacity));
-        }
-        self.body += "/>";
     }
 
     pub fn area(&mut self, class: &str, d: &str, opacity: f64) {
-        let _ = write!(
-            self.body,
-            "<path class=\"f {class}\" d=\"{d}Z\" fill-opacity=\"{}\"/>",
-            px2(opacity)
-        );
+        let attributes = [("d", format!("{d}Z")), ("fill-opacity", px2(opacity))];
+        self.element("path", &format!("f {class}"), &attributes, "");
     }
 
     pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64), opacity: f64) {
-        let _ = write!(
-            self.body,
-            "<rect class=\"f {class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill-opacity=\"{}\"/>",
-            px(at.0),
-            px(at.1),
-            px(size.0),
-            px(size.1),
-            px2(opacity)
-        );
+        let attributes = [
+            ("x", px(at.0)),
+            ("y", px(at.1)),
+            ("width", px(size.0)),
+            ("height", px(size.1)),
+            ("fill-opacity", px2(opacity)),
+        ];
+        self.element("rect", &format!("f {class}"), &attributes, "");
+    }
+
+    fn circle(&mut self, class: &str, at: (f64, f64), radius: f64, more: (&str, String), content: &str) {
+        let attributes = [("cx", px(at.0)), ("cy", px(at.1)), ("r", px(radius)), more];
+        self.element("circle", class, &attributes, content);
     }
 
     /// A disc; `title` is shown when the pointer rests on it.
     pub fn disc(&mut self, class: &str, at: (f64, f64), radius: f64, opacity: f64, title: Option<&str>) {
-        let _ = write!(
-            self.body,
-            "<circle class=\"f {class}\" cx=\"{}\" cy=\"{}\" r=\"{}\" fill-opacity=\"{}\"",
-            px(at.0),
-            px(at.1),
-            px(radius),
-            px2(opacity)
-        );
-        match title {
-            Some(title) => {
-                let _ = write!(self.body, "><title>{}</title></circle>", escape(title));
-            }
-            None => self.body += "/>",
-        }
+        let title = title.map_or_else(String::new, |title| format!("<title>{}</title>", escape(title)));
+        let opacity = ("fill-opacity", px2(opacity));
+        self.circle(&format!("f {class}"), at, radius, opacity, &title);
     }
 
     pub fn ring(&mut self, class: &str, at: (f64, f64), radius: f64, width: f64) {
-        let _ = write!(
-            self.body,
-            "<circle class=\"s {class}\" cx=\"{}\" cy=\"{}\" r=\"{}\" stroke-width=\"{}\"/>",
-            px(at.0),
-            px(at.1),
-            px(radius),
-            px2(width)
-        );
+        let width = ("stroke-width", px2(width));
+        self.circle(&format!("s {class}"), at, radius, width, "");
     }
 
     /// Text; `class` is a tone and a size (`t` normal, `b` title, `n` note).
     pub fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
-        let _ = write!(
-            self.body,
-            "<text class=\"f {class}\" x=\"{}\" y=\"{}\"{}>{}</text>",
-            px(at.0),
-            px(at.1),
-            anchor_attribute(anchor),
-            escape(text)
-        );
+        let place = [("x", px(at.0)), ("y", px(at.1))];
+        let anchor = match anchor {
+            Anchor::Start => None,
+            Anchor::Middle => Some(("text-anchor", "middle".to_owned())),
+            Anchor::End => Some(("text-anchor", "end".to_owned())),
+        };
+        let attributes: Vec<_> = place.into_iter().chain(anchor).collect();
+        self.element("text", &format!("f {class}"), &attributes, &escape(text));
     }
 
     /// Text read from bottom to top, centred at a point.
     pub fn upward_text(&mut self, class: &str, at: (f64, f64), text: &str) {
-        let (x, y) = (px(at.0), px(at.1));
-        let _ = write!(
-            self.body,
-            "<text class=\"f {class}\" transform=\"translate({x} {y})rotate(-90)\" text-anchor=\"middle\">{}</text>",
-            escape(text)
-        );
-    }
-}
-
-fn anchor_attribute(anchor: Anchor) -> &'static str {
-    match anchor {
-        Anchor::Start => "",
-        Anchor::Middle => " text-anchor=\"middle\"",
-        Anchor::End => " text-anchor=\"end\"",
+        let turned = format!("translate({} {})rotate(-90)", px(at.0), px(at.1));
+        let attributes = [("transform", turned), ("text-anchor", "middle".to_owned())];
+        self.element("text", &format!("f {class}"), &attributes, &escape(text));
     }
 }
 
 /// A whole SVG document (or element, when [`Look::Inline`]).
 pub fn document(look: Look, size: (f64, f64), label: &str, body: &str) -> String {
     let (w, h) = (px(size.0), px(size.1));
-    let namespace = match look {
-        Look::Inline => String::new(),
-        Look::File | Look::Raster => {
-            format!(" xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\"")
-        }
-    };
-    let background = match look {
-        Look::Inline => String::new(),
-        Look::File | Look::Raster => format!("<path class=\"f paper\" d=\"M0 0H{w}V{h}H0Z\"/>"),
+    let (namespace, background) = match look {
+        Look::Inline => (String::new(), String::new()),
+        Look::File | Look::Raster => (
+            format!(" xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\""),
+            format!("<path class=\"f paper\" d=\"M0 0H{w}V{h}H0Z\"/>"),
+        ),
     };
     format!(
         "<svg{namespace} viewBox=\"0 0 {w} {h}\" role=\"img\" aria-label=\"{label}\" font-family=\"{font}\">{style}{background}{body}</svg>",

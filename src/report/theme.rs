@@ -14,43 +14,28 @@ pub enum Look {
 /// Number of categorical colours; class `cK` for `K < COLORS`, `other` beyond.
 pub const COLORS: usize = 8;
 
-/// Okabe and Ito's palette (colour-blind safe), yellow and pink darkened to be seen on white, two of Tol's muted
-/// set added. The first is the model's.
-const LIGHT: [&str; COLORS] = [
-    "#0072b2", "#d55e00", "#009e73", "#b2559a", "#d99000", "#41a3db", "#882255", "#84841f",
+/// Classes and their colours in the light and in the dark theme.
+///
+/// The categories are Okabe and Ito's palette (colour-blind safe), yellow and pink darkened to be seen on white, two of
+/// Tol's muted set added. The first is the model's.
+const TONES: [(&str, [&str; 2]); 6 + COLORS] = [
+    ("ink", ["#1d2329", "#e6e9ec"]),
+    ("muted", ["#5c6670", "#9aa5af"]),
+    ("grid", ["#e3e6e9", "#2c333a"]),
+    ("data", ["#4a525a", "#c3cad1"]),
+    ("other", ["#a4acb3", "#6b757e"]),
+    ("paper", ["#ffffff", "#14181c"]),
+    ("c0", ["#0072b2", "#55aee8"]),
+    ("c1", ["#d55e00", "#ff8c4b"]),
+    ("c2", ["#009e73", "#2fc79a"]),
+    ("c3", ["#b2559a", "#e69fcb"]),
+    ("c4", ["#d99000", "#f0bd4f"]),
+    ("c5", ["#41a3db", "#a5dcff"]),
+    ("c6", ["#882255", "#dd8fb3"]),
+    ("c7", ["#84841f", "#c6c66b"]),
 ];
-const DARK: [&str; COLORS] = [
-    "#55aee8", "#ff8c4b", "#2fc79a", "#e69fcb", "#f0bd4f", "#a5dcff", "#dd8fb3", "#c6c66b",
-];
-
-struct Tones {
-    paper: &'static str,
-    ink: &'static str,
-    muted: &'static str,
-    grid: &'static str,
-    data: &'static str,
-    other: &'static str,
-    colors: [&'static str; COLORS],
-}
-
-const LIGHT_TONES: Tones = Tones {
-    paper: "#ffffff",
-    ink: "#1d2329",
-    muted: "#5c6670",
-    grid: "#e3e6e9",
-    data: "#4a525a",
-    other: "#a4acb3",
-    colors: LIGHT,
-};
-const DARK_TONES: Tones = Tones {
-    paper: "#14181c",
-    ink: "#e6e9ec",
-    muted: "#9aa5af",
-    grid: "#2c333a",
-    data: "#c3cad1",
-    other: "#6b757e",
-    colors: DARK,
-};
+const LIGHT: usize = 0;
+const DARK: usize = 1;
 
 /// Class of the `k`-th category.
 pub fn color_class(k: usize) -> String {
@@ -61,79 +46,54 @@ pub fn color_class(k: usize) -> String {
     }
 }
 
-fn variables(tones: &Tones) -> String {
-    let mut out = format!(
-        "--paper:{};--ink:{};--muted:{};--grid:{};--data:{};--other:{};",
-        tones.paper, tones.ink, tones.muted, tones.grid, tones.data, tones.other
-    );
-    for (k, color) in tones.colors.iter().enumerate() {
-        out += &format!("--c{k}:{color};");
-    }
-    out
-}
-
 /// The report's custom properties: light, dark where the reader prefers it, light again on paper.
 pub fn page_variables() -> String {
+    let variables = |theme: usize| -> String {
+        let all = TONES.iter();
+        all.map(|(name, tones)| format!("--{name}:{};", tones[theme]))
+            .collect()
+    };
     format!(
-        ":root{{color-scheme:light dark;{light}}}\n\
-         @media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}",
-        light = variables(&LIGHT_TONES),
-        dark = variables(&DARK_TONES)
+        ":root{{color-scheme:light dark;{}}}\n\
+         @media screen and (prefers-color-scheme:dark){{:root{{{}}}}}",
+        variables(LIGHT),
+        variables(DARK)
     )
 }
 
 /// Rules that turn classes into colours: `s` strokes, `f` fills, both with the name of a tone.
 ///
-/// `tone` gives a tone's value (a custom property on the page, a literal in files: many programs that open
+/// `value` gives a tone's value (a custom property on the page, a literal in files: many programs that open
 /// an SVG know no custom properties).
-fn rules(tone: impl Fn(&str) -> String) -> String {
-    let mut out = String::new();
-    let names = ["ink", "muted", "grid", "data", "other", "paper"].map(String::from);
-    for name in names.into_iter().chain((0..COLORS).map(|k| format!("c{k}"))) {
-        let value = tone(&name);
-        out += &format!(".s.{name}{{stroke:{value}}}.f.{name}{{fill:{value}}}");
-    }
-    out
+fn rules(value: impl Fn(&str, &[&str; 2]) -> String) -> String {
+    let rule = |(name, tones): &(&str, [&str; 2])| {
+        let value = value(name, tones);
+        format!(".s.{name}{{stroke:{value}}}.f.{name}{{fill:{value}}}")
+    };
+    TONES.iter().map(rule).collect()
 }
 
 /// Rules that do not depend on the theme.
 const SHAPES: &str = ".s{fill:none;stroke-linejoin:round;stroke-linecap:round}\
     .t{font-size:12px}.b{font-size:13px;font-weight:600}.n{font-size:11px}";
 
-fn literal(tones: &Tones) -> impl Fn(&str) -> String {
-    |name| {
-        match name {
-            "paper" => tones.paper,
-            "ink" => tones.ink,
-            "muted" => tones.muted,
-            "grid" => tones.grid,
-            "data" => tones.data,
-            _ => name
-                .strip_prefix('c')
-                .and_then(|k| k.parse::<usize>().ok())
-                .and_then(|k| tones.colors.get(k).copied())
-                .unwrap_or(tones.other),
-        }
-        .to_string()
-    }
-}
-
 /// Picture rules of the report's style sheet.
 pub fn page_rules() -> String {
-    format!("{}{SHAPES}", rules(|name| format!("var(--{name})")))
+    format!("{}{SHAPES}", rules(|name, _| format!("var(--{name})")))
 }
 
 /// The `<style>` of a picture.
 pub fn picture_style(look: Look) -> String {
-    match look {
-        Look::Inline => String::new(),
-        Look::Raster => format!("<style>{}{SHAPES}</style>", rules(literal(&LIGHT_TONES))),
+    let literal = |theme: usize| rules(|_, tones| tones[theme].to_owned());
+    let dark = match look {
+        Look::Inline => return String::new(),
+        Look::Raster => String::new(),
         Look::File => format!(
-            "<style>{}{SHAPES}@media screen and (prefers-color-scheme:dark){{{}}}</style>",
-            rules(literal(&LIGHT_TONES)),
-            rules(literal(&DARK_TONES))
+            "@media screen and (prefers-color-scheme:dark){{{}}}",
+            literal(DARK)
         ),
-    }
+    };
+    format!("<style>{}{SHAPES}{dark}</style>", literal(LIGHT))
 }
 
 /// Fonts of a picture: the system's in a browser, the one that travels in the binary when rasterised.
@@ -169,13 +129,16 @@ mod tests {
     /// Ito trade some of it for being told apart).
     #[test]
     fn marks_and_text_stand_out_in_both_themes() {
-        for tones in [&LIGHT_TONES, &DARK_TONES] {
-            for text in [tones.ink, tones.muted] {
-                assert!(contrast(text, tones.paper) >= 4.5, "{text} on {}", tones.paper);
-            }
-            for color in tones.colors {
-                let ratio = contrast(color, tones.paper);
-                assert!(ratio >= 2.5, "{color} on {}: {ratio:.2}", tones.paper);
+        for theme in [LIGHT, DARK] {
+            let (_, paper) = TONES.iter().find(|(name, _)| *name == "paper").expect("a paper");
+            for (name, tones) in TONES {
+                let ratio = contrast(tones[theme], paper[theme]);
+                let least = match name {
+                    "ink" | "muted" => 4.5,
+                    name if name.starts_with('c') => 2.5,
+                    _ => continue,
+                };
+                assert!(ratio >= least, "{name} {}: {ratio:.2}", tones[theme]);
             }
         }
     }

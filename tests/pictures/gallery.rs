@@ -31,7 +31,7 @@ pub fn gallery() -> Vec<Figure> {
     let labels = names(4);
     let share = [0.4, 0.38, 0.15, 0.07];
     let columns: Vec<String> = ["x", "y", "z"].map(String::from).to_vec();
-    let regions = Regions {
+    let regions = RegionNames {
         labels: &labels,
         share: &share,
         total: 4,
@@ -98,7 +98,7 @@ pub fn gallery() -> Vec<Figure> {
                 x,
                 symbols: Some(&sides),
             }],
-            regions: Some(Regions {
+            regions: Some(RegionNames {
                 labels: &labels[..2],
                 share: &[0.7, 0.3],
                 total: 2,
@@ -170,7 +170,7 @@ pub fn gallery() -> Vec<Figure> {
         let share = share.into_iter().map(|s| s / sum).collect();
         all.push(transition_graph(
             &format!("graph-{n}"),
-            &TransitionGraph {
+            &Transitions {
                 labels,
                 share,
                 probability,

@@ -181,7 +181,7 @@ fn halves(shift: f64) -> Figure {
             x: x.view(),
             symbols: Some(&symbols),
         }],
-        regions: Some(Regions {
+        regions: Some(RegionNames {
             labels: &labels,
             share: &[0.5, 0.5],
             total: 2,
@@ -348,7 +348,7 @@ fn every_value_has_its_mark() {
 #[test]
 fn a_graph_has_its_nodes_and_arrows() {
     let svg = |probability: Vec<Vec<f64>>| {
-        let graph = TransitionGraph {
+        let graph = Transitions {
             labels: ["00", "01", "11"].map(String::from).to_vec(),
             share: vec![0.5, 0.3, 0.2],
             probability,

@@ -8,7 +8,7 @@ pub const INSTALL: &str = "install the vendor's Vulkan driver (Debian's software
                        --backend cpu";
 
 /// An adapter as the `devices` command lists it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct AdapterDescription {
     pub name: String,
     /// For example `discrete GPU`, `software`.

@@ -15,14 +15,14 @@ const SIZE: (f64, f64) = (480.0, 480.0);
 
 /// Symbols in falling order of their share, and row-stochastic transition probabilities.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct TransitionGraph {
+pub struct Transitions {
     pub labels: Vec<String>,
     pub share: Vec<f64>,
     /// `[n][n]`, with self-loops.
     pub probability: Vec<Vec<f64>>,
 }
 
-impl TransitionGraph {
+impl Transitions {
     /// The most frequent nodes, the rest merged into `other`: shares add up, outgoing probabilities are
     /// averaged with the shares as weights.
     pub fn merged(&self, most: usize) -> Self {
@@ -74,7 +74,7 @@ impl TransitionGraph {
 }
 
 /// Nodes on a circle, area by share; arrows by the probability of going there when the region is left.
-pub fn transition_graph(name: &str, input: &TransitionGraph) -> Result<Figure> {
+pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
     let graph = input.merged(MOST);
     let n = graph.labels.len();
     let mut canvas = Canvas::default();
@@ -147,7 +147,7 @@ pub fn transition_graph(name: &str, input: &TransitionGraph) -> Result<Figure> {
     Figure::new(name, caption, vec![panel], input)
 }
 
-fn places(graph: &TransitionGraph) -> Vec<(f64, f64)> {
+fn places(graph: &Transitions) -> Vec<(f64, f64)> {
     let n = graph.labels.len();
     let center = (0.5 * SIZE.0, 0.5 * SIZE.1 + 10.0);
     let ring = match n {
@@ -165,7 +165,7 @@ fn places(graph: &TransitionGraph) -> Vec<(f64, f64)> {
 }
 
 /// The symbol in its node, or outside where it does not fit; the share below.
-fn label(canvas: &mut Canvas, graph: &TransitionGraph, i: usize, at: (f64, f64), radius: f64) {
+fn label(canvas: &mut Canvas, graph: &Transitions, i: usize, at: (f64, f64), radius: f64) {
     let text = &graph.labels[i];
     let share = format!("{:.1} %", 100.0 * graph.share[i]);
     let width = crate::report::plot::text_width(text);
@@ -260,7 +260,7 @@ mod tests {
     fn merging_keeps_shares_and_rows_whole() {
         let n = 40;
         let share: Vec<f64> = (0..n).map(|i| f64::from(n - i) / 820.0).collect();
-        let graph = TransitionGraph {
+        let graph = Transitions {
             labels: (0..n).map(|i| format!("{i:06b}")).collect(),
             share,
             probability: vec![vec![1.0 / f64::from(n); n as usize]; n as usize],
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn every_node_has_a_place_of_its_own() {
         for n in [0usize, 1, 2, 5, 16] {
-            let graph = TransitionGraph {
+            let graph = Transitions {
                 labels: vec!["01".into(); n],
                 share: vec![1.0 / n.max(1) as f64; n],
                 probability: vec![vec![1.0 / n.max(1) as f64; n]; n],

@@ -1,7 +1,7 @@
 //! Time series of data and free run, one above the other.
 
 use ndarray::{Array2, ArrayView2, s};
-use serde::Serialize;
+use serde_json::json;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, PANEL, Plot, extent};
@@ -19,13 +19,6 @@ pub struct Series<'a> {
     pub dt: Option<f64>,
     /// Rows drawn at most.
     pub most: usize,
-}
-
-#[derive(Serialize)]
-struct Drawn {
-    dt: f64,
-    data: Option<Vec<Vec<f64>>>,
-    model: Vec<Vec<f64>>,
 }
 
 /// The first rows of (at most) the first three columns, model over data.
@@ -96,17 +89,13 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
             extent(finite).map_or(0.0, |(lo, hi)| hi - lo)
         })
         .collect();
-    let rows = |x: &Array2<f64>| {
+    let rows = |x: &Array2<f64>| -> Vec<Vec<f64>> {
         x.rows()
             .into_iter()
             .map(|r| r.iter().zip(&spans).map(|(&v, &span)| rounded(v, span)).collect())
             .collect()
     };
-    let drawn = Drawn {
-        dt,
-        data: data.as_ref().map(rows),
-        model: rows(&model),
-    };
+    let drawn = json!({ "dt": dt, "data": data.as_ref().map(rows), "model": rows(&model) });
     let mut figure = Figure::new(input.name, caption, panels, &drawn)?;
     figure.columns = 1;
     Ok(figure)

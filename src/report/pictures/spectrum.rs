@@ -1,6 +1,6 @@
 //! Power spectra of data and free run.
 
-use serde::Serialize;
+use serde_json::json;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, Plot};
@@ -20,13 +20,6 @@ pub struct PowerSpectra {
     pub dt: Option<f64>,
     /// Standard deviation of the smoothing, in frequency bins.
     pub smoothing: f64,
-}
-
-#[derive(Serialize)]
-struct Drawn {
-    frequency: Vec<f64>,
-    data: Option<Vec<f64>>,
-    model: Vec<f64>,
 }
 
 /// Both spectra on logarithmic axes, averaged in bins of equal width in log frequency; the zero frequency is
@@ -66,10 +59,6 @@ pub fn power_spectra(name: &str, input: &PowerSpectra) -> Result<Figure> {
         "Power spectra as D_H compares them (z-scored, smoothed by {} frequency bins, normalised), mean over dimensions, averaged in {BINS} logarithmic bins.",
         input.smoothing
     );
-    let drawn = Drawn {
-        frequency: at.clone(),
-        data: data.clone(),
-        model: model.clone(),
-    };
+    let drawn = json!({ "frequency": at, "data": data, "model": model });
     Figure::new(name, caption, vec![plot.finish()], &drawn)
 }

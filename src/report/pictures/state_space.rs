@@ -2,7 +2,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array2, ArrayView2};
-use serde::Serialize;
+use serde_json::json;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, PANEL, Panel, Plot, TOLERANCE, extent, legend};
@@ -22,7 +22,7 @@ const PIECE: usize = 400;
 
 /// Names and shares of symbols, most frequent first; a symbol is an index into both.
 #[derive(Clone, Copy, Debug)]
-pub struct Regions<'a> {
+pub struct RegionNames<'a> {
     pub labels: &'a [String],
     pub share: &'a [f64],
     /// All regions, also those not listed.
@@ -58,21 +58,11 @@ pub struct StateSpace<'a> {
     /// One panel each, all in the frame of the first.
     pub tracks: Vec<Track<'a>>,
     /// Colours by region where given.
-    pub regions: Option<Regions<'a>>,
+    pub regions: Option<RegionNames<'a>>,
     pub columns: &'a [String],
     /// Rows drawn at most.
     pub most: usize,
     pub marks: &'a [Mark],
-}
-
-/// How it was drawn; the coordinates are those of the caller's arrays.
-#[derive(Serialize)]
-struct Drawn {
-    title: String,
-    rows_drawn: usize,
-    rows: usize,
-    azimuth: f64,
-    elevation: f64,
 }
 
 /// Draws every track in the same frame; rows beyond `most` are left out and the caption says so.
@@ -105,13 +95,14 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
             2 => plane(input, track, x, symbols),
             _ => projected(input, track, x, symbols, &projection),
         });
-        drawn.push(Drawn {
-            title: track.title.into(),
-            rows_drawn: rows,
-            rows: track.x.nrows(),
-            azimuth: AZIMUTH,
-            elevation: ELEVATION,
-        });
+        // How it was drawn; the coordinates are those of the caller's arrays.
+        drawn.push(json!({
+            "title": track.title,
+            "rows_drawn": rows,
+            "rows": track.x.nrows(),
+            "azimuth": AZIMUTH,
+            "elevation": ELEVATION,
+        }));
     }
     let what = match N {
         1 => "Each value against the one before it".to_string(),
