@@ -90,7 +90,7 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
         .remove(0);
     let states = states.mapv(f64::from);
     let bounds = Bounds::around(&trial.x);
-    if let Some(step) = states.outer_iter().position(|row| !bounds.hold(&row)) {
+    if let Some(step) = states.outer_iter().position(|row| !bounds.hold(row)) {
         eprintln!("warning: the free run of {id} leaves every bound at step {step}");
     }
     let mut observed = states.slice(s![.., ..data.N]).to_owned();

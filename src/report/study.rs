@@ -292,21 +292,20 @@ fn by_setting(
         _ => (format!("-by-{setting}"), format!(" by {setting}")),
     };
     let floor = study.run.record.noise_floor;
-    let scores: [(&str, &str, f64, fn(&ReportedMember) -> f64); 2] = [
-        ("D_stsp", "State space divergence D_stsp", floor.D_stsp, |m| {
-            m.row.standing().dstsp
-        }),
-        ("D_H", "Hellinger distance D_H", floor.D_H, |m| {
-            m.row.standing().dh
-        }),
-    ];
-    for (column, what, floor, score) in scores {
+    for (column, what, floor) in [
+        ("D_stsp", "State space divergence D_stsp", floor.D_stsp),
+        ("D_H", "Hellinger distance D_H", floor.D_H),
+    ] {
+        let score = |member: &&ReportedMember| match (column, member.row.standing()) {
+            ("D_stsp", standing) => standing.dstsp,
+            (_, standing) => standing.dh,
+        };
         let values = Groups {
             setting: setting.into(),
             names: names.clone(),
             values: groups
                 .iter()
-                .map(|(_, members)| members.iter().map(|m| score(m)).collect())
+                .map(|(_, members)| members.iter().map(score).collect())
                 .collect(),
         };
         if values.values.iter().flatten().any(|v| v.is_finite()) {

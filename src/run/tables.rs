@@ -162,7 +162,7 @@ pub fn read_members(path: &Path) -> Result<Vec<MemberRow>> {
     parse_members(&read(path)?, path)
 }
 
-/// What [`read_members`] does once the file is read.
+/// The rows of a `members.csv`; `path` is for messages.
 pub fn parse_members(bytes: &[u8], path: &Path) -> Result<Vec<MemberRow>> {
     from_csv(bytes, path)
 }
@@ -171,7 +171,7 @@ pub fn read_log(path: &Path) -> Result<Vec<LogRow>> {
     parse_log(&read(path)?, path)
 }
 
-/// What [`read_log`] does once the file is read.
+/// The rows of a `log.csv`; `path` is for messages.
 pub fn parse_log(bytes: &[u8], path: &Path) -> Result<Vec<LogRow>> {
     from_csv(bytes, path)
 }
