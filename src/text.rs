@@ -1,7 +1,7 @@
 //! Numbers and tables for people: plain ones for terminals, typeset ones for pages and pictures.
 
 /// A number for the terminal: four significant digits, `-` where undefined.
-pub fn plain(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
     }
@@ -19,7 +19,7 @@ pub fn plain(value: f64) -> String {
 
 /// A number as typeset: `digits` significant ones, no trailing zeros, a power of ten where it is very large or very
 /// small.
-pub fn number(value: f64, digits: usize) -> String {
+pub fn typeset(value: f64, digits: usize) -> String {
     if value.is_nan() {
         return "–".into();
     }
@@ -51,17 +51,17 @@ pub fn large_count(value: f64) -> String {
     if value < 1e6 {
         format!("{value:.0}")
     } else {
-        number(value, 2)
+        typeset(value, 2)
     }
 }
 
 /// A whole number for the terminal, with a comma between thousands.
-pub fn plain_count(value: u64) -> String {
+pub fn count(value: u64) -> String {
     in_thousands(&value.to_string(), ',')
 }
 
 /// A whole number as typeset, with a thin space between thousands from five digits on.
-pub fn count(value: usize) -> String {
+pub fn typeset_count(value: usize) -> String {
     match value.to_string() {
         short if short.len() <= 4 => short,
         long => in_thousands(&long, '\u{2009}'),
@@ -161,14 +161,14 @@ mod tests {
 
     #[test]
     fn plain_numbers_are_short_and_counts_grouped() {
-        assert_eq!(plain(0.123_456), "0.1235");
-        assert_eq!(plain(12.3456), "12.35");
-        assert_eq!(plain(4321.9), "4322");
-        assert_eq!(plain(1.5e-7), "1.500e-7");
-        assert_eq!(plain(f64::NAN), "-");
-        assert_eq!(plain(0.0), "0.0000");
-        assert_eq!(plain_count(1_234_567), "1,234,567");
-        assert_eq!(plain_count(12), "12");
+        assert_eq!(number(0.123_456), "0.1235");
+        assert_eq!(number(12.3456), "12.35");
+        assert_eq!(number(4321.9), "4322");
+        assert_eq!(number(1.5e-7), "1.500e-7");
+        assert_eq!(number(f64::NAN), "-");
+        assert_eq!(number(0.0), "0.0000");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(12), "12");
     }
 
     #[test]
@@ -183,11 +183,11 @@ mod tests {
             (f64::NAN, "–"),
             (f64::INFINITY, "∞"),
         ] {
-            assert_eq!(number(value, 3), text);
+            assert_eq!(typeset(value, 3), text);
         }
         assert_eq!(large_count(2f64.powi(19)), "524288");
-        assert_eq!(count(100_000), "100\u{2009}000");
-        assert_eq!(count(2000), "2000");
+        assert_eq!(typeset_count(100_000), "100\u{2009}000");
+        assert_eq!(typeset_count(2000), "2000");
     }
 
     #[test]

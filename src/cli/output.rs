@@ -7,7 +7,7 @@ use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
 use crate::metrics::success_threshold;
 use crate::resources::require_disk;
-pub use crate::text::{plain as number, plain_count as count, table};
+pub use crate::text::{count, number, table};
 
 /// Prints a result; the caller's text ends with a newline.
 pub fn print(text: &str) -> Result<()> {

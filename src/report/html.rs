@@ -13,7 +13,7 @@ use super::study::{ReportedMember, ReportedRun, Threshold};
 use super::theme::{Look, color_class, page_rules, page_variables};
 use crate::analysis::Analysis;
 use crate::error::{Error, Result};
-use crate::text::{count, large_count, number, percent, vector};
+use crate::text::{large_count, percent, typeset, typeset_count, vector};
 
 const TEMPLATE: &str = include_str!("templates/report.html");
 const STYLE: &str = include_str!("templates/report.css");
@@ -133,14 +133,14 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
     let or_dash = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| "–".into(), text);
     environment.add_filter("number", |value: Option<f64>, digits: usize| {
-        number(value.unwrap_or(f64::NAN), digits)
+        typeset(value.unwrap_or(f64::NAN), digits)
     });
-    environment.add_filter("count", count);
+    environment.add_filter("count", typeset_count);
     environment.add_filter("large_count", large_count);
     environment.add_filter("percent", move |share: Option<f64>| {
         or_dash(share, |v| percent(v, 1))
     });
-    environment.add_filter("vector", |values: Vec<f64>| vector(&values, |v| number(v, 3)));
+    environment.add_filter("vector", |values: Vec<f64>| vector(&values, |v| typeset(v, 3)));
     environment.add_filter("short", |code: String| short(&code));
     environment.add_filter("color", color_class);
     environment.add_filter("moment", |text: String| moment(&text));
@@ -289,8 +289,8 @@ fn cell(member: &ReportedMember, column: &str) -> Cell {
             Some(epoch) => format!("diverged at epoch {epoch}"),
             None => "diverged".into(),
         },
-        ("D_stsp", Some(value)) if member.row.standing().saturated => number(value, 3) + "*",
-        ("D_stsp" | "D_H" | "PE" | "roughness", Some(value)) => number(value, 3),
+        ("D_stsp", Some(value)) if member.row.standing().saturated => typeset(value, 3) + "*",
+        ("D_stsp" | "D_H" | "PE" | "roughness", Some(value)) => typeset(value, 3),
         (_, None) if text.is_empty() => "–".into(),
         _ => text.into(),
     };

@@ -9,7 +9,7 @@ use super::theme::Look;
 use super::thin::{offset_digits, simplify};
 use super::ticks::{linear_ticks, log_label, log_ticks};
 use crate::error::{Error, Result};
-use crate::text::number;
+use crate::text::typeset;
 
 /// Lines are simplified to this many pixels.
 pub const TOLERANCE: f64 = 0.25;
@@ -149,7 +149,7 @@ impl Axis {
         let marks = linear_ticks(lo, hi, 7)
             .into_iter()
             .filter(|v| (v - v.round()).abs() < 1e-9);
-        self.marks = Some(marks.map(|v| (v, number(v, 5))).collect());
+        self.marks = Some(marks.map(|v| (v, typeset(v, 5))).collect());
         self
     }
 
@@ -186,7 +186,7 @@ impl Axis {
                 let digits = 3 + offset_digits(lo.abs().max(hi.abs()), hi - lo);
                 let zero = |v: f64| if v.abs() < 1e-12 * (hi - lo) { 0.0 } else { v };
                 let ticks = linear_ticks(lo, hi, target).into_iter();
-                ticks.map(|v| (v, number(zero(v), digits.max(5)))).collect()
+                ticks.map(|v| (v, typeset(zero(v), digits.max(5)))).collect()
             }
             Scale::Log => log_ticks(lo, hi, target)
                 .into_iter()

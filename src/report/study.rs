@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::metrics::success_threshold;
 use crate::model::Model;
 use crate::run::{MemberRow, Run};
-use crate::text::{count, number};
+use crate::text::{typeset, typeset_count};
 
 /// Settings that a study may vary, in the order in which they are reported.
 const SETTINGS: [&str; 13] = [
@@ -214,18 +214,18 @@ impl Threshold {
                 "No success rate: the noise floor cannot be told from these data. Their halves score {} against each \
                  other, and a run that stays in one place scores {}: the record drifts, is too short, or has too many \
                  bins for its length.",
-                number(floor, 3),
-                number(resting, 3)
+                typeset(floor, 3),
+                typeset(resting, 3)
             ));
         };
         let place = format!(
             "{}, what a run scores that stays in one place",
-            number(resting, 3)
+            typeset(resting, 3)
         );
         let asked = format!(
             "{} times the noise floor of {}",
-            number(factor, 3),
-            number(floor, 3)
+            typeset(factor, 3),
+            typeset(floor, 3)
         );
         let bound = if value > factor * floor {
             format!("a fiftieth of {place}, because {asked} is less")
@@ -241,7 +241,7 @@ impl Threshold {
             rule: format!(
                 "Success: best D_stsp below {}, that is {bound}, and a free run not more than twice as rough as the \
                  data; a member that diverged or has no score is none.",
-                number(value, 3)
+                typeset(value, 3)
             ),
         })
     }
@@ -367,7 +367,7 @@ fn regions_figure(
     let mut figure = regions_by_setting(&format!("regions-by-{setting}"), &groups)?;
     figure.caption += &format!(
         " Distinct regions along a free run of {} steps.",
-        count(options.steps)
+        typeset_count(options.steps)
     );
     if counted.len() < members.len() {
         figure.caption += &format!(" {} of {} members, evenly chosen.", counted.len(), members.len());

@@ -1,6 +1,6 @@
 //! Fewer points, the same picture: what is left out is either below a fraction of a pixel or said in words.
 
-use crate::text::count;
+use crate::text::typeset_count;
 
 /// Removes points of a line that lie within `tolerance` of the simplified one (Douglas and Peucker 1973).
 ///
@@ -79,9 +79,13 @@ impl Stretch {
 
     pub fn note(&self) -> String {
         if self.rows == self.total {
-            format!("all {} steps", count(self.total))
+            format!("all {} steps", typeset_count(self.total))
         } else {
-            format!("first {} of {} steps", count(self.rows), count(self.total))
+            format!(
+                "first {} of {} steps",
+                typeset_count(self.rows),
+                typeset_count(self.total)
+            )
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where an axis puts its marks.
 
-use crate::text::{number, superscript};
+use crate::text::{superscript, typeset};
 
 /// At most about `target` round numbers (1, 2, 2.5, 5 × 10^k) within `lo..=hi`.
 ///
@@ -53,7 +53,7 @@ pub fn log_label(value: f64) -> String {
     if (power - power.round()).abs() < 1e-9 && !(-3.0..=3.0).contains(&power.round()) {
         format!("10{}", superscript(&format!("{:.0}", power.round())))
     } else {
-        number(value, 3)
+        typeset(value, 3)
     }
 }
 

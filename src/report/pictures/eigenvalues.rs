@@ -8,7 +8,7 @@ use crate::report::svg::{Anchor, Canvas, polyline};
 use crate::report::theme::color_class;
 use crate::report::thin::simplify;
 use crate::report::ticks::linear_ticks;
-use crate::text::number;
+use crate::text::typeset;
 
 /// Sets with a colour of their own; the rest share one.
 const NAMED: usize = 7;
@@ -123,7 +123,7 @@ fn frame(canvas: &mut Canvas, at: impl Fn((f64, f64)) -> (f64, f64), window: Win
     let Window { middle, reach } = window;
     let (left, right) = (middle - 0.999 * reach, middle + 0.999 * reach);
     let (bottom, top) = (-0.999 * reach, 0.999 * reach);
-    let label = |v: f64| number(if v.abs() < 1e-9 * reach { 0.0 } else { v }, 4);
+    let label = |v: f64| typeset(if v.abs() < 1e-9 * reach { 0.0 } else { v }, 4);
     for v in linear_ticks(left, right, 4) {
         canvas.line("grid", at((v, bottom)), at((v, top)), 1.0);
         let place = at((v, bottom));
@@ -145,12 +145,12 @@ fn frame(canvas: &mut Canvas, at: impl Fn((f64, f64)) -> (f64, f64), window: Win
 
 fn complex(v: (f64, f64)) -> String {
     match v.1 {
-        0.0 => number(v.0, 5),
+        0.0 => typeset(v.0, 5),
         im => format!(
             "{} {} {}i",
-            number(v.0, 5),
+            typeset(v.0, 5),
             if im < 0.0 { "−" } else { "+" },
-            number(im.abs(), 5)
+            typeset(im.abs(), 5)
         ),
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Panel, Plot};
-use crate::text::number;
+use crate::text::typeset;
 
 /// Exponents of the close view.
 const CLOSE: usize = 4;
@@ -56,7 +56,7 @@ fn panel(title: &str, bars: &[LyapunovBar], unit: &str) -> Panel {
         plot.line(class, &stem, 1.4, 0.8);
         let at = plot.at(x, bar.exponent);
         if at.1.is_finite() {
-            let value = format!("{} ± {}", number(bar.exponent, 4), number(reach, 2));
+            let value = format!("{} ± {}", typeset(bar.exponent, 4), typeset(reach, 2));
             plot.canvas
                 .disc(class, at, 3.6, 1.0, Some(&format!("λ{} = {value}", i + 1)));
         }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Plot};
 use crate::report::stats::{quantile, wilson};
 use crate::report::svg::Anchor;
-use crate::text::number;
+use crate::text::typeset;
 
 /// Members grouped by the value of one setting.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -134,7 +134,7 @@ pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
             at,
             4.6,
             1.0,
-            Some(&format!("{k} of {n}: {}", number(rate, 3))),
+            Some(&format!("{k} of {n}: {}", typeset(rate, 3))),
         );
         if input.counts.len() <= 12 {
             plot.canvas.text(
