@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
+use crate::config::Hyperparameters;
 pub use crate::config::{Form, Optimizer};
 pub use crate::dataset::{MISSING, TrainingData, is_missing};
 use crate::error::{Error, Result};
@@ -44,6 +45,23 @@ pub struct Member {
     pub lambda_obs: f64,
     /// Largest global gradient norm, `None` for no clipping.
     pub clip: Option<f64>,
+}
+
+impl From<&Hyperparameters> for Member {
+    fn from(point: &Hyperparameters) -> Self {
+        Self {
+            seed: point.seed,
+            P: point.P,
+            tau: point.tau,
+            alpha: point.alpha,
+            noise: point.noise,
+            start_lr: point.start_lr,
+            end_lr: point.end_lr,
+            lambda_lat: point.lambda_lat,
+            lambda_obs: point.lambda_obs,
+            clip: point.clip,
+        }
+    }
 }
 
 /// An ensemble to train: members of one shape and the schedule they share.

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use crate::analysis::{AnalysisInput, AnalysisSettings, Recording, analyze};
 use crate::cli::args::AnalyzeArgs;
-use crate::cli::evaluate::load_for;
 use crate::cli::output::print;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, load_for};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::report::{analysis_figures, write_figure};

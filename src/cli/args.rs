@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
+use crate::cli::choices::{BACKENDS, DSTSP, FORMS, OPTIMIZERS, word};
 use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
 use crate::error::Result;
@@ -81,7 +82,6 @@ pub struct TrainArgs {
     pub standardize: bool,
     /// Time between two observations, kept in the model
     #[arg(long, value_name = "TIME", help_heading = "Data", value_parser = ABOVE_0.parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dt: Option<f64>,
 
     /// Latent dimensions
@@ -94,11 +94,9 @@ pub struct TrainArgs {
     pub P: Option<Grid<usize>>,
     /// Teacher-forcing interval in steps
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tau: Option<Grid<usize>>,
     /// Forcing strength; 1 replaces the state by the observation
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub alpha: Option<Grid<f64>>,
     /// Predicted steps of a training window
     #[arg(long = "T", visible_alias = "seq-len", value_name = "GRID", help_heading = GRIDS)]
@@ -106,57 +104,44 @@ pub struct TrainArgs {
     pub T: Option<Grid<usize>>,
     /// Windows in a batch
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<Grid<usize>>,
     /// Standard deviation of the noise added to observations in training
     #[arg(long, value_name = "GRID", help_heading = GRIDS, allow_negative_numbers = true)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<Grid<f64>>,
     /// Learning rate of the first epoch
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_lr: Option<Grid<f64>>,
     /// Learning rate that decays exponentially towards this
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub end_lr: Option<Grid<f64>>,
     /// Largest global norm of the gradient, 0 for no clipping
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<Grid<f64>>,
     /// Weight of the regularisation that keeps self-feedback small
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_lat: Option<Grid<f64>>,
     /// Weight of the regularisation of L
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub lambda_obs: Option<Grid<f64>>,
     /// How many seeds (10 means 0..9), or which (3,7 or 5..9)
     #[arg(long, value_name = "N|LIST", help_heading = GRIDS)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
 
     /// Optimiser
-    #[arg(long, help_heading = "Schedule")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, help_heading = "Schedule", value_parser = word::<Optimizer>(OPTIMIZERS))]
     pub optimizer: Option<Optimizer>,
     /// Epochs
     #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = EPOCHS.parser::<u32>())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
     /// Optimiser steps in an epoch
     #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = EPOCHS.parser::<u32>())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub batches_per_epoch: Option<u32>,
     /// Which of the two equal forms of the recurrence to compute
-    #[arg(long, help_heading = "Schedule")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, help_heading = "Schedule", value_parser = word::<Form>(FORMS))]
     pub form: Option<Form>,
 
     /// Epochs between two scorings
     #[arg(long, value_name = "N", help_heading = "Scores", value_parser = EPOCHS.parser::<u32>())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u32>,
     #[command(flatten)]
     #[serde(flatten)]
@@ -164,20 +149,13 @@ pub struct TrainArgs {
 
     /// Published settings to start from
     #[arg(long, value_name = "NAME", help = format!("Published settings to start from: {}", PRESETS.join(", ")), help_heading = "Run")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
     /// Settings from a file, such as a run's config.toml; flags override it
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Train only the i-th of n parts of the study
-    #[arg(
-        long,
-        value_name = "i/n",
-        help = "Train only the i-th of n parts of the study, in a job array for example $SLURM_ARRAY_TASK_ID/4 [default: all]",
-        help_heading = "Run"
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Train only the i-th of n parts of the study, in a job array for example $SLURM_ARRAY_TASK_ID/4 [default: all]
+    #[arg(long, value_name = "i/n", help_heading = "Run")]
     pub shard: Option<Shard>,
     /// Run folder to make
     #[arg(
@@ -214,24 +192,19 @@ fn not(flag: &bool) -> bool {
 #[serde(rename_all = "kebab-case")]
 pub struct MetricArgs {
     /// Estimate of D_stsp
-    #[arg(long, help_heading = "Scores")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, help_heading = "Scores", value_parser = word::<DstspChoice>(DSTSP))]
     pub dstsp: Option<DstspChoice>,
     /// Histogram bins per dimension of D_stsp by bins
     #[arg(long, value_name = "N", help_heading = "Scores", value_parser = COUNT.parser::<usize>())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bins: Option<usize>,
     /// Variance of the Gaussians of D_stsp by mixtures
     #[arg(long, value_name = "VARIANCE", help_heading = "Scores", value_parser = ABOVE_0.parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub gmm_variance: Option<f64>,
     /// Standard deviation, in frequency bins, of the smoothing of spectra for D_H
     #[arg(long, value_name = "SD", help_heading = "Scores", value_parser = SMOOTHING.parser())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub smoothing: Option<f64>,
     /// Steps n of the prediction error PE(n)
     #[arg(long, value_name = "N", help_heading = "Scores", value_parser = COUNT.parser::<usize>())]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pe_steps: Option<usize>,
 }
 
@@ -240,22 +213,13 @@ pub struct MetricArgs {
 #[serde(rename_all = "kebab-case")]
 pub struct DeviceArgs {
     /// Device to compute on; auto takes a hardware GPU where there is one
-    #[arg(long, help_heading = "Device")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[arg(long, help_heading = "Device", value_parser = word::<BackendChoice>(BACKENDS))]
     pub backend: Option<BackendChoice>,
     /// Graphics adapter: its number or a part of its name (see `devices`)
     #[arg(long, value_name = "NAME", help_heading = "Device")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// CPU threads
-    #[arg(
-        long,
-        value_name = "N",
-        help = "CPU threads [default: all cores]",
-        help_heading = "Device",
-        value_parser = THREADS.parser::<usize>()
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Device", value_parser = THREADS.parser::<usize>())]
     pub threads: Option<usize>,
 }
 

@@ -8,10 +8,9 @@ use toml::Table;
 use crate::backend::{Backend, FreeModel};
 use crate::cli::args::{EvaluateArgs, MetricArgs};
 use crate::cli::output::{self, SATURATED, divergence, no_floor, number, print, print_json, table};
-use crate::cli::start_threads;
 use crate::config::{Settings, resolve};
-use crate::dataset::{Dataset, LoadRequest, Trial, load, load_trajectories};
-use crate::error::{Error, Result};
+use crate::dataset::{LoadRequest, Trial, load, load_for, load_trajectories};
+use crate::error::Result;
 use crate::metrics::{NoiseFloor, ScoreSettings, Scorer, Scores};
 use crate::model::{Dims, Model};
 use crate::run::ModelRef;
@@ -46,7 +45,7 @@ pub struct Task {
 /// Everything that can be refused is refused here, before anything is computed.
 pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
     let reference = args.model.as_deref().map(ModelRef::parse);
-    let settings = metric_settings(reference.as_ref(), &args.metrics, &args.data)?;
+    let settings = metric_settings(reference.as_ref(), &args.metrics)?;
     let models = match &reference {
         Some(reference) => load_models(reference)?,
         None => Vec::new(),
@@ -75,7 +74,6 @@ pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
 }
 
 pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
-    start_threads(args.device.threads)?;
     let Task {
         scorer,
         models,
@@ -199,63 +197,10 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
 }
 
 /// Score settings: flags over those of the run a model belongs to over the defaults.
-fn metric_settings(reference: Option<&ModelRef>, flags: &MetricArgs, data: &[String]) -> Result<Settings> {
-    let mut flags = Table::try_from(flags).expect("flags are a TOML table");
-    flags.insert("data".into(), data.to_vec().into());
+fn metric_settings(reference: Option<&ModelRef>, flags: &MetricArgs) -> Result<Settings> {
+    let flags = Table::try_from(flags).expect("flags are a TOML table");
     match reference.map(ModelRef::run).transpose()?.flatten() {
         Some(run) => run.settings_with(flags),
         None => resolve(None, flags),
     }
-}
-
-/// Loads data for a model, in the model's units and columns.
-///
-/// # Errors
-/// When columns or inputs are not those of the model.
-pub fn load_for(
-    model: &Model,
-    data: &[String],
-    inputs: &[String],
-    drop: &[String],
-    allow_missing: bool,
-) -> Result<Dataset> {
-    let dims = model.theta.dims();
-    if dims.K > 0 && inputs.is_empty() {
-        return Err(
-            Error::input(format!("the model was trained with {} external inputs", dims.K))
-                .with_hint("give the inputs that belong to the data: --inputs FILE"),
-        );
-    }
-    let dataset = load(&LoadRequest {
-        data: data.to_vec(),
-        inputs: inputs.to_vec(),
-        drop: drop.to_vec(),
-        drop_if_there: false,
-        allow_missing,
-        standardize: false,
-        scaling: model.scaling.clone(),
-        columns: model.columns.clone(),
-        input_columns: model.input_columns.clone(),
-    })?;
-    check_columns("--data", &dataset, dims.N, dims.K)?;
-    dataset.warn_of_offsets();
-    Ok(dataset)
-}
-
-/// Refuses data whose columns are not the ones expected.
-pub fn check_columns(flag: &str, data: &Dataset, N: usize, K: usize) -> Result<()> {
-    if data.N != N {
-        return Err(Error::input(format!(
-            "{flag}: the data have {} columns, the model observes N = {N}",
-            data.N
-        ))
-        .with_hint("leave out what the model does not know: --drop COLUMN"));
-    }
-    if data.K != K {
-        return Err(Error::input(format!(
-            "{flag}: there are {} external inputs, the model has K = {K}",
-            data.K
-        )));
-    }
-    Ok(())
 }

@@ -8,10 +8,8 @@ use ndarray::{Array2, s};
 use crate::arrays::{beside, save_array};
 use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
-use crate::cli::evaluate::load_for;
 use crate::cli::output::{check_targets, require_table};
-use crate::cli::start_threads;
-use crate::dataset::{Dataset, Trial};
+use crate::dataset::{Dataset, Trial, load_for};
 use crate::error::{Error, Result};
 use crate::model::{Bounds, Dims, Model};
 use crate::resources::require_memory;
@@ -67,7 +65,6 @@ fn require_room(args: &GenerateArgs, steps: usize, dims: Dims) -> Result<()> {
 }
 
 pub fn run(args: GenerateArgs) -> Result<ExitCode> {
-    start_threads(args.device.threads)?;
     let Task {
         id,
         model,

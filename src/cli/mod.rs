@@ -2,12 +2,12 @@
 
 mod analyze;
 mod args;
+mod choices;
 mod devices;
 mod evaluate;
 mod generate;
 mod merge;
 mod output;
-mod progress;
 mod report;
 mod selftest;
 mod simulate;
@@ -48,17 +48,23 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    match command {
-        Command::Train(args) => train::run(*args),
-        Command::Evaluate(args) => evaluate::run(args),
-        Command::Generate(args) => generate::run(args),
-        Command::Analyze(args) => analyze::run(args),
-        Command::Report(args) => report::run(args),
-        Command::Merge(args) => merge::run(args),
-        Command::Simulate(args) => simulate::run(args),
-        Command::Selftest(args) => selftest::run(args),
-        Command::Devices(args) => devices::run(args),
-    }
+    // Of training, a config file may say how many.
+    let (threads, run): (_, Box<dyn FnOnce() -> Result<ExitCode>>) = match command {
+        Command::Train(args) => {
+            let request = train::Request::new(&args)?;
+            (request.settings.threads, Box::new(move || train::run(&request)))
+        }
+        Command::Evaluate(args) => (args.device.threads, Box::new(|| evaluate::run(args))),
+        Command::Generate(args) => (args.device.threads, Box::new(|| generate::run(args))),
+        Command::Selftest(args) => (args.device.threads, Box::new(|| selftest::run(args))),
+        Command::Analyze(args) => (None, Box::new(|| analyze::run(args))),
+        Command::Report(args) => (None, Box::new(|| report::run(args))),
+        Command::Merge(args) => (None, Box::new(|| merge::run(args))),
+        Command::Simulate(args) => (None, Box::new(|| simulate::run(args))),
+        Command::Devices(args) => (None, Box::new(|| devices::run(args))),
+    };
+    start_threads(threads)?;
+    run()
 }
 
 /// One line for the error, one for what to do about it.

@@ -4,12 +4,10 @@ use crate::backend::Form;
 use crate::backend::golden::{TOLERANCE, built_in_cases, check_case, load_cases};
 use crate::cli::args::SelftestArgs;
 use crate::cli::output::{print, print_json, table};
-use crate::cli::start_threads;
 use crate::error::{Error, Result};
 
 /// Runs golden gradient cases on the device and prints the relative error of each answer.
 pub fn run(args: SelftestArgs) -> Result<ExitCode> {
-    start_threads(args.device.threads)?;
     let backend = args.device.open()?;
     let cases = match &args.cases {
         Some(folder) => load_cases(folder)?,

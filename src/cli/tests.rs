@@ -11,6 +11,7 @@ use super::{analyze, command, evaluate, generate, is_number, report, simulate, t
 use crate::backend::cpu::CpuBackend;
 use crate::error::Result;
 use crate::rng::{Stream, index, threefry2x32};
+use crate::train::{Data, Task};
 
 /// Numbers that fit nothing, or barely.
 const EDGES: [&str; 34] = [
@@ -84,7 +85,12 @@ const SMALL: [(&str, &str); 5] = [("M", "4"), ("P", "1"), ("T", "10"), ("tau", "
 /// All that a command can refuse before it computes or writes.
 fn prepare(command: &Command) -> Result<()> {
     match command {
-        Command::Train(args) => train::Task::prepare(args, |_| Ok(()))?.require_room(&CpuBackend::new(None)?),
+        Command::Train(args) => {
+            let train::Request { settings, place, .. } = train::Request::new(args)?;
+            place.check(&settings)?;
+            let data = Data::load(&settings)?;
+            Task::new(&settings, &data)?.require_room(&CpuBackend::new(None)?, &place)
+        }
         Command::Evaluate(args) => evaluate::prepare(args).map(drop),
         Command::Generate(args) => generate::prepare(args).map(drop),
         Command::Analyze(args) => analyze::prepare(args).map(drop),

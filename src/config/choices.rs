@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The optimiser of every member of a study.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimizer {
     /// Rectified Adam (Liu et al., *On the variance of the adaptive learning rate and beyond*, ICLR 2020).
@@ -12,7 +12,7 @@ pub enum Optimizer {
 }
 
 /// Which of the two equal forms of the recurrence computes forward and adjoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// The cheaper one for the shape, by operation count.
@@ -25,7 +25,7 @@ pub enum Form {
 }
 
 /// Which estimate of D_stsp scores use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DstspChoice {
     /// Bins where their smoothing stays far below the rows, the Gaussian mixture otherwise.
@@ -38,7 +38,7 @@ pub enum DstspChoice {
 }
 
 /// Where to train.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendChoice {
     /// A hardware GPU where there is one, the CPU otherwise.

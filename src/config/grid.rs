@@ -27,14 +27,14 @@ impl<V> Grid<V> {
 }
 
 /// Drops repeats; `None` where nothing is left.
-fn distinct<V: Axis>(values: impl IntoIterator<Item = V>) -> Option<Grid<V>> {
+fn distinct<V: Number>(values: impl IntoIterator<Item = V>) -> Option<Grid<V>> {
     let mut seen = HashSet::new();
     let unique: Vec<V> = values.into_iter().filter(|v| seen.insert(v.key())).collect();
     (!unique.is_empty()).then_some(Grid(unique))
 }
 
 /// A number that a range can step through.
-trait Axis: Copy + PartialEq {
+trait Number: Copy + PartialEq {
     fn parse(text: &str) -> Option<Self>;
     fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String>;
     /// Equal for equal numbers.
@@ -59,7 +59,7 @@ fn whole_steps(first: u64, last: u64, step: u64) -> Result<impl Iterator<Item = 
     Ok((0..=steps).map(move |i| first + i * step))
 }
 
-impl Axis for usize {
+impl Number for usize {
     /// No larger than a TOML file can hold.
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok().filter(|&v: &Self| i64::try_from(v).is_ok())
@@ -75,7 +75,7 @@ impl Axis for usize {
     }
 }
 
-impl Axis for u32 {
+impl Number for u32 {
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
     }
@@ -90,7 +90,7 @@ impl Axis for u32 {
     }
 }
 
-impl Axis for f64 {
+impl Number for f64 {
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok().filter(|v: &f64| v.is_finite())
     }
@@ -115,7 +115,7 @@ impl Axis for f64 {
     }
 }
 
-fn parse_item<V: Axis>(item: &str) -> Result<Vec<V>, String> {
+fn parse_item<V: Number>(item: &str) -> Result<Vec<V>, String> {
     let number = |text: &str| {
         V::parse(text.trim())
             .ok_or_else(|| format!("'{}' is not a number this setting can take", text.trim()))
@@ -131,7 +131,7 @@ fn parse_item<V: Axis>(item: &str) -> Result<Vec<V>, String> {
     V::range(number(first)?, number(last)?, step).map_err(|why| format!("the range '{item}' {why}"))
 }
 
-fn parse_list<V: Axis>(text: &str) -> Result<Vec<V>, String> {
+fn parse_list<V: Number>(text: &str) -> Result<Vec<V>, String> {
     let mut values = Vec::new();
     for item in text.split(',') {
         values.extend(parse_item::<V>(item)?);
@@ -142,7 +142,7 @@ fn parse_list<V: Axis>(text: &str) -> Result<Vec<V>, String> {
     Ok(values)
 }
 
-impl<V: Axis> FromStr for Grid<V> {
+impl<V: Number> FromStr for Grid<V> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -171,7 +171,7 @@ enum Written<V> {
     Text(String),
 }
 
-impl<'de, V: Axis + DeserializeOwned> Deserialize<'de> for Grid<V> {
+impl<'de, V: Number + DeserializeOwned> Deserialize<'de> for Grid<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let values = match Written::deserialize(deserializer).map_err(|_| {
             D::Error::custom("expected a number of the setting's kind, a list of such, or text like \"0..5\"")

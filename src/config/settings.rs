@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FROM_0, Real, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, Seeds, Shard};
-use crate::error::{Error, Result};
 
 /// Everything a study is made of; keys of a config file are these names in kebab-case, flags likewise.
 ///
@@ -23,7 +21,6 @@ pub struct Settings {
     pub allow_missing: bool,
     pub standardize: bool,
     /// Time between observations, kept in the models.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dt: Option<f64>,
 
     pub M: Grid<usize>,
@@ -41,7 +38,6 @@ pub struct Settings {
     pub lambda_obs: Grid<f64>,
     pub seeds: Seeds,
     /// The part of the study to train here.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
 
     pub optimizer: Optimizer,
@@ -58,9 +54,8 @@ pub struct Settings {
     pub pe_steps: usize,
 
     pub backend: BackendChoice,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Threads of rayon's global pool; the command line starts it.
     pub threads: Option<usize>,
 }
 
@@ -103,81 +98,5 @@ impl Default for Settings {
             device: None,
             threads: None,
         }
-    }
-}
-
-impl Settings {
-    /// Checks every value that can be judged without the data.
-    pub fn validate(&self) -> Result<()> {
-        if self.data.is_empty() {
-            return Err(Error::input("no data given").with_hint("name a file: --data lorenz.npy"));
-        }
-        for (flag, grid) in [
-            ("M", &self.M),
-            ("tau", &self.tau),
-            ("T", &self.T),
-            ("batch-size", &self.batch_size),
-        ] {
-            if grid.values().contains(&0) {
-                return Err(Error::input(format!("--{flag} 0: must be at least 1")));
-            }
-        }
-        let most_M = self.M.values().iter().copied().min().unwrap_or(0);
-        if let Some(P) = self.P.values().iter().find(|&&P| P > most_M) {
-            return Err(Error::input(format!(
-                "--P {P}: a model of M = {most_M} latent units has no {P} ReLU units"
-            ))
-            .with_hint(format!("use --P {most_M} or less, or a larger --M")));
-        }
-        self.validate_numbers()?;
-        let threads = self.threads.map(|threads| ("threads", threads as u64, THREADS));
-        let whole = [
-            ("epochs", u64::from(self.epochs), EPOCHS),
-            ("batches-per-epoch", u64::from(self.batches_per_epoch), EPOCHS),
-            ("eval-every", u64::from(self.eval_every), EPOCHS),
-            ("bins", self.bins as u64, COUNT),
-            ("pe-steps", self.pe_steps as u64, COUNT),
-        ];
-        for (flag, value, rule) in whole.into_iter().chain(threads) {
-            rule.check(value)
-                .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
-        }
-        if self.epochs.checked_mul(self.batches_per_epoch).is_none() {
-            return Err(Error::input(
-                "--epochs × --batches-per-epoch: more than 2^32 − 1 optimiser steps",
-            ));
-        }
-        Ok(())
-    }
-
-    fn validate_numbers(&self) -> Result<()> {
-        let one = std::slice::from_ref;
-        let rules: [(&str, &[f64], Real); 9] = [
-            ("noise", self.noise.values(), FROM_0),
-            ("start-lr", self.start_lr.values(), FROM_0),
-            ("end-lr", self.end_lr.values(), FROM_0),
-            ("clip", self.clip.values(), FROM_0),
-            ("lambda-lat", self.lambda_lat.values(), FROM_0),
-            ("lambda-obs", self.lambda_obs.values(), FROM_0),
-            ("smoothing", one(&self.smoothing), SMOOTHING),
-            ("gmm-variance", one(&self.gmm_variance), ABOVE_0),
-            ("dt", self.dt.as_slice(), ABOVE_0),
-        ];
-        for (flag, values, rule) in rules {
-            for &v in values {
-                rule.check(v)
-                    .map_err(|why| Error::input(format!("--{flag} {v}: {why}")))?;
-            }
-        }
-        if let Some(alpha) = self.alpha.values().iter().find(|a| !(0.0..=1.0).contains(*a)) {
-            return Err(Error::input(format!(
-                "--alpha {alpha}: the forcing strength lies between 0 and 1"
-            )));
-        }
-        if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {
-            return Err(Error::input("--end-lr 0: an exponential decay cannot reach 0")
-                .with_hint("use a small number such as 1e-8"));
-        }
-        Ok(())
     }
 }

@@ -40,14 +40,47 @@ pub struct LoadRequest {
 /// spoil a model: shapes that do not fit, missing or infinite values, transposed arrays, columns without any value,
 /// columns of other names than the model's.
 pub fn load(request: &LoadRequest) -> Result<Dataset> {
+    let data = read_trials(&request.data, request, model_names(&request.columns))?;
+    let inputs = read_inputs(request, &data.trials)?;
+    assemble(data, inputs, request)
+}
+
+/// Checks and scales trials that are in memory: observations `[T_total, N]` with NaN where missing, inputs
+/// `[T_total, K]`. Of the request counts what is not about files: `allow_missing`, `standardize`, `scaling`.
+///
+/// # Errors
+/// As [`load`]; rows and columns are counted from 1.
+pub fn from_arrays(trials: Vec<Trial>, request: &LoadRequest) -> Result<Dataset> {
+    let named = |name: &str, x: Array2<f64>| Named {
+        name: name.to_owned(),
+        from: (0..x.ncols()).collect(),
+        lines: Vec::new(),
+        x,
+    };
+    let (mut data, mut inputs) = (Vec::new(), Vec::new());
+    for Trial { name, x, s } in trials {
+        check_dimensions(&name, x.shape())?;
+        inputs.push(named(&name, s));
+        data.push(named(&name, x));
+    }
+    let unnamed = |trials: Vec<Named>| -> Result<Arrays> {
+        check_widths(&trials)?;
+        Ok(Arrays {
+            trials,
+            columns: None,
+        })
+    };
+    assemble(unnamed(data)?, unnamed(inputs)?, request)
+}
+
+fn assemble(data: Arrays, inputs: Arrays, request: &LoadRequest) -> Result<Dataset> {
     let Arrays {
         trials: data,
         columns,
-    } = read_trials(&request.data, request, model_names(&request.columns))?;
+    } = data;
     let Some(first) = data.first() else {
         return Err(Error::input("no data were given").with_hint("name a file with --data"));
     };
-    let inputs = read_inputs(request, &data)?;
     check_shape(&data, "data")?;
     check_inputs(&data, &inputs.trials)?;
     for trial in &data {
@@ -182,6 +215,12 @@ pub(super) fn read_trials(specs: &[String], request: &LoadRequest, known: Known<
     {
         return Err(unknown(&request.drop[entry], &name, found.as_deref(), width));
     }
+    check_widths(&trials)?;
+    Ok(Arrays { trials, columns })
+}
+
+/// All trials have as many columns as the first.
+fn check_widths(trials: &[Named]) -> Result<()> {
     if let Some(first) = trials.first()
         && let Some(other) = trials.iter().find(|t| t.x.ncols() != first.x.ncols())
     {
@@ -193,7 +232,7 @@ pub(super) fn read_trials(specs: &[String], request: &LoadRequest, known: Known<
             first.x.ncols()
         )));
     }
-    Ok(Arrays { trials, columns })
+    Ok(())
 }
 
 /// The number of columns, or what an array that is neither one trial nor several has wrong.

@@ -5,6 +5,7 @@ mod advice;
 mod checks;
 mod clock;
 mod columns;
+mod for_model;
 mod load;
 mod precision;
 mod standardize;
@@ -16,7 +17,8 @@ use ndarray::Array2;
 
 use crate::model::Scaling;
 
-pub use load::{LoadRequest, load};
+pub use for_model::{check_columns, load_for};
+pub use load::{LoadRequest, from_arrays, load};
 pub use standardize::{column_scaling, standardize};
 pub use training::{MISSING, TrainingData, is_missing};
 pub use trajectories::load_trajectories;

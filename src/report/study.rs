@@ -16,6 +16,7 @@ use super::plot::{Figure, Key};
 use super::theme::{COLORS, color_class};
 use super::thin::evenly;
 use crate::analysis::Code;
+use crate::config::Hyperparameters;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::success_threshold;
@@ -23,22 +24,6 @@ use crate::model::Model;
 use crate::run::{MemberRow, Run};
 use crate::text::{typeset, typeset_count};
 
-/// Settings that a study may vary, in the order in which they are reported.
-const SETTINGS: [&str; 13] = [
-    "P",
-    "M",
-    "tau",
-    "alpha",
-    "T",
-    "batch_size",
-    "noise",
-    "start_lr",
-    "end_lr",
-    "optimizer",
-    "clip",
-    "lambda_lat",
-    "lambda_obs",
-];
 /// Settings compared at most.
 const COMPARED: usize = 3;
 /// Members whose regions are counted at most.
@@ -107,13 +92,13 @@ impl ReportedRun {
             let first = self.members[0].text(name);
             self.members.iter().any(|m| m.text(name) != first)
         };
-        SETTINGS.into_iter().filter(differs).collect()
+        Hyperparameters::COMPARED.into_iter().filter(differs).collect()
     }
 
     /// Settings that all members share, with their value.
     pub fn shared(&self) -> Vec<(&'static str, &str)> {
         let varied = self.varied();
-        SETTINGS
+        Hyperparameters::COMPARED
             .into_iter()
             .filter(|name| !varied.contains(name))
             .map(|name| (name, self.members[0].text(name)))

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Hyperparameters;
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 use crate::metrics::Standing;
@@ -15,21 +16,11 @@ use crate::metrics::Standing;
 /// A row of `members.csv`: a member's settings, how it ended, its best scores. Empty cells are `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemberRow {
+    #[serde(skip_serializing)]
     pub id: String,
-    pub seed: u32,
-    pub M: usize,
-    pub P: usize,
-    pub tau: usize,
-    pub alpha: f64,
-    pub T: usize,
-    pub batch_size: usize,
-    pub noise: f64,
-    pub start_lr: f64,
-    pub end_lr: f64,
-    pub optimizer: String,
-    pub clip: Option<f64>,
-    pub lambda_lat: f64,
-    pub lambda_obs: f64,
+    /// Read and written for itself: its fields are the columns after `id`.
+    #[serde(skip)]
+    pub settings: Hyperparameters,
     /// `ok` or `diverged`.
     pub status: String,
     pub stopped_epoch: Option<u32>,
@@ -71,13 +62,43 @@ impl MemberRow {
 
     /// The cells of its row, by column.
     pub fn cells(&self) -> HashMap<String, String> {
-        from_csv(
-            &to_csv(std::slice::from_ref(self), true),
-            Path::new("members.csv"),
-        )
-        .ok()
-        .and_then(|mut rows: Vec<_>| rows.pop())
-        .expect("a row that was just written")
+        from_csv(&to_csv(&[self.parts()], true), Path::new("members.csv"))
+            .ok()
+            .and_then(|mut rows: Vec<_>| rows.pop())
+            .expect("a row that was just written")
+    }
+}
+
+#[derive(Serialize)]
+struct Id<'a> {
+    id: &'a str,
+}
+
+/// The columns in their order, part by part.
+type Parts<'a> = (Id<'a>, &'a Hyperparameters, &'a MemberRow);
+
+impl MemberRow {
+    fn parts(&self) -> Parts<'_> {
+        (Id { id: &self.id }, &self.settings, self)
+    }
+
+    /// The row as one JSON object.
+    pub fn to_json(&self) -> serde_json::Value {
+        #[derive(Serialize)]
+        struct Flat<'a> {
+            id: &'a str,
+            #[serde(flatten)]
+            settings: &'a Hyperparameters,
+            #[serde(flatten)]
+            results: &'a MemberRow,
+        }
+        let (Id { id }, settings, results) = self.parts();
+        let flat = Flat {
+            id,
+            settings,
+            results,
+        };
+        serde_json::to_value(flat).expect("plain data")
     }
 }
 
@@ -102,7 +123,8 @@ pub struct LogRow {
 
 /// Replaces `members.csv`.
 pub fn write_members(path: &Path, rows: &[MemberRow]) -> Result<()> {
-    let text = to_csv(rows, true);
+    let parts: Vec<Parts<'_>> = rows.iter().map(MemberRow::parts).collect();
+    let text = to_csv(&parts, true);
     write_atomically(path, |file| file.write_all(&text))
 }
 
@@ -164,7 +186,12 @@ pub fn read_members(path: &Path) -> Result<Vec<MemberRow>> {
 
 /// The rows of a `members.csv`; `path` is for messages.
 pub fn parse_members(bytes: &[u8], path: &Path) -> Result<Vec<MemberRow>> {
-    from_csv(bytes, path)
+    let mut rows: Vec<MemberRow> = from_csv(bytes, path)?;
+    let settings: Vec<Hyperparameters> = from_csv(bytes, path)?;
+    for (row, settings) in rows.iter_mut().zip(settings) {
+        row.settings = settings;
+    }
+    Ok(rows)
 }
 
 pub fn read_log(path: &Path) -> Result<Vec<LogRow>> {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::backend::{Member, Plan};
-use crate::config::Settings;
+use crate::config::{AXES, Hyperparameters, Settings};
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape};
 
@@ -17,7 +17,7 @@ pub struct Candidate {
     /// `m000`, `m001`, … in grid order.
     pub id: String,
     pub shape: Shape,
-    pub member: Member,
+    pub settings: Hyperparameters,
 }
 
 /// All models of a study in grid order (seeds vary fastest), and how they are trained together.
@@ -47,27 +47,18 @@ impl Study {
             ))
             .with_hint("use fewer parts"));
         }
-        let mut shapes = Vec::new();
-        for &M in settings.M.values() {
-            for &T in settings.T.values() {
-                for &S in settings.batch_size.values() {
-                    shapes.push(Shape::new(Dims::new(M, N, K)?, S, T)?);
-                }
+        let width = (total - 1).to_string().len().max(3);
+        let mut candidates = Vec::new();
+        for (i, point) in settings.grid().into_iter().enumerate() {
+            let shape = Shape::new(Dims::new(point.M, N, K)?, point.batch_size, point.T)?;
+            if settings.shard.is_none_or(|shard| shard.holds(i)) {
+                candidates.push(Candidate {
+                    id: format!("m{i:0width$}"),
+                    shape,
+                    settings: point,
+                });
             }
         }
-        let members = members(settings);
-        let width = (total - 1).to_string().len().max(3);
-        let candidates: Vec<Candidate> = shapes
-            .iter()
-            .flat_map(|&shape| members.iter().map(move |member| (shape, member.clone())))
-            .enumerate()
-            .filter(|&(i, _)| settings.shard.is_none_or(|shard| shard.holds(i)))
-            .map(|(i, (shape, member))| Candidate {
-                id: format!("m{i:0width$}"),
-                shape,
-                member,
-            })
-            .collect();
         Ok(Self::group(candidates))
     }
 
@@ -92,7 +83,7 @@ impl Study {
             shape: *shape,
             members: indices
                 .iter()
-                .map(|&i| self.candidates[i].member.clone())
+                .map(|&i| Member::from(&self.candidates[i].settings))
                 .collect(),
             optimizer: settings.optimizer,
             epochs: settings.epochs,
@@ -102,86 +93,20 @@ impl Study {
     }
 }
 
-/// Lengths of the axes of the grid, by flag.
-fn axes(settings: &Settings) -> [(&'static str, usize); 13] {
-    [
-        ("M", settings.M.values().len()),
-        ("T", settings.T.values().len()),
-        ("batch-size", settings.batch_size.values().len()),
-        ("P", settings.P.values().len()),
-        ("tau", settings.tau.values().len()),
-        ("alpha", settings.alpha.values().len()),
-        ("noise", settings.noise.values().len()),
-        ("start-lr", settings.start_lr.values().len()),
-        ("end-lr", settings.end_lr.values().len()),
-        ("clip", settings.clip.values().len()),
-        ("lambda-lat", settings.lambda_lat.values().len()),
-        ("lambda-obs", settings.lambda_obs.values().len()),
-        ("seeds", settings.seeds.values().len()),
-    ]
-}
-
 /// Members of the whole study, all its parts together; `usize::MAX` where there are more than can be counted.
 pub fn size(settings: &Settings) -> usize {
-    axes(settings)
-        .iter()
-        .fold(1, |product, (_, length)| product.saturating_mul(*length))
+    AXES.iter()
+        .fold(1, |product, axis| product.saturating_mul(axis.len(settings)))
 }
 
 /// The flags that span the grid and how many values each has, for a message.
 pub fn lists(settings: &Settings) -> String {
-    let long = axes(settings).into_iter().filter(|(_, length)| *length > 1);
-    let texts: Vec<String> = long
+    let lengths = AXES.iter().map(|axis| (axis.name, axis.len(settings)));
+    let texts: Vec<String> = lengths
+        .filter(|(_, length)| *length > 1)
         .map(|(flag, length)| format!("--{flag} ({length} values)"))
         .collect();
     texts.join(", ")
-}
-
-/// Every combination of the settings that may differ within one shape.
-fn members(settings: &Settings) -> Vec<Member> {
-    let first = Member {
-        seed: 0,
-        P: 0,
-        tau: 1,
-        alpha: 1.0,
-        noise: 0.0,
-        start_lr: 0.0,
-        end_lr: 0.0,
-        lambda_lat: 0.0,
-        lambda_obs: 0.0,
-        clip: None,
-    };
-    let mut members = vec![first];
-    spread(&mut members, settings.P.values(), |m, v| m.P = v);
-    spread(&mut members, settings.tau.values(), |m, v| m.tau = v);
-    spread(&mut members, settings.alpha.values(), |m, v| m.alpha = v);
-    spread(&mut members, settings.noise.values(), |m, v| m.noise = v);
-    spread(&mut members, settings.start_lr.values(), |m, v| m.start_lr = v);
-    spread(&mut members, settings.end_lr.values(), |m, v| m.end_lr = v);
-    spread(&mut members, settings.clip.values(), |m, v| {
-        m.clip = (v > 0.0).then_some(v)
-    });
-    spread(&mut members, settings.lambda_lat.values(), |m, v| {
-        m.lambda_lat = v
-    });
-    spread(&mut members, settings.lambda_obs.values(), |m, v| {
-        m.lambda_obs = v
-    });
-    spread(&mut members, settings.seeds.values(), |m, v| m.seed = v);
-    members
-}
-
-fn spread<V: Copy>(members: &mut Vec<Member>, values: &[V], set: impl Fn(&mut Member, V)) {
-    *members = members
-        .iter()
-        .flat_map(|member| {
-            values.iter().map(|&value| {
-                let mut member = member.clone();
-                set(&mut member, value);
-                member
-            })
-        })
-        .collect();
 }
 
 #[cfg(test)]
@@ -198,7 +123,7 @@ mod tests {
         assert_eq!(study.candidates.len(), 24);
         assert_eq!(study.candidates[5].id, "m005");
         assert_eq!(
-            (study.candidates[5].member.P, study.candidates[5].member.seed),
+            (study.candidates[5].settings.P, study.candidates[5].settings.seed),
             (1, 1)
         );
         assert_eq!(study.groups.len(), 2);

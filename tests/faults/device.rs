@@ -1,6 +1,5 @@
 //! A device that is lost while it trains: a CPU in a wrapper that fails at a chosen call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,13 +9,9 @@ use alrnn_gpu::backend::{
     TrainingData, Windows,
 };
 use alrnn_gpu::config::{Settings, resolve};
-use alrnn_gpu::dataset::{Dataset, LoadRequest, load};
 use alrnn_gpu::error::{Error, Result};
-use alrnn_gpu::metrics::{ScoreSettings, Scorer};
 use alrnn_gpu::model::{Dims, Shape, Theta};
-use alrnn_gpu::run::{Checkpoint, RunFolder};
-use alrnn_gpu::study::Study;
-use alrnn_gpu::train::{Ending, Evaluation, Observer, Progress, Trainer, TrainerInput};
+use alrnn_gpu::train::{Data, Ending, Place, Task};
 use ndarray::Array2;
 
 use crate::Test;
@@ -115,18 +110,10 @@ impl Ensemble for LosingEnsemble {
     }
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn epoch(&mut self, _: &Progress) {}
-    fn evaluation(&mut self, _: &Evaluation) {}
-    fn diverged(&mut self, _: &str, _: u32) {}
-}
-
 /// A small study and its data.
 struct Case {
     settings: Settings,
-    data: Dataset,
+    data: Data,
 }
 
 impl Case {
@@ -134,38 +121,23 @@ impl Case {
         let text = "M = 5\nT = 10\ntau = 5\nseeds = 2\nepochs = 6\nbatches-per-epoch = 5\neval-every = 2\nbatch-size = 4";
         let mut table: toml::Table = text.parse().expect("TOML");
         let path = w.path("data.npy").to_string_lossy().into_owned();
-        table.insert("data".into(), vec![path.clone()].into());
+        table.insert("data".into(), vec![path].into());
+        let settings = resolve(None, table).expect("valid");
         Self {
-            settings: resolve(None, table).expect("valid"),
-            data: load(&LoadRequest {
-                data: vec![path],
-                ..LoadRequest::default()
-            })
-            .expect("data"),
+            data: Data::load(&settings).expect("data"),
+            settings,
         }
     }
 
-    /// Trains on from the folder's checkpoint with this many calls before the device is lost.
-    fn train(&self, folder: &RunFolder, calls: usize) -> Result<Ending> {
-        let study = Study::new(&self.settings, self.data.N, self.data.K)?;
+    /// Trains, from the checkpoint where there is one, with this many calls before the device is lost.
+    fn train(&self, place: &Place, calls: usize) -> Result<Ending> {
         let backend = Arc::new(Losing {
             cpu: CpuBackend::new(Some(1))?,
             fuse: Arc::new(Fuse(AtomicUsize::new(calls))),
         });
-        let input = TrainerInput {
-            settings: &self.settings,
-            study: &study,
-            training: BTreeMap::from([(10, Arc::new(self.data.training(10)?.0))]),
-            scaling: self.data.scaling.clone(),
-            columns: None,
-            input_columns: None,
-            scorer: Arc::new(Scorer::new(&self.data, ScoreSettings::default())?),
-            backend,
-            folder,
-            fingerprint: "test".into(),
-        };
-        let checkpoint = Checkpoint::load(&folder.checkpoint())?;
-        Trainer::new(input, checkpoint)?.run(&AtomicBool::new(false), &mut Silent)
+        let task = Task::new(&self.settings, &self.data)?;
+        let outcome = task.run(backend, place, &AtomicBool::new(false), &mut ())?;
+        Ok(outcome.ending)
     }
 }
 
@@ -174,13 +146,12 @@ impl Case {
 fn lost_device() {
     let w = Workplace::with_data(300);
     let case = Case::new(&w);
-    let whole = RunFolder::create(&w.path("whole")).expect("made");
+    let whole = Place::New(w.path("whole"));
     assert_eq!(case.train(&whole, usize::MAX).expect("trained"), Ending::Finished);
     let mut lost = 0;
     loop {
         let name = format!("run-{lost}");
-        let folder = RunFolder::create(&w.path(&name)).expect("made");
-        match case.train(&folder, lost) {
+        match case.train(&Place::New(w.path(&name)), lost) {
             Ok(ending) => {
                 assert_eq!(ending, Ending::Finished);
                 break;
@@ -194,7 +165,8 @@ fn lost_device() {
             }
         }
         assert_eq!(
-            case.train(&folder, usize::MAX).expect("resumed"),
+            case.train(&Place::Resume(w.path(&name)), usize::MAX)
+                .expect("resumed"),
             Ending::Finished
         );
         assert_same_results(&w, "whole", &name);

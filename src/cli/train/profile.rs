@@ -1,31 +1,28 @@
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::backend::{self, EnsembleState, MemberState, TrainingData};
+use crate::backend::{self, EnsembleState, MemberState};
 use crate::cli::output::{number, print, table};
 use crate::config::Settings;
 use crate::error::Result;
 use crate::model::init;
-use crate::study::Study;
+use crate::train::{Data, Task};
 
 /// Prints the time of every kernel, ensemble by ensemble.
-pub fn profile(
-    settings: &Settings,
-    study: &Study,
-    training: &BTreeMap<usize, Arc<TrainingData>>,
-) -> Result<ExitCode> {
+pub fn profile(settings: &Settings) -> Result<ExitCode> {
     const STEPS: u32 = 20;
+    let data = Data::load(settings)?;
+    let Task { study, windows, .. } = Task::new(settings, &data)?;
     let backend = backend::open(settings.backend, settings.device.as_deref())?;
     for (group, (shape, indices)) in study.groups.iter().enumerate() {
         let members = indices.iter().map(|&i| &study.candidates[i]);
         let state = EnsembleState {
             step: 0,
             members: members
-                .map(|c| MemberState::new(&init(shape.dims, c.member.seed)))
+                .map(|c| MemberState::new(&init(shape.dims, c.settings.seed)))
                 .collect(),
         };
-        let training = Arc::clone(&training[&shape.T]);
+        let training = Arc::clone(&windows[&shape.T]);
         let times = backend.profile(study.plan(group, settings), training, &state, STEPS)?;
         let total: f64 = times.iter().map(|time| time.seconds).sum();
         let per_member = 1e6 / indices.len() as f64;

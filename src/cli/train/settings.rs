@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use crate::cli::args::TrainArgs;
-use crate::config::{Settings, preset, read_file, resolve};
-use crate::dataset::Dataset;
+use crate::config::{Settings, read_file, resolve, resolve_over};
 use crate::error::{Error, Result};
 use crate::run::{Run, RunFolder};
 use crate::study;
@@ -35,14 +34,15 @@ pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
 pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
     let flags =
         Table::try_from(args).map_err(|error| Error::input(format!("a number is too large: {error}")))?;
-    if let Some(run) = resume {
-        return settings_to_resume(run, explicit(args, flags)?);
-    }
     let file = args
         .config
         .as_deref()
         .map(|path| read_file(path).map(|table| (path, table)))
         .transpose()?;
+    if let Some(run) = resume {
+        // What must not differ from the run's settings, the library refuses.
+        return resolve_over(&Run::read(run)?.settings, file, flags);
+    }
     let settings = resolve(file, flags)?;
     if !args.profile {
         refuse_unknown_part(&settings, |name| std::env::var_os(name).is_some())?;
@@ -68,39 +68,6 @@ fn refuse_unknown_part(settings: &Settings, is_set: impl Fn(&str) -> bool) -> Re
     )))
 }
 
-/// Everything this command asks for, as flags: its preset, its config file, its flags.
-fn explicit(args: &TrainArgs, flags: Table) -> Result<Table> {
-    let mut file = args
-        .config
-        .as_deref()
-        .map(read_file)
-        .transpose()?
-        .unwrap_or_default();
-    let named = [flags.get("preset"), file.get("preset")]
-        .into_iter()
-        .flatten()
-        .find_map(|name| name.as_str());
-    let mut all = named.and_then(preset).unwrap_or_default();
-    file.remove("preset");
-    all.extend(file);
-    all.extend(flags);
-    Ok(all)
-}
-
-/// Settings of a run folder, with flags that do not change what is computed.
-fn settings_to_resume(run: &Path, flags: Table) -> Result<Settings> {
-    let before = Run::read(run)?;
-    let after = before.settings_with(flags)?;
-    if let Some((key, old, value)) = before.settings.differs_in(&after) {
-        return Err(
-            Error::input(format!("--{key} {value}: the run in {} has {old}", run.display())).with_hint(
-                "a run is continued with its own settings; for other settings start another run (--out)",
-            ),
-        );
-    }
-    Ok(after)
-}
-
 /// `runs/<data>-<date>-<time>`.
 pub fn default_folder(settings: &Settings) -> PathBuf {
     let stem = settings
@@ -112,13 +79,4 @@ pub fn default_folder(settings: &Settings) -> PathBuf {
         .unwrap_or_default();
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
     Path::new("runs").join(format!("{stem}-{now}"))
-}
-
-/// Hash of everything that decides the result's bits on one device.
-pub fn fingerprint(settings: &Settings, data: &Dataset, test: Option<&Dataset>) -> String {
-    let identity = settings.identity();
-    let test = test.map_or("", |test| test.hash.as_str());
-    blake3::hash(format!("{identity}\n{}\n{test}", data.hash).as_bytes())
-        .to_hex()
-        .to_string()
 }

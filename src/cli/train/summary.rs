@@ -3,11 +3,18 @@
 
 use crate::cli::output::{self, SATURATED, count, divergence, no_floor, number, table};
 use crate::metrics::DstspKind;
-use crate::run::{DataRecord, MemberRow, Record, RunFolder};
-use crate::study::Study;
+use crate::run::{DataRecord, MemberRow, Record};
+use crate::train::Start;
 
-/// The study, its device, its data and its folder.
-pub fn introduction(study: &Study, record: &Record, folder: &RunFolder) -> String {
+/// The study, its device, its data and its folder, and where it is continued.
+pub fn introduction(start: &Start<'_>) -> String {
+    let Start {
+        study,
+        record,
+        folder,
+        epochs,
+        epochs_done,
+    } = start;
     let members = study.candidates.len();
     let shapes: Vec<String> = study
         .groups
@@ -30,8 +37,12 @@ pub fn introduction(study: &Study, record: &Record, folder: &RunFolder) -> Strin
     } else {
         String::new()
     };
+    let continued = match epochs_done {
+        0 => String::new(),
+        done => format!("\ncontinuing after epoch {done} of {epochs}"),
+    };
     format!(
-        "{members} model{} ({}) on {}\n{} rows × {N} columns in {trials} trial{}{inputs}; noise floor: D_stsp ({}) {}  D_H {}{}\nrun folder: {}",
+        "{members} model{} ({}) on {}\n{} rows × {N} columns in {trials} trial{}{inputs}; noise floor: D_stsp ({}) {}  D_H {}{}\nrun folder: {}{continued}",
         if members == 1 { "" } else { "s" },
         shapes.join(", "),
         record.device,
@@ -56,10 +67,10 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
         .map(|row| {
             vec![
                 row.id.clone(),
-                row.M.to_string(),
-                row.P.to_string(),
-                row.tau.to_string(),
-                row.seed.to_string(),
+                row.settings.M.to_string(),
+                row.settings.P.to_string(),
+                row.settings.tau.to_string(),
+                row.settings.seed.to_string(),
                 row.best_epoch
                     .map_or_else(|| "-".to_owned(), |epoch| epoch.to_string()),
                 row.D_stsp

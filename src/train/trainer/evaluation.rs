@@ -11,7 +11,7 @@ use crate::metrics::{Scores, Standing};
 use crate::model::Dims;
 use crate::run::{Best, LogRow, append_log};
 use crate::scoring::score_models;
-use crate::train::{Evaluation, Observer};
+use crate::train::observer::{Evaluation, Observer};
 
 /// A copy of a member, waiting for its scores.
 pub(super) struct Waiting {
@@ -31,20 +31,20 @@ pub(super) struct Scoring {
 
 impl Trainer<'_> {
     pub(super) fn start_scoring(&mut self) -> Result<()> {
-        let members = self.members.iter().zip(&self.input.study.candidates);
+        let members = self.members.iter().zip(&self.task.study.candidates);
         let waiting: Vec<Waiting> = members
             .enumerate()
             .filter(|(_, (member, _))| member.stopped_at.is_none())
             .map(|(index, (member, candidate))| Waiting {
                 index,
                 dims: candidate.shape.dims,
-                P: candidate.member.P,
+                P: candidate.settings.P,
                 theta: member.theta.clone(),
                 loss: member.loss,
             })
             .collect();
-        let backend = Arc::clone(&self.input.backend);
-        let scorer = Arc::clone(&self.input.scorer);
+        let backend = Arc::clone(&self.backend);
+        let scorer = Arc::clone(&self.task.scorer);
         let score = move || {
             let models: Vec<_> = waiting
                 .iter()
@@ -84,7 +84,7 @@ impl Trainer<'_> {
             .iter()
             .map(|(model, scores)| self.log_row(epoch, model, scores))
             .collect();
-        self.log_bytes = append_log(&self.input.folder.log(), self.log_bytes, &rows)?;
+        self.log_bytes = append_log(&self.folder.log(), self.log_bytes, &rows)?;
 
         let mut losses: Vec<f32> = scored.iter().map(|(model, _)| model.loss).collect();
         let mut improved = Vec::new();
@@ -114,22 +114,22 @@ impl Trainer<'_> {
             progress: self.progress(),
             epoch,
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
-            best: best_now.map(|(i, scores)| (self.input.study.candidates[i].id.clone(), scores)),
+            best: best_now.map(|(i, scores)| (self.task.study.candidates[i].id.clone(), scores)),
             median_dstsp: median(&mut all, f64::total_cmp).unwrap_or(f64::NAN),
         });
         Ok(())
     }
 
     fn log_row(&self, epoch: u32, model: &Waiting, scores: &Scores) -> LogRow {
-        let candidate = &self.input.study.candidates[model.index];
-        let settings = self.input.settings;
+        let candidate = &self.task.study.candidates[model.index];
+        let settings = self.task.settings;
         LogRow {
             epoch,
             member: candidate.id.clone(),
             loss: defined(f64::from(model.loss)),
             lr: learning_rate(
-                candidate.member.start_lr,
-                candidate.member.end_lr,
+                candidate.settings.start_lr,
+                candidate.settings.end_lr,
                 epoch - 1,
                 settings.epochs,
             ),

@@ -1,21 +1,19 @@
 mod evaluation;
 mod files;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::backend::{Backend, Ensemble, EnsembleState, EpochResult, MemberState, TrainingData};
+use crate::backend::{Backend, Ensemble, EnsembleState, EpochResult, MemberState};
 use crate::config::Settings;
 use crate::error::Result;
-use crate::metrics::Scorer;
-use crate::model::{Scaling, init};
+use crate::model::init;
 use crate::run::{Checkpoint, MemberRecord, RunFolder};
-use crate::study::Study;
-use crate::train::{Ending, Observer, Progress};
+use crate::train::observer::{Ending, Observer, Progress};
+use crate::train::task::Task;
 use evaluation::Scoring;
 
 /// Training pauses for a checkpoint when the last one is older than this.
@@ -23,27 +21,13 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// An evaluation brings a checkpoint along unless the last one is younger than this.
 const CHECKPOINT_APART: Duration = Duration::from_secs(1);
 
-/// What a run is made of.
-pub struct TrainerInput<'a> {
-    pub settings: &'a Settings,
-    pub study: &'a Study,
-    /// Training data by window length `T`.
-    pub training: BTreeMap<usize, Arc<TrainingData>>,
-    /// How the data were standardised, kept in the models.
-    pub scaling: Option<Scaling>,
-    /// Names of the columns and of the inputs, kept in the models.
-    pub columns: Option<Vec<String>>,
-    pub input_columns: Option<Vec<String>>,
-    pub scorer: Arc<Scorer>,
-    pub backend: Arc<dyn Backend>,
-    pub folder: &'a RunFolder,
-    /// Identity of everything that decides the result's bits; a checkpoint of another one is refused.
-    pub fingerprint: String,
-}
-
 /// Trains a study into its run folder.
 pub struct Trainer<'a> {
-    input: TrainerInput<'a>,
+    task: &'a Task<'a>,
+    backend: Arc<dyn Backend>,
+    folder: &'a RunFolder,
+    /// Identity of everything that decides the result's bits, for the checkpoint.
+    fingerprint: String,
     ensembles: Vec<Box<dyn Ensemble>>,
     /// In the study's order.
     members: Vec<MemberRecord>,
@@ -56,9 +40,19 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Prepares all ensembles, from the checkpoint where there is one.
-    pub fn new(input: TrainerInput<'a>, checkpoint: Option<Checkpoint>) -> Result<Self> {
+    /// Prepares all ensembles, from the checkpoint where there is one (of this study: its fingerprint is this one).
+    pub fn new(
+        task: &'a Task<'a>,
+        backend: Arc<dyn Backend>,
+        folder: &'a RunFolder,
+        fingerprint: String,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self> {
         let mut trainer = Self {
+            task,
+            backend,
+            folder,
+            fingerprint,
             ensembles: Vec::new(),
             members: Vec::new(),
             epochs_done: 0,
@@ -67,7 +61,6 @@ impl<'a> Trainer<'a> {
             member_steps: 0,
             started: Instant::now(),
             last_checkpoint: None,
-            input,
         };
         match checkpoint {
             None => trainer.members = trainer.initial_members(),
@@ -82,12 +75,12 @@ impl<'a> Trainer<'a> {
     }
 
     fn initial_members(&self) -> Vec<MemberRecord> {
-        self.input
+        self.task
             .study
             .candidates
             .par_iter()
             .map(|candidate| {
-                let state = MemberState::new(&init(candidate.shape.dims, candidate.member.seed));
+                let state = MemberState::new(&init(candidate.shape.dims, candidate.settings.seed));
                 MemberRecord {
                     theta: state.theta,
                     m: state.m,
@@ -101,33 +94,41 @@ impl<'a> Trainer<'a> {
     }
 
     fn make_ensembles(&mut self) -> Result<()> {
-        let input = &self.input;
-        for (group, (shape, indices)) in input.study.groups.iter().enumerate() {
+        let Task {
+            settings,
+            study,
+            windows,
+            ..
+        } = self.task;
+        for (group, (shape, indices)) in study.groups.iter().enumerate() {
             let state = EnsembleState {
-                step: self.epochs_done * input.settings.batches_per_epoch,
+                step: self.epochs_done * settings.batches_per_epoch,
                 members: indices.iter().map(|&i| member_state(&self.members[i])).collect(),
             };
-            let plan = input.study.plan(group, input.settings);
-            let training = Arc::clone(&input.training[&shape.T]);
+            let plan = study.plan(group, settings);
+            let training = Arc::clone(&windows[&shape.T]);
             self.ensembles
-                .push(input.backend.ensemble(plan, training, &state)?);
+                .push(self.backend.ensemble(plan, training, &state)?);
         }
         Ok(())
     }
 
     /// Trains to the end, until `stop` is set (the current epoch is finished), or until no member is left.
     pub fn run(&mut self, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Ending> {
-        let settings = self.input.settings;
+        let settings = self.task.settings;
         self.started = Instant::now();
-        while self.epochs_done < settings.epochs && self.alive() > 0 && !stop.load(Ordering::Relaxed) {
+        // Looked at once an epoch: what ends the loop has also brought its states here.
+        let mut stopping = stop.load(Ordering::Relaxed);
+        while self.epochs_done < settings.epochs && self.alive() > 0 && !stopping {
             self.ensembles
                 .par_iter_mut()
                 .try_for_each(|ensemble| ensemble.train_epoch())?;
             self.epochs_done += 1;
             let evaluate =
                 self.epochs_done.is_multiple_of(settings.eval_every) || self.epochs_done == settings.epochs;
+            stopping = stop.load(Ordering::Relaxed);
             let pause = evaluate
-                || stop.load(Ordering::Relaxed)
+                || stopping
                 || self.last_checkpoint.unwrap_or(self.started).elapsed() > CHECKPOINT_EVERY;
             self.take_results(pause, observer)?;
             if pause || self.alive() == 0 {
@@ -151,9 +152,7 @@ impl<'a> Trainer<'a> {
         Ok(if self.alive() == 0 {
             Ending::AllDiverged
         } else if self.epochs_done < settings.epochs {
-            Ending::Interrupted {
-                epochs_done: self.epochs_done,
-            }
+            Ending::Interrupted
         } else {
             Ending::Finished
         })
@@ -175,7 +174,7 @@ impl<'a> Trainer<'a> {
             .collect();
         Progress {
             epoch: self.epochs_done,
-            epochs: self.input.settings.epochs,
+            epochs: self.task.settings.epochs,
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             alive: self.alive(),
             members: self.members.len(),
@@ -186,9 +185,9 @@ impl<'a> Trainer<'a> {
 
     /// Takes in the results of finished epochs (of all epochs with `wait`).
     fn take_results(&mut self, wait: bool, observer: &mut dyn Observer) -> Result<()> {
-        for (ensemble, (_, indices)) in self.ensembles.iter_mut().zip(&self.input.study.groups) {
+        for (ensemble, (_, indices)) in self.ensembles.iter_mut().zip(&self.task.study.groups) {
             for result in ensemble.results(wait)? {
-                self.member_steps += absorb(&result, indices, &mut self.members, &self.input, observer);
+                self.member_steps += absorb(&result, indices, &mut self.members, self.task, observer);
             }
         }
         Ok(())
@@ -196,7 +195,7 @@ impl<'a> Trainer<'a> {
 
     /// Copies the devices' states into `members`.
     fn read_states(&mut self) -> Result<()> {
-        for (ensemble, (_, indices)) in self.ensembles.iter_mut().zip(&self.input.study.groups) {
+        for (ensemble, (_, indices)) in self.ensembles.iter_mut().zip(&self.task.study.groups) {
             for (state, &i) in ensemble.state()?.members.into_iter().zip(indices) {
                 let member = &mut self.members[i];
                 member.theta = state.theta;
@@ -214,10 +213,10 @@ fn absorb(
     result: &EpochResult,
     indices: &[usize],
     members: &mut [MemberRecord],
-    input: &TrainerInput<'_>,
+    task: &Task<'_>,
     observer: &mut dyn Observer,
 ) -> u64 {
-    let steps = u64::from(input.settings.batches_per_epoch);
+    let steps = u64::from(task.settings.batches_per_epoch);
     let mut made = 0;
     for ((&i, &loss), &stopped_at) in indices.iter().zip(&result.loss).zip(&result.stopped_at) {
         let member = &mut members[i];
@@ -230,7 +229,7 @@ fn absorb(
                 member.loss = f32::NAN;
                 member.stopped_at = stopped_at;
                 made += u64::from(step - 1) % steps;
-                observer.diverged(&input.study.candidates[i].id, epoch_of(step, input.settings));
+                observer.diverged(&task.study.candidates[i].id, epoch_of(step, task.settings));
             }
             (Some(_), _) => {}
         }

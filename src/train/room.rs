@@ -14,7 +14,7 @@ use crate::study::{Study, lists};
 type Part = (String, u64);
 
 /// Refuses more copies of the data, one for each window length, than memory holds.
-pub fn require_windows(study: &Study, data: &Dataset) -> Result<()> {
+pub(super) fn require_windows(study: &Study, data: &Dataset) -> Result<()> {
     let lengths: BTreeSet<usize> = study.groups.iter().map(|(shape, _)| shape.T).collect();
     // Values in single precision, and the rows at which windows start.
     let copy = data.rows() as u64 * 4 * (data.N + data.K + 1) as u64;
@@ -25,7 +25,7 @@ pub fn require_windows(study: &Study, data: &Dataset) -> Result<()> {
 }
 
 /// Refuses what memory does not hold, and where a run folder is to be made, what the disk does not.
-pub fn require_room(
+pub(super) fn require_room(
     study: &Study,
     settings: &Settings,
     backend: &dyn Backend,

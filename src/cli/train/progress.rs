@@ -1,13 +1,20 @@
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::summary::introduction;
+use crate::cli::INTERRUPTED;
 use crate::cli::output::{count, divergence, number};
-use crate::train::{Evaluation, Observer, Progress};
+use crate::train::{Evaluation, Observer, Progress, Start};
 
 /// Training's progress on stderr: a bar on a terminal, one line an evaluation otherwise.
 pub struct Watch {
+    /// What Ctrl-C sets once training has started.
+    stop: Arc<AtomicBool>,
+    started: bool,
     bar: Option<ProgressBar>,
     score: String,
     first_epoch: Option<u32>,
@@ -15,23 +22,20 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(epochs: u32, epochs_done: u32) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar =
-                ProgressBar::with_draw_target(Some(u64::from(epochs)), ProgressDrawTarget::stderr_with_hz(4));
-            let style = ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}")
-                .expect("the template is fixed")
-                .progress_chars("━╸ ");
-            bar.set_style(style);
-            bar.set_position(u64::from(epochs_done));
-            bar
-        });
+    pub fn new(stop: Arc<AtomicBool>) -> Self {
         Self {
-            bar,
+            stop,
+            started: false,
+            bar: None,
             score: String::new(),
             first_epoch: None,
             last_draw: Instant::now(),
         }
+    }
+
+    /// Whether there is a run folder that is being trained in.
+    pub fn started(&self) -> bool {
+        self.started
     }
 
     pub fn finish(&self) {
@@ -74,6 +78,22 @@ impl Watch {
 }
 
 impl Observer for Watch {
+    fn started(&mut self, start: &Start<'_>) {
+        self.started = true;
+        eprintln!("{}", introduction(start));
+        stop_on_ctrl_c(Arc::clone(&self.stop));
+        self.bar = std::io::stderr().is_terminal().then(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(4);
+            let bar = ProgressBar::with_draw_target(Some(u64::from(start.epochs)), target);
+            let style = ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}")
+                .expect("the template is fixed")
+                .progress_chars("━╸ ");
+            bar.set_style(style);
+            bar.set_position(u64::from(start.epochs_done));
+            bar
+        });
+    }
+
     fn epoch(&mut self, progress: &Progress) {
         self.first_epoch.get_or_insert(progress.epoch - 1);
         if let Some(bar) = &self.bar
@@ -109,5 +129,18 @@ impl Observer for Watch {
         self.say(&format!(
             "warning: member {id} diverged in epoch {epoch} and stopped; the others go on"
         ));
+    }
+}
+
+/// Ctrl-C asks training to stop after the epoch; a second one stops at once.
+fn stop_on_ctrl_c(stop: Arc<AtomicBool>) {
+    let set = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\nfinishing the epoch; press Ctrl-C again to stop at once");
+    });
+    if let Err(error) = set {
+        log::warn!("Ctrl-C will stop at once: {error}");
     }
 }

@@ -1,0 +1,58 @@
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, Real, SMOOTHING, THREADS};
+use crate::config::{AXES, Settings};
+use crate::error::{Error, Result};
+
+impl Settings {
+    /// Checks every value that can be judged without the data.
+    pub fn validate(&self) -> Result<()> {
+        AXES.iter().try_for_each(|axis| axis.check(self))?;
+        let most_M = self.M.values().iter().copied().min().unwrap_or(0);
+        if let Some(P) = self.P.values().iter().find(|&&P| P > most_M) {
+            return Err(Error::input(format!(
+                "--P {P}: a model of M = {most_M} latent units has no {P} ReLU units"
+            ))
+            .with_hint(format!("use --P {most_M} or less, or a larger --M")));
+        }
+        self.validate_numbers()?;
+        let threads = self.threads.map(|threads| ("threads", threads as u64, THREADS));
+        let whole = [
+            ("epochs", u64::from(self.epochs), EPOCHS),
+            ("batches-per-epoch", u64::from(self.batches_per_epoch), EPOCHS),
+            ("eval-every", u64::from(self.eval_every), EPOCHS),
+            ("bins", self.bins as u64, COUNT),
+            ("pe-steps", self.pe_steps as u64, COUNT),
+        ];
+        for (flag, value, rule) in whole.into_iter().chain(threads) {
+            rule.check(value)
+                .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
+        }
+        if self.epochs.checked_mul(self.batches_per_epoch).is_none() {
+            return Err(Error::input(
+                "--epochs × --batches-per-epoch: more than 2^32 − 1 optimiser steps",
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_numbers(&self) -> Result<()> {
+        let one = std::slice::from_ref;
+        let rules: [(&str, &[f64], Real); 3] = [
+            ("smoothing", one(&self.smoothing), SMOOTHING),
+            ("gmm-variance", one(&self.gmm_variance), ABOVE_0),
+            ("dt", self.dt.as_slice(), ABOVE_0),
+        ];
+        for (flag, values, rule) in rules {
+            for &v in values {
+                rule.check(v)
+                    .map_err(|why| Error::input(format!("--{flag} {v}: {why}")))?;
+            }
+        }
+        if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {
+            return Err(Error::input("--end-lr 0: an exponential decay cannot reach 0")
+                .with_hint("use a small number such as 1e-8"));
+        }
+        Ok(())
+    }
+}

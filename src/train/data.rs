@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use crate::backend::TrainingData;
+use crate::config::Settings;
+use crate::dataset::{Dataset, LoadRequest, check_columns, load};
+use crate::error::{Error, Result};
+use crate::study::Study;
+
+/// What a study is trained and scored on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    pub training: Dataset,
+    /// Held-out data to score on in the place of the training data, in their units and columns.
+    pub test: Option<Dataset>,
+}
+
+impl Data {
+    /// Reads the files that the settings name; warns of what looks like a mistake.
+    ///
+    /// # Errors
+    /// As [`load`]; also when the held-out data have other columns.
+    pub fn load(settings: &Settings) -> Result<Self> {
+        if settings.data.is_empty() {
+            return Err(Error::input("no data given").with_hint("name a file: --data lorenz.npy"));
+        }
+        let training = load(&LoadRequest {
+            data: settings.data.clone(),
+            inputs: settings.inputs.clone(),
+            drop: settings.drop.clone(),
+            allow_missing: settings.allow_missing,
+            standardize: settings.standardize,
+            ..LoadRequest::default()
+        })?;
+        training.warn_of_clocks();
+        training.warn_of_offsets();
+        let test = match settings.test.is_empty() {
+            true => None,
+            false => Some(load_test(settings, &training)?),
+        };
+        Ok(Self { training, test })
+    }
+
+    /// The data to score on.
+    pub fn scored(&self) -> &Dataset {
+        self.test.as_ref().unwrap_or(&self.training)
+    }
+}
+
+impl From<Dataset> for Data {
+    fn from(training: Dataset) -> Self {
+        Self { training, test: None }
+    }
+}
+
+/// The held-out data, in the units and the columns of the training data.
+fn load_test(settings: &Settings, training: &Dataset) -> Result<Dataset> {
+    let test = load(&LoadRequest {
+        data: settings.test.clone(),
+        inputs: settings.test_inputs.clone(),
+        drop: settings.drop.clone(),
+        drop_if_there: true,
+        allow_missing: settings.allow_missing,
+        standardize: false,
+        scaling: training.scaling.clone(),
+        columns: training.columns.clone(),
+        input_columns: training.input_columns.clone(),
+    })?;
+    check_columns("--test", &test, training.N, training.K)?;
+    Ok(test)
+}
+
+/// Windows of every length in the study; warns of trials that have none.
+pub(super) fn windows(study: &Study, data: &Dataset) -> Result<BTreeMap<usize, Arc<TrainingData>>> {
+    let mut by_length = BTreeMap::new();
+    for (shape, _) in &study.groups {
+        if let Entry::Vacant(slot) = by_length.entry(shape.T) {
+            let (training, skipped) = data.training(shape.T)?;
+            for trial in skipped {
+                log::warn!("{trial}");
+            }
+            slot.insert(Arc::new(training));
+        }
+    }
+    Ok(by_length)
+}

@@ -1,0 +1,79 @@
+//! What training says of itself.
+
+use std::time::Duration;
+
+use crate::metrics::Scores;
+use crate::run::{Record, RunFolder};
+use crate::study::Study;
+
+/// What training tells whoever watches; `()` does not listen.
+pub trait Observer {
+    /// Nothing was refused, the folder is there, the first epoch is next.
+    fn started(&mut self, _start: &Start<'_>) {}
+    /// After every epoch.
+    fn epoch(&mut self, _progress: &Progress) {}
+    /// After every scoring.
+    fn evaluation(&mut self, _evaluation: &Evaluation) {}
+    /// A member has stopped because it diverged; once per member.
+    fn diverged(&mut self, _id: &str, _epoch: u32) {}
+}
+
+impl Observer for () {}
+
+/// What training begins with.
+pub struct Start<'a> {
+    pub study: &'a Study,
+    pub record: &'a Record,
+    pub folder: &'a RunFolder,
+    pub epochs: u32,
+    /// Epochs that a run which is continued has behind it.
+    pub epochs_done: u32,
+}
+
+/// Where training stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Epochs completed, of how many.
+    pub epoch: u32,
+    pub epochs: u32,
+    /// Median over the members still training of the last epoch's mean loss.
+    pub loss: f32,
+    /// Members still training, of how many.
+    pub alive: usize,
+    pub members: usize,
+    /// Optimiser steps of all members since this process began to train, and the time they took (everything
+    /// included: scoring, checkpoints).
+    pub member_steps: u64,
+    pub elapsed: Duration,
+}
+
+impl Progress {
+    /// Member-steps per second.
+    pub fn rate(&self) -> f64 {
+        self.member_steps as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+/// The scores of one evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    pub progress: Progress,
+    /// Epochs completed when the scored states were taken.
+    pub epoch: u32,
+    /// Median over the members scored of the mean loss in the epoch before.
+    pub loss: f32,
+    /// The best member of this evaluation (see [`crate::metrics::Standing`]).
+    pub best: Option<(String, Scores)>,
+    /// Median D_stsp of all members scored.
+    pub median_dstsp: f64,
+}
+
+/// How training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Finished,
+    /// The caller asked to stop; the checkpoint is written.
+    Interrupted,
+    /// No member was left.
+    AllDiverged,
+}

@@ -1,0 +1,73 @@
+//! A study on its data, checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::data::{Data, windows};
+use super::place::Place;
+use super::room::{require_room, require_windows};
+use crate::backend::{Backend, Device, TrainingData};
+use crate::config::Settings;
+use crate::error::Result;
+use crate::metrics::{ScoreSettings, Scorer};
+use crate::run::{DataRecord, Record};
+use crate::study::Study;
+
+/// What is to be trained, on what, before a device is chosen.
+pub struct Task<'a> {
+    pub settings: &'a Settings,
+    pub data: &'a Data,
+    pub study: Study,
+    /// Training data by window length `T`.
+    pub windows: BTreeMap<usize, Arc<TrainingData>>,
+    pub scorer: Arc<Scorer>,
+}
+
+impl<'a> Task<'a> {
+    /// # Errors
+    /// Everything that can be refused without the device is refused here; nothing is made.
+    pub fn new(settings: &'a Settings, data: &'a Data) -> Result<Self> {
+        settings.validate()?;
+        let study = Study::new(settings, data.training.N, data.training.K)?;
+        require_windows(&study, &data.training)?;
+        Ok(Self {
+            settings,
+            data,
+            windows: windows(&study, &data.training)?,
+            scorer: Arc::new(Scorer::new(data.scored(), ScoreSettings::from(settings))?),
+            study,
+        })
+    }
+
+    /// Refuses what memory, or the disk where a run folder is to be made, does not hold.
+    pub fn require_room(&self, backend: &dyn Backend, place: &Place) -> Result<()> {
+        let new = match place {
+            Place::New(path) => Some(path.as_path()),
+            Place::Resume(_) => None,
+        };
+        require_room(&self.study, self.settings, backend, new)
+    }
+
+    /// What `config.toml` records of a run that begins now.
+    pub(super) fn record(&self, device: &Device) -> Result<Record> {
+        let (data, floor) = (&self.data.training, self.scorer.noise_floor()?);
+        Ok(Record {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            backend: device.backend.to_owned(),
+            device: device.name.clone(),
+            started: jiff::Timestamp::now().to_string(),
+            finished: None,
+            members: self.study.candidates.len(),
+            dstsp: Some(self.scorer.dstsp_kind()),
+            constant_columns: self.scorer.constant_columns().to_vec(),
+            data: DataRecord {
+                hash: data.hash.clone(),
+                rows: data.rows(),
+                trials: data.trials.len(),
+                N: data.N,
+                K: data.K,
+            },
+            noise_floor: (&floor).into(),
+        })
+    }
+}
