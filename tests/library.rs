@@ -71,14 +71,14 @@ fn a_run_goes_on_to_the_same_bits() {
     assert_eq!((outcome.ending, outcome.epochs_done), (Ending::Interrupted, 3));
     // The folder is in use as long as what was returned lives.
     let place = Place::Resume(w.path("parts"));
-    let error = train(&settings, &place, u32::MAX).err().expect("locked");
+    let error = train(&settings, &place, u32::MAX).expect_err("locked");
     assert!(error.to_string().contains("another process"), "{error}");
     drop(outcome);
     let other = Settings {
         epochs: 7,
         ..settings.clone()
     };
-    let error = train(&other, &place, u32::MAX).err().expect("other settings");
+    let error = train(&other, &place, u32::MAX).expect_err("other settings");
     assert!(error.to_string().starts_with("--epochs 7: the run"), "{error}");
     let (outcome, begun_at) = train(&settings, &place, u32::MAX).expect("trained");
     assert_eq!((outcome.ending, begun_at), (Ending::Finished, Some(3)));
