@@ -1,4 +1,4 @@
-//! Training: from settings and data to a run folder ([`run`]). All ensembles of a study advance epoch by epoch; every so
+//! Training: from settings and data to a run folder ([`run()`]). All ensembles of a study advance epoch by epoch; every so
 //! often their members are scored and the run folder is brought up to date.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 

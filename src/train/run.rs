@@ -51,10 +51,10 @@ pub fn run(
     run_on(settings, &Data::load(settings)?, place, stop, observer)
 }
 
-/// [`run`] on data that are in memory (see [`crate::dataset::from_arrays`]); the run folder keeps their hash.
+/// [`run()`] on data that are in memory (see [`crate::dataset::from_arrays`]); the run folder keeps their hash.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run()`].
 pub fn run_on(
     settings: &Settings,
     data: &Data,
@@ -68,10 +68,10 @@ pub fn run_on(
 }
 
 impl Task<'_> {
-    /// Trains on this device (see [`run`]).
+    /// Trains on this device (see [`run()`]).
     ///
     /// # Errors
-    /// As [`run`].
+    /// As [`run()`].
     pub fn run(
         &self,
         backend: Arc<dyn Backend>,
