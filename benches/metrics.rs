@@ -3,8 +3,9 @@
 
 use std::hint::black_box;
 
+use alrnn_gpu::backend::{FreeModel, prediction_error};
 use alrnn_gpu::dataset::{Dataset, Trial};
-use alrnn_gpu::metrics::{Histogram, Mixture, PredictionData, ScoreSettings, Scorer, Spectra};
+use alrnn_gpu::metrics::{Histogram, Mixture, ScoreSettings, Scorer, Spectra};
 use alrnn_gpu::model::{Dims, init};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::{Array2, s};
@@ -56,18 +57,21 @@ fn score(c: &mut Criterion) {
     };
     let dims = Dims { M: 20, N: 3, K: 0 };
     let theta = init(dims, 1).pack();
+    let model = |P| FreeModel { theta: &theta, P };
     let scorer = Scorer::new(&dataset, ScoreSettings::default()).expect("valid");
     let one = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .build()
         .expect("a thread");
     let runs = [run.clone()];
+    let predictions = scorer.predictions();
+    let pe = |P| prediction_error(dims, model(P), predictions.rows(), predictions.steps());
     let mut group = c.benchmark_group("metrics/lorenz 100000x3");
     group.bench_function("score, one thread", |b| {
-        one.install(|| b.iter(|| black_box(scorer.score(&runs, dims, &theta, 2))))
+        one.install(|| b.iter(|| black_box(scorer.score(&runs, pe(2)))))
     });
     group.bench_function("score, all threads", |b| {
-        b.iter(|| black_box(scorer.score(&runs, dims, &theta, 2)))
+        b.iter(|| black_box(scorer.score(&runs, pe(2))))
     });
     let histogram = Histogram::new(&[x.view()], 30).expect("few bins");
     group.bench_function("D_stsp bins, one thread", |b| {
@@ -77,10 +81,9 @@ fn score(c: &mut Criterion) {
     group.bench_function("D_H, one thread", |b| {
         one.install(|| b.iter(|| black_box(spectra.distance(&[run.view()]))))
     });
-    let prediction = PredictionData::new(&[(x.view(), s.view())], 20);
     for P in [2, 5, 20] {
         group.bench_function(format!("PE(20) P {P}, one thread"), |b| {
-            one.install(|| b.iter(|| black_box(prediction.score(dims, &theta, P))))
+            one.install(|| b.iter(|| black_box(pe(P))))
         });
     }
     group.finish();

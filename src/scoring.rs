@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::backend::{Backend, FreeModel};
+use crate::backend::{Backend, FreeModel, prediction_error};
 use crate::error::Result;
 use crate::metrics::{Scorer, Scores};
 use crate::model::Dims;
@@ -32,8 +32,9 @@ pub fn score_models(
             let free: Vec<FreeModel<'_>> = chunk.iter().map(|&i| models[i].1).collect();
             let runs = backend.free_run(dims, &free, scorer.free_runs(), false)?;
             scored.par_extend(chunk.par_iter().zip(&free).zip(&runs).map(|((&i, model), runs)| {
-                let scores = scorer.score(runs, dims, model.theta, model.P);
-                (i, scores)
+                let predictions = scorer.predictions();
+                let pe = prediction_error(dims, *model, predictions.rows(), predictions.steps());
+                (i, scorer.score(runs, pe))
             }));
         }
     }

@@ -24,6 +24,7 @@ pub use crate::dataset::{MISSING, TrainingData, is_missing};
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 pub use crate::model::{FreeModel, FreeRun};
+pub use cpu::prediction_error;
 pub use open::{open, open_checked, refuse_wrong_results};
 pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, learning_rate};
 

@@ -26,7 +26,7 @@ use rayon::join;
 
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
-use crate::model::{Dims, FreeRun};
+use crate::model::FreeRun;
 use columns::{only, varying};
 pub use dstsp_bins::{BinnedDivergence, Histogram};
 pub use dstsp_gmm::{Mixture, MixtureDivergence};
@@ -34,7 +34,7 @@ pub use gaps::{Gaps, interpolated};
 use gaps::{at_rows, complete_rows_of};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
 pub use noise_floor::{NoiseFloor, noise_floor, success_threshold};
-pub use prediction_error::{PredictionData, PredictionError};
+pub use prediction_error::PredictionData;
 pub use roughness::roughness;
 pub use settings::ScoreSettings;
 pub use spectra::Spectra;
@@ -146,9 +146,14 @@ impl Scorer {
         &self.free_runs
     }
 
-    /// Scores one model by its free runs (`[steps + 1, N]`, one for each of [`Scorer::free_runs`]) and its packed
-    /// parameters. Panics unless there are as many runs, rows and columns as asked for.
-    pub fn score(&self, generated: &[Array2<f32>], dims: Dims, theta: &[f32], P: usize) -> Scores {
+    /// The predictions of which [`Scorer::score`] takes the error.
+    pub fn predictions(&self) -> &PredictionData {
+        &self.prediction
+    }
+
+    /// Scores one model by its free runs (`[steps + 1, N]`, one for each of [`Scorer::free_runs`]) and the mean squared
+    /// error `pe` of [`Scorer::predictions`]. Panics unless there are as many runs, rows and columns as asked for.
+    pub fn score(&self, generated: &[Array2<f32>], pe: f64) -> Scores {
         let shapes = generated.iter().map(|run| run.dim());
         assert!(
             shapes.eq(self.trials.iter().map(|x| x.dim())),
@@ -161,14 +166,10 @@ impl Scorer {
             .zip(&self.complete)
             .map(|(run, complete)| at_rows(*run, complete.as_deref(), run.nrows()))
             .collect();
-        let (scores, prediction) = join(
-            || self.compare(&states, &data, &runs, &self.spectra),
-            || self.prediction.score(dims, theta, P),
-        );
         Scores {
-            pe: prediction.mse,
-            pairs_pe: prediction.pairs,
-            ..scores
+            pe,
+            pairs_pe: self.prediction.pairs(),
+            ..self.compare(&states, &data, &runs, &self.spectra)
         }
     }
 

@@ -7,7 +7,7 @@ use alrnn_gpu::rng::{Stream, uniforms};
 use ndarray::{Array1, Array2, arr2, s};
 
 use super::scorer::{dataset, without_inputs};
-use super::{close, theta, views, walk};
+use super::{close, prediction_error, theta, views, walk};
 
 /// A share of the values missing, at random.
 fn with_gaps(x: &Array2<f64>, missing: f32, seed: u32) -> Array2<f64> {
@@ -34,14 +34,15 @@ fn an_exact_model_has_no_prediction_error_whatever_is_missing() {
     for missing in [0.02, 0.3, 0.6] {
         let gaps = [without_inputs(with_gaps(&x, missing, 7))];
         for steps in [1, 5, 20] {
-            let error = PredictionData::new(&views(&gaps), steps).score(model.dims(), &model.pack(), 0);
-            assert!(error.mse < 1e-9, "{missing} missing, {steps} steps: {error:?}");
+            let data = PredictionData::new(&views(&gaps), steps);
+            let (mse, actual_pairs) = prediction_error(&data, &model, 0);
+            assert!(mse < 1e-9, "{missing} missing, {steps} steps: {mse}");
             let complete = |t: usize| gaps[0].0.row(t).iter().all(|v| !v.is_nan());
             let any = |t: usize| gaps[0].0.row(t).iter().any(|v| !v.is_nan());
             let pairs = (0..300 - steps)
                 .filter(|&t| complete(t) && any(t + steps))
                 .count();
-            assert_eq!(error.pairs, pairs);
+            assert_eq!(actual_pairs, pairs);
         }
     }
 }
@@ -53,8 +54,9 @@ fn without_a_complete_start_there_is_no_prediction_error() {
     for t in 0..100 {
         x[[t, t % 2]] = f64::NAN;
     }
-    let error = PredictionData::new(&views(&[without_inputs(x)]), 3).score(model.dims(), &model.pack(), 0);
-    assert!(error.mse.is_nan() && error.pairs == 0, "{error:?}");
+    let data = PredictionData::new(&views(&[without_inputs(x)]), 3);
+    let (mse, pairs) = prediction_error(&data, &model, 0);
+    assert!(mse.is_nan() && pairs == 0, "{mse}, {pairs} pairs");
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn rows_missing_for_a_reason_are_missing_in_the_run_too() {
     .expect("valid");
     let start = data.trials[0].start();
     let run = x.slice(s![start.., ..]).mapv(|v| v as f32);
-    let scores = scorer.score(&[run], model.dims(), &model.pack(), 0);
+    let scores = scorer.score(&[run], prediction_error(scorer.predictions(), &model, 0).0);
     let complete = clipped
         .rows()
         .into_iter()
@@ -220,7 +222,10 @@ fn trajectories_are_scored_without_a_model() {
     let (c, d) = (walk(600, 2, 3), walk(200, 2, 4));
     let dims = Dims { M: 2, N: 2, K: 0 };
     let runs = [&c, &d].map(|x| x.mapv(|v| v as f32));
-    let model = scorer.score(&runs, dims, &theta(dims, 1).pack(), 0);
+    let model = scorer.score(
+        &runs,
+        prediction_error(scorer.predictions(), &theta(dims, 1), 0).0,
+    );
     let [c32, d32] = [&runs[0], &runs[1]].map(|x| x.mapv(f64::from));
     let free = score(&[&c32, &d32]).expect("as many");
     assert_eq!((free.dstsp, free.dh), (model.dstsp, model.dh));

@@ -10,6 +10,8 @@ mod roughness;
 mod scorer;
 mod spectra;
 
+use alrnn_gpu::backend::FreeModel;
+use alrnn_gpu::metrics::PredictionData;
 use alrnn_gpu::model::{Dims, Theta};
 use alrnn_gpu::rng::{Stream, normals, uniforms};
 use ndarray::{Array2, ArrayView2};
@@ -77,6 +79,16 @@ fn plain_prediction_error(
         }
     }
     (sum / entries as f64, pairs)
+}
+
+/// PE as the program makes it: (mse, pairs).
+fn prediction_error(data: &PredictionData, theta: &Theta, P: usize) -> (f64, usize) {
+    let model = FreeModel {
+        theta: &theta.pack(),
+        P,
+    };
+    let mse = alrnn_gpu::backend::prediction_error(theta.dims(), model, data.rows(), data.steps());
+    (mse, data.pairs())
 }
 
 fn views(trials: &[(Array2<f64>, Array2<f64>)]) -> Vec<(ArrayView2<'_, f64>, ArrayView2<'_, f64>)> {

@@ -5,7 +5,7 @@ use alrnn_gpu::model::{Dims, Theta};
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
-use super::{plain_prediction_error, theta, trials, views};
+use super::{plain_prediction_error, prediction_error, theta, trials, views};
 
 proptest! {
     #[test]
@@ -18,9 +18,10 @@ proptest! {
         let model = theta(dims, seed);
         let trials = trials(&[90, steps, 41, 1], N, K, if gaps { 0.3 } else { 0.0 }, seed);
         let (expected, pairs) = plain_prediction_error(&trials, &model, P, steps);
-        let actual = PredictionData::new(&views(&trials), steps).score(dims, &model.pack(), P);
-        prop_assert_eq!(actual.pairs, pairs);
-        prop_assert!((actual.mse - expected).abs() <= 1e-4 * expected, "{} {expected}", actual.mse);
+        let data = PredictionData::new(&views(&trials), steps);
+        let (actual, actual_pairs) = prediction_error(&data, &model, P);
+        prop_assert_eq!(actual_pairs, pairs);
+        prop_assert!((actual - expected).abs() <= 1e-4 * expected, "{actual} {expected}");
     }
 }
 
@@ -36,11 +37,11 @@ fn prediction_error_survives_models_that_powers_of_b_do_not() {
     let trials = trials(&[400], 1, 0, 0.0, 3);
     for steps in [1, 5, 40] {
         let (expected, _) = plain_prediction_error(&trials, &model, 1, steps);
-        let actual = PredictionData::new(&views(&trials), steps).score(dims, &model.pack(), 1);
+        let data = PredictionData::new(&views(&trials), steps);
+        let (actual, _) = prediction_error(&data, &model, 1);
         assert!(
-            (actual.mse - expected).abs() <= 1e-5 * expected,
-            "{steps} steps: {} {expected}",
-            actual.mse
+            (actual - expected).abs() <= 1e-5 * expected,
+            "{steps} steps: {actual} {expected}"
         );
     }
 }
@@ -52,9 +53,18 @@ fn a_model_that_overflows_has_no_finite_prediction_error() {
     model.A.fill(1e6);
     let trials = trials(&[50], 2, 0, 0.0, 3);
     let data = PredictionData::new(&views(&trials), 20);
-    assert!(!data.score(dims, &model.pack(), 1).mse.is_finite());
+    assert!(!prediction_error(&data, &model, 1).0.is_finite());
     model.A.fill(f64::NAN);
-    assert!(data.score(dims, &model.pack(), 1).mse.is_nan());
-    let long = PredictionData::new(&views(&trials), 50).score(dims, &theta(dims, 1).pack(), 1);
-    assert!(long.mse.is_nan() && long.pairs == 0);
+    assert!(prediction_error(&data, &model, 1).0.is_nan());
+}
+
+#[test]
+fn more_steps_than_rows_leave_nothing_to_predict() {
+    let model = theta(Dims { M: 4, N: 2, K: 0 }, 1);
+    let trials = trials(&[150], 2, 0, 0.0, 3);
+    for steps in [150, 1 << 40, usize::MAX] {
+        let data = PredictionData::new(&views(&trials), steps);
+        let (mse, pairs) = prediction_error(&data, &model, 1);
+        assert!(mse.is_nan() && pairs == 0, "{steps}: {mse}, {pairs} pairs");
+    }
 }

@@ -8,7 +8,7 @@ use alrnn_gpu::model::{Dims, Theta};
 use ndarray::{Array2, Axis, concatenate, s};
 
 use super::dstsp::dense_divergence;
-use super::{close, plain_prediction_error, theta, trials, walk};
+use super::{close, plain_prediction_error, prediction_error, theta, trials, walk};
 
 pub fn dataset(trials: Vec<(Array2<f64>, Array2<f64>)>) -> Dataset {
     let (N, K) = (trials[0].0.ncols(), trials[0].1.ncols());
@@ -43,8 +43,8 @@ fn scorer_scores_the_data_themselves_as_perfect() {
     assert_eq!(runs[0].s.dim(), (0, 0));
     let dims = Dims { M: 5, N: 3, K: 0 };
     let perfect: Vec<_> = data.trials.iter().map(|t| t.x.mapv(|v| v as f32)).collect();
-    let model = theta(dims, 1).pack();
-    let scores = scorer.score(&perfect, dims, &model, 2);
+    let pe = || prediction_error(scorer.predictions(), &theta(dims, 1), 2).0;
+    let scores = scorer.score(&perfect, pe());
     assert!(scores.dstsp.abs() < 0.05 && scores.dh < 1e-6, "{scores:?}");
     assert_eq!(
         (scores.points_dstsp, scores.points_inside, scores.points_dh),
@@ -54,7 +54,7 @@ fn scorer_scores_the_data_themselves_as_perfect() {
     // Shared by threads, the same bits each time.
     let again: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| scorer.score(&perfect, dims, &model, 2)))
+            .map(|_| scope.spawn(|| scorer.score(&perfect, pe())))
             .collect();
         threads
             .into_iter()
@@ -87,7 +87,7 @@ fn scorer_handles_gaps_trials_and_inputs() {
     let dims = Dims { M: 6, N: 3, K: 2 };
     let model = theta(dims, 4);
     let generated: Vec<Array2<f32>> = runs.iter().map(|run| free_run(&model, 2, run)).collect();
-    let scores = scorer.score(&generated, dims, &model.pack(), 2);
+    let scores = scorer.score(&generated, prediction_error(scorer.predictions(), &model, 2).0);
     raw[0].0 = raw[0].0.slice(s![5.., ..]).to_owned();
     raw[0].1 = raw[0].1.slice(s![5.., ..]).to_owned();
     let complete = raw
@@ -140,9 +140,8 @@ fn many_dimensions_are_scored_by_mixtures() {
     };
     let scorer = Scorer::new(&data, settings.clone()).expect("valid");
     assert_eq!(scorer.dstsp_kind().label(), "GMM");
-    let dims = Dims { M: 12, N: 12, K: 0 };
     let run = walk(400, 12, 2).mapv(|v| v as f32);
-    let scores = scorer.score(std::slice::from_ref(&run), dims, &theta(dims, 1).pack(), 3);
+    let scores = scorer.score(std::slice::from_ref(&run), f64::NAN);
     let direct = Mixture::new(&[x.view()], 0.3, 0).divergence(&[run.view()]);
     assert_eq!(scores.dstsp, direct.value);
     assert_eq!(scores.dstsp_standard_error, Some(direct.standard_error));

@@ -92,6 +92,7 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
         let Dims { M, N, K } = dims;
         let P = forcing.P;
         let A = &theta[M - P..M];
+        let step = Step { layout, weights, A };
         let mut z = z.map(|z| vectors_mut::<S>(z));
         let x = vectors_mut::<S>(pass.windows.x.padded_mut());
         let inputs = vectors::<S>(pass.windows.s.padded());
@@ -103,25 +104,8 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
         for t in 0..T {
             let (before, after) = phi.split_at_mut((t + 1) * stride);
             let (now, next) = (&before[t * stride..], &mut after[..stride]);
-            for (block, out) in next[..layout.blocks * R]
-                .as_chunks_mut::<R>()
-                .0
-                .iter_mut()
-                .enumerate()
-            {
-                let B = &weights.forward.as_slice()[block * R * M..(block + 1) * R * M];
-                let h = splat(simd, &weights.h.as_slice()[block * R..]);
-                let mut acc = rows::<S, R>(simd, B, &now[..M], h);
-                if K > 0 {
-                    let C = &weights.C.as_slice()[block * R * K..(block + 1) * R * K];
-                    acc = rows(simd, C, &inputs[(t + 1) * K..(t + 2) * K], acc);
-                }
-                *out = acc;
-            }
             let (neg_now, neg_next) = neg[t * P..].split_at_mut(P);
-            for ((z, &a), &n) in next[M - P..M].iter_mut().zip(A).zip(&*neg_now) {
-                *z = simd.mul_add_e_f32s(simd.splat_f32s(a), n, *z);
-            }
+            step.run::<S, R>(simd, now, neg_now, &inputs[(t + 1) * K..(t + 2) * K], next);
             if let Some(z) = &mut z {
                 z[t * M..(t + 1) * M].copy_from_slice(&next[..M]);
             }
@@ -130,6 +114,45 @@ impl<const R: usize> WithSimd for Forward<'_, R> {
             split(simd, &mut next[M - P..M], &mut neg_next[..P]);
         }
         errors.finish(simd, lanes);
+    }
+}
+
+/// The step of a model.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub layout: &'a Layout,
+    pub weights: &'a Weights,
+    /// Of the ReLU units.
+    pub A: &'a [f32],
+}
+
+impl Step<'_> {
+    /// From `φ(z̃)` and, of the ReLU units, `z̃ − φ(z̃)` to the next, unforced `z`; `R` is [`Layout::rows`].
+    #[inline(always)]
+    pub fn run<S: Simd, const R: usize>(
+        self,
+        simd: S,
+        phi: &[S::f32s],
+        neg: &[S::f32s],
+        inputs: &[S::f32s],
+        z: &mut [S::f32s],
+    ) {
+        let Self { layout, weights, A } = self;
+        let Dims { M, K, .. } = layout.shape.dims;
+        let blocks = z[..layout.blocks * R].as_chunks_mut::<R>().0;
+        for (block, out) in blocks.iter_mut().enumerate() {
+            let B = &weights.forward.as_slice()[block * R * M..(block + 1) * R * M];
+            let h = splat(simd, &weights.h.as_slice()[block * R..]);
+            let mut acc = rows::<S, R>(simd, B, &phi[..M], h);
+            if K > 0 {
+                let C = &weights.C.as_slice()[block * R * K..(block + 1) * R * K];
+                acc = rows(simd, C, inputs, acc);
+            }
+            *out = acc;
+        }
+        for ((z, &a), &n) in z[M - A.len()..M].iter_mut().zip(A).zip(neg) {
+            *z = simd.mul_add_e_f32s(simd.splat_f32s(a), n, *z);
+        }
     }
 }
 

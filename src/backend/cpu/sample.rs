@@ -86,19 +86,20 @@ impl WithSimd for Sample<'_> {
 }
 
 /// Windows of `length` elements of a table, one for each lane, from these rows on.
-struct Source<'a> {
-    data: &'a [f32],
-    columns: usize,
-    starts: &'a [u32],
-    length: usize,
+pub(super) struct Source<'a> {
+    pub data: &'a [f32],
+    pub columns: usize,
+    pub starts: &'a [u32],
+    pub length: usize,
 }
 
 /// Elements that are copied for all lanes before the next: what they take stays in the first-level cache.
 const CHUNK: usize = 16 * QUAD;
 
 impl Source<'_> {
+    /// `x[e]` is element `e` of every lane; writes whole quads.
     #[inline(always)]
-    fn copy<S: Simd>(&self, simd: S, x: &mut [S::f32s]) {
+    pub fn copy<S: Simd>(&self, simd: S, x: &mut [S::f32s]) {
         for first in (0..self.length).step_by(CHUNK) {
             for rows in self.gather::<S>(first, x) {
                 *rows = transpose_quad(simd, *rows);

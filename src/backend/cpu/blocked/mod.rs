@@ -16,4 +16,5 @@ mod tests;
 pub(super) use adjoint::Adjoint;
 pub(super) use buffers::{Blocked, PowerSums, States};
 pub(super) use forward::Forward;
+pub(super) use packed::{Packed, SLACK};
 pub(super) use powers::{Prepare, PullBack};

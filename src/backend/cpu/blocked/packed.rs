@@ -14,7 +14,7 @@ use crate::backend::cpu::kernel::rows;
 const HEIGHTS: [usize; 8] = [2, 4, 5, 6, 7, 8, 10, 12];
 
 /// A matrix as `[row block][column][row]`.
-pub(super) struct Packed {
+pub(in crate::backend::cpu) struct Packed {
     height: usize,
     rows: usize,
     columns: usize,
@@ -34,7 +34,7 @@ fn packed_len(rows: usize, columns: usize) -> usize {
 }
 
 /// Vectors that a product may write beyond its rows.
-pub(super) const SLACK: usize = 12;
+pub(in crate::backend::cpu) const SLACK: usize = 12;
 
 impl Packed {
     /// Room for any of these sizes `(rows, columns)`.
