@@ -4,7 +4,7 @@
 use ndarray::Array2;
 use pulp::{Simd, WithSimd};
 
-use crate::backend::cpu::buffers::{Buffer, vectors, vectors_mut};
+use crate::backend::cpu::simd::buffer::{Buffer, vectors, vectors_mut};
 use crate::backend::{FreeModel, FreeRun};
 use crate::model::Dims;
 

@@ -1,96 +1,13 @@
-//! How a shape is cut into vectors, blocks of rows and tiles; and the weights in the kernels' order.
+//! How a shape falls into vectors, blocks of rows and tiles.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use pulp::{Arch, Simd, WithSimd};
-
-use crate::backend::cpu::buffers::{Buffer, MAX_LANES};
-use crate::backend::cpu::kernel::{QUAD, tile_rows};
-use crate::model::{Dims, Shape};
+use crate::backend::cpu::simd::buffer::MAX_LANES;
+use crate::backend::cpu::simd::kernel::{QUAD, tile_rows};
+use crate::backend::cpu::simd::machine::Machine;
+use crate::model::Shape;
 
 /// Row-block sizes for which the kernels are compiled.
 pub(super) const ROW_BLOCKS: [usize; 4] = [4, 8, 10, 12];
-
-/// What the instruction set offers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Machine {
-    pub lanes: usize,
-    pub registers: usize,
-}
-
-struct Describe;
-
-impl WithSimd for Describe {
-    type Output = Machine;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> Machine {
-        Machine {
-            lanes: S::F32_LANES,
-            registers: S::REGISTER_COUNT,
-        }
-    }
-}
-
-pub(super) fn machine(arch: Arch) -> Machine {
-    arch.dispatch(Describe)
-}
-
-/// Vectors of sequences: those of an instruction set, or of half its width.
-#[derive(Clone, Copy)]
-pub(super) enum Lanes {
-    Whole(Arch),
-    /// Eight lanes with the instructions and registers of AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    Half(pulp::x86::V4, pulp::x86::V3),
-}
-
-impl Lanes {
-    /// Half as many as `arch` has, where there is such a thing.
-    pub fn half(arch: Arch) -> Option<Self> {
-        match arch {
-            #[cfg(target_arch = "x86_64")]
-            Arch::V4(wide) => Some(Self::Half(wide, *wide)),
-            _ => None,
-        }
-    }
-
-    pub fn machine(self) -> Machine {
-        match self {
-            Self::Whole(arch) => machine(arch),
-            #[cfg(target_arch = "x86_64")]
-            Self::Half(wide, narrow) => Machine {
-                lanes: machine(Arch::V3(narrow)).lanes,
-                ..machine(Arch::V4(wide))
-            },
-        }
-    }
-
-    /// Runs `op`. What it does must not leave for a function compiled for its own instruction set.
-    pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
-        match self {
-            Self::Whole(arch) => arch.dispatch(op),
-            #[cfg(target_arch = "x86_64")]
-            Self::Half(wide, narrow) => Simd::vectorize(wide, WithHalf { narrow, op }),
-        }
-    }
-}
-
-/// An operation on half vectors in a function compiled for whole ones.
-#[cfg(target_arch = "x86_64")]
-struct WithHalf<Op> {
-    narrow: pulp::x86::V3,
-    op: Op,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl<Op: WithSimd> WithSimd for WithHalf<Op> {
-    type Output = Op::Output;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _wide: S) -> Op::Output {
-        self.op.with_simd(self.narrow)
-    }
-}
 
 /// Sizes derived from a shape for one instruction set.
 #[derive(Clone, Debug)]
@@ -152,62 +69,5 @@ impl Layout {
     /// Weights of a group's lanes: 1, or 0 for one too many.
     pub fn weights(&self, group: usize) -> [f32; MAX_LANES] {
         std::array::from_fn(|lane| f32::from(u8::from(group * self.lanes + lane < self.shape.S)))
-    }
-}
-
-/// A member's parameters as the kernels read them, refilled before every step.
-pub(super) struct Weights {
-    /// `B = diag(A) + W` in blocks of rows, `[block][column][row]`; rows beyond `M` are 0.
-    pub forward: Buffer,
-    /// `Bᵀ` likewise.
-    pub backward: Buffer,
-    /// `h`, padded to whole blocks.
-    pub h: Buffer,
-    /// `C` in blocks of rows, `[block][input][row]`.
-    pub C: Buffer,
-}
-
-impl Weights {
-    pub fn new(layout: &Layout) -> Self {
-        let Dims { M, K, .. } = layout.shape.dims;
-        let rows = layout.blocks * layout.rows;
-        Self {
-            forward: Buffer::zeros(rows * M),
-            backward: Buffer::zeros(rows * M),
-            h: Buffer::zeros(rows),
-            C: Buffer::zeros(rows * K),
-        }
-    }
-
-    pub fn fill(&mut self, layout: &Layout, theta: &[f32]) {
-        let dims = layout.shape.dims;
-        let Dims { M, K, .. } = dims;
-        let R = layout.rows;
-        let (A, W, C) = (
-            &theta[dims.range_A()],
-            &theta[dims.range_W()],
-            &theta[dims.range_C()],
-        );
-        let forward = self.forward.as_mut_slice();
-        let backward = self.backward.as_mut_slice();
-        for i in 0..M {
-            let row = &W[i * M..(i + 1) * M];
-            let own = i / R * (R * M) + i % R;
-            for (j, &w) in row.iter().enumerate() {
-                forward[own + j * R] = w;
-            }
-            for (block, columns) in row.chunks(R).enumerate() {
-                let at = block * (R * M) + i * R;
-                backward[at..at + columns.len()].copy_from_slice(columns);
-            }
-            let diagonal = A[i] + row[i];
-            forward[own + i * R] = diagonal;
-            backward[own + i * R] = diagonal;
-            let own = i / R * (R * K) + i % R;
-            for k in 0..K {
-                self.C.as_mut_slice()[own + k * R] = C[i * K + k];
-            }
-        }
-        self.h.as_mut_slice()[..M].copy_from_slice(&theta[dims.range_h()]);
     }
 }

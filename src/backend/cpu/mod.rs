@@ -6,22 +6,19 @@
 //! depend neither on the number of threads nor on the other members.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-mod adjoint;
 mod blocked;
-mod buffers;
-mod device;
-mod explicit;
-mod forward;
 mod free_run;
-mod kernel;
+mod gradient;
 mod layout;
+mod memory;
+mod observed;
+mod plain;
 mod predict;
 mod sample;
+mod schedule;
+mod simd;
 mod step;
-mod team;
-mod train;
 mod update;
-mod ways;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -38,12 +35,13 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
-use buffers::Buffer;
-use layout::{Lanes, Layout};
+use layout::Layout;
 pub use predict::prediction_error;
+use schedule::{Fastest, MemberMemory, Steps};
+use simd::buffer::Buffer;
+use simd::lanes::Lanes;
+use simd::machine;
 use step::{Scratch, Way};
-use train::{MemberMemory, Steps};
-use ways::Fastest;
 
 /// The f32 backend.
 pub struct CpuBackend {
@@ -89,7 +87,7 @@ impl CpuBackend {
     /// # Errors
     /// As [`CpuBackend::new`].
     pub fn every_instruction_set(threads: Option<usize>) -> Result<Vec<Self>> {
-        device::instruction_sets()
+        machine::instruction_sets()
             .into_iter()
             .map(|arch| Self::with_arch(threads, arch))
             .collect()
@@ -107,7 +105,7 @@ impl CpuBackend {
             .map_err(|e| Error::runtime(format!("cannot start {} threads: {e}", threads.unwrap_or(0))))?;
         let threads = Threads(pool);
         Ok(Self {
-            device: device::describe(arch, threads.count()),
+            device: machine::describe(arch, threads.count()),
             arch,
             threads,
             n_members: Arc::default(),
@@ -121,10 +119,10 @@ impl Backend for CpuBackend {
     }
 
     fn demand(&self, plan: &Plan) -> Demand {
-        let layout = Layout::new(plan.shape, layout::machine(self.arch));
+        let layout = Layout::new(plan.shape, machine::machine(self.arch));
         let max_P = plan.members.iter().map(|member| member.P).max().unwrap_or(0);
         let busy = self.threads.count().min(plan.members.len()) as u64;
-        let ways = ways::ways(self.arch, &layout, plan.members.len(), self.threads.count());
+        let ways = schedule::ways(self.arch, &layout, plan.members.len(), self.threads.count());
         let scratch: u64 = ways.iter().map(|way| Scratch::least_bytes(way, max_P)).sum();
         Demand {
             steps: u64::from(plan.batches_per_epoch) * size_of::<StepCoefficients>() as u64,
@@ -139,7 +137,7 @@ impl Backend for CpuBackend {
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>> {
         check::plan(&plan, &data, state)?;
-        let layout = Layout::new(plan.shape, layout::machine(self.arch));
+        let layout = Layout::new(plan.shape, machine::machine(self.arch));
         let max_P = plan.members.iter().map(|member| member.P).max().unwrap_or(0);
         let busy = self.threads.count().min(plan.members.len());
         let memory = |(state, member): (&MemberState, &Member)| MemberMemory {
@@ -158,7 +156,7 @@ impl Backend for CpuBackend {
             .filter_map(|memory| memory.segments.as_ref())
             .collect();
         all.dedup();
-        let ways = ways::ways(self.arch, &layout, members.len(), self.threads.count());
+        let ways = schedule::ways(self.arch, &layout, members.len(), self.threads.count());
         let fastest = Fastest::new(ways, busy, max_P, &all);
         self.n_members.fetch_add(members.len(), Ordering::Relaxed);
         Ok(Box::new(CpuEnsemble {
@@ -183,7 +181,7 @@ impl Backend for CpuBackend {
         windows: &Windows,
     ) -> Result<Gradient> {
         check::windows(shape, member, theta, windows)?;
-        let layout = Layout::new(shape, layout::machine(self.arch));
+        let layout = Layout::new(shape, machine::machine(self.arch));
         let segments = blocked::cost::choose(&layout, member.P, member.tau, form);
         let way = Way {
             arch: self.arch,
@@ -191,7 +189,7 @@ impl Backend for CpuBackend {
             layout,
             threads: 1,
         };
-        Ok(explicit::gradient(
+        Ok(gradient::gradient(
             &way,
             member,
             (segments.as_ref(), MOST_GROWTH.into()),
@@ -329,6 +327,6 @@ impl Ensemble for CpuEnsemble {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let member = &self.plan.members[member];
-        Ok(explicit::draw(way, member, &self.data, step, &mut pass.windows))
+        Ok(gradient::draw(way, member, &self.data, step, &mut pass.windows))
     }
 }

@@ -7,11 +7,13 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::backend::cpu::blocked::{Packed, SLACK};
-use crate::backend::cpu::buffers::{Buffer, MAX_LANES, vectors, vectors_mut};
-use crate::backend::cpu::forward::{Step, initial_state, split};
-use crate::backend::cpu::kernel::QUAD;
-use crate::backend::cpu::layout::{Layout, Weights, machine};
+use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::observed::initial_state;
+use crate::backend::cpu::plain::{Step, Weights, split};
 use crate::backend::cpu::sample::Source;
+use crate::backend::cpu::simd::buffer::{Buffer, MAX_LANES, vectors, vectors_mut};
+use crate::backend::cpu::simd::kernel::QUAD;
+use crate::backend::cpu::simd::machine::machine;
 use crate::backend::{FreeModel, TrainingData, is_missing};
 use crate::model::{Dims, Shape, Theta};
 
@@ -313,7 +315,7 @@ fn padded(column: &Array2<f64>) -> Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::cpu::device::instruction_sets;
+    use crate::backend::cpu::simd::machine::instruction_sets;
     use crate::model::init;
     use crate::rng::{Stream, normals};
 

@@ -3,10 +3,11 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::TrainingData;
-use crate::backend::cpu::buffers::{GroupWindows, MAX_LANES, vectors_mut};
-use crate::backend::cpu::kernel::{QUAD, transpose_quad};
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cpu::step::Windows;
+use crate::backend::cpu::memory::GroupWindows;
+use crate::backend::cpu::simd::buffer::{MAX_LANES, vectors_mut};
+use crate::backend::cpu::simd::kernel::{QUAD, transpose_quad};
+use crate::backend::cpu::step::LoadWindows;
 use crate::model::Dims;
 use crate::rng::{Stream, index, normal_pair, threefry2x32};
 
@@ -17,7 +18,7 @@ pub(super) struct Draw<'a> {
     pub noise: f32,
 }
 
-impl Windows for Draw<'_> {
+impl LoadWindows for Draw<'_> {
     /// `x[t·N + n]` is `x + σ n`, and `s[t·K + k]`, addressed as [`Stream::Window`] and [`Stream::Noise`] say. A missing
     /// entry is so large that noise leaves it as it is.
     #[inline(always)]

@@ -8,11 +8,14 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::backend::Member;
 use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::{self, Blocked, PowerSums};
-use crate::backend::cpu::buffers::{Buffer, GroupWindows, Outcome, Pass, n_sums, vectors};
-use crate::backend::cpu::forward::{Forcing, SquaredErrors};
-use crate::backend::cpu::kernel::store_all_sums;
-use crate::backend::cpu::layout::{Lanes, Layout, Weights};
-use crate::backend::cpu::{adjoint, forward, update};
+use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::memory::{GroupWindows, Outcome, Pass, n_sums};
+use crate::backend::cpu::observed::{Forcing, SquaredErrors};
+use crate::backend::cpu::plain::{self, Weights};
+use crate::backend::cpu::simd::buffer::{Buffer, vectors};
+use crate::backend::cpu::simd::kernel::store_all_sums;
+use crate::backend::cpu::simd::lanes::Lanes;
+use crate::backend::cpu::update;
 use crate::model::Shape;
 
 /// How the steps of a member are computed. Every way comes to the same bits.
@@ -130,14 +133,14 @@ fn locks<T>(n: usize, new: impl FnMut(usize) -> T) -> Vec<Mutex<T>> {
 }
 
 /// Where the windows of a batch come from.
-pub(super) trait Windows: Sync {
+pub(super) trait LoadWindows: Sync {
     /// Those of one group of sequences of optimiser step `step` (counted from 0).
     fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, to: &mut GroupWindows);
 }
 
 /// The batches of a member: a step is [`Batches::prepare`], [`Batches::load`], [`Batches::pass`] and [`Batches::add`] for
 /// every group, and [`Batches::reduce`].
-pub(super) struct Batches<'a, W: Windows> {
+pub(super) struct Batches<'a, W: LoadWindows> {
     pub way: &'a Way,
     pub member: &'a Member,
     /// `None` for the plain form.
@@ -147,7 +150,7 @@ pub(super) struct Batches<'a, W: Windows> {
     pub windows: &'a W,
 }
 
-impl<W: Windows> Batches<'_, W> {
+impl<W: LoadWindows> Batches<'_, W> {
     pub fn prepare(&self, theta: &[f32], prepared: &mut Prepared) {
         prepared.theta.copy_from_slice(theta);
         let dims = self.way.layout.shape.dims;
@@ -191,7 +194,7 @@ impl<W: Windows> Batches<'_, W> {
             tau: self.member.tau,
             alpha: self.member.alpha as f32,
         };
-        self.way.lanes.dispatch(Group {
+        self.way.lanes.dispatch(PassOver {
             layout: &self.way.layout,
             forcing,
             segments: prepared.blocks(self.segments),
@@ -267,7 +270,7 @@ pub(super) struct Load<'a, W> {
     pub to: &'a mut GroupWindows,
 }
 
-impl<W: Windows> WithSimd for Load<'_, W> {
+impl<W: LoadWindows> WithSimd for Load<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -278,7 +281,7 @@ impl<W: Windows> WithSimd for Load<'_, W> {
 }
 
 /// The pass over one group of sequences, forward and back.
-struct Group<'a> {
+struct PassOver<'a> {
     layout: &'a Layout,
     forcing: Forcing,
     segments: Option<&'a Segments>,
@@ -289,7 +292,7 @@ struct Group<'a> {
     z: Option<&'a mut [f32]>,
 }
 
-impl WithSimd for Group<'_> {
+impl WithSimd for PassOver<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -336,29 +339,25 @@ impl WithSimd for Group<'_> {
             let dL = &mut dL[..layout.shape.dims.range_L().len()];
             store_all_sums(simd, vectors::<S>(partial.dL.padded()), dL);
         } else {
-            forward::forward(
-                simd,
-                forward::Arguments {
-                    layout,
-                    forcing,
-                    theta,
-                    weights,
-                    group,
-                    pass,
-                    errors,
-                    z,
-                },
-            );
-            adjoint::adjoint(
-                simd,
-                adjoint::Arguments {
-                    layout,
-                    forcing,
-                    theta,
-                    weights,
-                    pass,
-                },
-            );
+            let forward = plain::Forward {
+                layout,
+                forcing,
+                theta,
+                weights,
+                group,
+                pass,
+                errors,
+                z,
+            };
+            forward.with_simd(simd);
+            let adjoint = plain::Adjoint {
+                layout,
+                forcing,
+                theta,
+                weights,
+                pass,
+            };
+            adjoint.with_simd(simd);
             pass.partial.sum_lanes(simd, layout.shape.dims, sums);
         }
     }

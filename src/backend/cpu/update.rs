@@ -2,11 +2,11 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::cpu::buffers::{Buffer, vectors, vectors_mut};
+use crate::backend::cpu::simd::buffer::{Buffer, vectors, vectors_mut};
 use crate::backend::{BETA1, BETA2, EPSILON, Member, StepCoefficients};
 use crate::model::Dims;
 
-/// The plain form's gradient from the sums of [`crate::backend::cpu::buffers::Partial::sum_lanes`].
+/// The plain form's gradient from the sums of [`crate::backend::cpu::memory::Partial::sum_lanes`].
 pub(super) fn reduce(dims: Dims, scale: f32, sums: &[f32], gradient: &mut [f32]) {
     for (gradient, sum) in gradient.iter_mut().zip(sums) {
         *gradient = scale * sum;
@@ -65,7 +65,7 @@ pub(super) fn clip_factor(clip: Option<f64>, gradient: &mut [f32]) -> f32 {
 
 /// One step of the optimiser (formulas of [`StepCoefficients`]) from `gradient` to `new`; false where a value, or the
 /// square of a clipped gradient, is not finite.
-pub(super) struct Step<'a> {
+pub(super) struct Update<'a> {
     pub lr: f64,
     pub clip_factor: f32,
     pub coefficients: StepCoefficients,
@@ -75,7 +75,7 @@ pub(super) struct Step<'a> {
     pub new: &'a mut [Buffer; 3],
 }
 
-impl WithSimd for Step<'_> {
+impl WithSimd for Update<'_> {
     type Output = bool;
 
     #[inline(always)]

@@ -3,12 +3,13 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::blocked::{Block, Segments};
-use crate::backend::cpu::adjoint::{add_residuals, collect_L, release};
-use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, PowerSums, States};
-use crate::backend::cpu::buffers::{Pass, vectors, vectors_mut};
-use crate::backend::cpu::forward::Forcing;
-use crate::backend::cpu::kernel::{Outer, QUAD};
+use crate::backend::cpu::blocked::memory::{Blocked, PackedPowers, PowerSums, States};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::memory::Pass;
+use crate::backend::cpu::observed::Forcing;
+use crate::backend::cpu::observed::{add_residuals, collect_L, release};
+use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
+use crate::backend::cpu::simd::kernel::{Outer, QUAD};
 
 /// Walks one group of sequences back, block by block, and leaves its gradients in `pass.partial`.
 ///

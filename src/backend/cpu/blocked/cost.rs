@@ -55,7 +55,7 @@ const SUM: usize = 16;
 mod tests {
     use super::*;
     use crate::backend::blocked::segments::LONGEST;
-    use crate::backend::cpu::layout::Machine;
+    use crate::backend::cpu::simd::machine::Machine;
     use crate::model::Shape;
 
     /// The published settings at 16 sequences a batch, each measured in both forms with AVX-512.

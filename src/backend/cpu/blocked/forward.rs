@@ -4,10 +4,11 @@ use ndarray::Array1;
 use pulp::{Simd, WithSimd};
 
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::buffers::{Blocked, States};
-use crate::backend::cpu::buffers::{MAX_LANES, Pass, vectors, vectors_mut};
-use crate::backend::cpu::forward::{Errors, Forcing, initial_state};
+use crate::backend::cpu::blocked::memory::{Blocked, States};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::memory::Pass;
+use crate::backend::cpu::observed::{Errors, Forcing, initial_state};
+use crate::backend::cpu::simd::buffer::{MAX_LANES, vectors, vectors_mut};
 use crate::model::Dims;
 
 /// Runs one group of sequences through its windows, block by block: fills `states` and leaves the residuals in `x`.
@@ -19,7 +20,7 @@ pub(in crate::backend::cpu) struct Forward<'a> {
     pub blocked: &'a Blocked,
     pub group: usize,
     pub pass: &'a mut Pass,
-    /// See [`crate::backend::cpu::buffers::Outcome::errors`].
+    /// See [`crate::backend::cpu::memory::Outcome::errors`].
     pub errors: &'a mut [[f32; MAX_LANES]; 2],
 }
 

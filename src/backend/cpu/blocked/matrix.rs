@@ -3,7 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::cpu::buffers::{Buffer, MAX_LANES, vectors, vectors_mut};
+use crate::backend::cpu::simd::buffer::{Buffer, MAX_LANES, vectors, vectors_mut};
 
 /// A row-major matrix with rows padded to whole lines; what the padding holds is of no consequence.
 pub(super) struct Matrix {

@@ -3,10 +3,10 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
-mod buffers;
 pub(super) mod cost;
 mod forward;
 mod matrix;
+mod memory;
 mod packed;
 mod powers;
 mod reduce;
@@ -14,7 +14,7 @@ mod reduce;
 mod tests;
 
 pub(super) use adjoint::Adjoint;
-pub(super) use buffers::{Blocked, PowerSums, States};
 pub(super) use forward::Forward;
+pub(super) use memory::{Blocked, PowerSums, States};
 pub(super) use packed::{Packed, SLACK};
 pub(super) use powers::{Prepare, PullBack};

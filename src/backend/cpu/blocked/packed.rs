@@ -7,8 +7,8 @@
 
 use pulp::Simd;
 
-use crate::backend::cpu::buffers::Buffer;
-use crate::backend::cpu::kernel::rows;
+use crate::backend::cpu::simd::buffer::Buffer;
+use crate::backend::cpu::simd::kernel::rows;
 
 /// Heights of row blocks for which the loops are compiled.
 const HEIGHTS: [usize; 8] = [2, 4, 5, 6, 7, 8, 10, 12];

@@ -3,8 +3,8 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::buffers::{Blocked, PackedPowers, Powers};
 use crate::backend::cpu::blocked::matrix::{Left, Matrix, Product};
+use crate::backend::cpu::blocked::memory::{Blocked, PackedPowers, Powers};
 use crate::model::Dims;
 
 /// `out = left · right`, or `+=`, on whole rows of `right` and `out`, which have the same pitch.

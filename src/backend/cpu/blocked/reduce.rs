@@ -2,7 +2,7 @@
 
 use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::adjoint::convolution_tile;
-use crate::backend::cpu::blocked::buffers::{Blocked, K_entries};
+use crate::backend::cpu::blocked::memory::{Blocked, K_entries};
 use crate::backend::cpu::blocked::powers::product_index;
 use crate::backend::cpu::layout::Layout;
 

@@ -3,9 +3,11 @@
 use ndarray::Array3;
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
-use crate::backend::cpu::device::instruction_sets;
-use crate::backend::cpu::explicit;
-use crate::backend::cpu::layout::{Lanes, Layout, machine};
+use crate::backend::cpu::gradient;
+use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::simd::lanes::Lanes;
+use crate::backend::cpu::simd::machine::instruction_sets;
+use crate::backend::cpu::simd::machine::machine;
 use crate::backend::cpu::step::Way;
 use crate::backend::golden::relative_error;
 use crate::backend::reference::ReferenceBackend;
@@ -135,7 +137,7 @@ impl Case {
                 threads: 1,
             };
             let segments = (Some(segments), f32::INFINITY);
-            let got = explicit::gradient(&way, &self.member(), segments, &self.theta(), &self.windows());
+            let got = gradient::gradient(&way, &self.member(), segments, &self.theta(), &self.windows());
             let fields = [
                 relative_error(got.theta.iter(), want.theta.iter()),
                 relative_error([got.mse], [want.mse]),
@@ -210,7 +212,7 @@ fn blocks_that_would_lose_digits_are_not_used() {
                 threads: 1,
             };
             let gradient = |segments: (Option<&Segments>, f32)| {
-                explicit::gradient(&way, &member, segments, &theta, &windows)
+                gradient::gradient(&way, &member, segments, &theta, &windows)
             };
             let error = |got: &Gradient| relative_error(got.theta.iter(), want.theta.iter());
             let plain = gradient((None, 0.0));

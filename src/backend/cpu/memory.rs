@@ -1,67 +1,17 @@
-//! Memory of the kernels: cache-line aligned, taken once.
+//! Memory of the passes over groups of sequences, taken once.
 //!
 //! A *vector* is one number for each sequence of a *group* (as many sequences as the instruction set has f32
 //! lanes). All arrays of vectors have the unit innermost: `[time][unit][lane]`.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use pulp::Simd;
 
 use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::{PowerSums, States};
-use crate::backend::cpu::kernel::{QUAD, Tiles, store_all_sums};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::simd::buffer::{Buffer, MAX_LANES, vectors};
+use crate::backend::cpu::simd::kernel::{QUAD, Tiles, store_all_sums};
 use crate::model::{Dims, Shape};
-
-/// Widest vector of any instruction set, in f32.
-pub(super) const MAX_LANES: usize = 16;
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Line([f32; MAX_LANES]);
-
-/// A zeroed array of f32 that starts on a cache line, so that no vector straddles two.
-pub(super) struct Buffer {
-    lines: Vec<Line>,
-    len: usize,
-}
-
-impl Buffer {
-    pub fn zeros(len: usize) -> Self {
-        Self {
-            lines: vec![Line([0.0; MAX_LANES]); len.div_ceil(MAX_LANES)],
-            len,
-        }
-    }
-
-    pub fn as_slice(&self) -> &[f32] {
-        &cast_slice(&self.lines)[..self.len]
-    }
-
-    pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        &mut cast_slice_mut(&mut self.lines)[..self.len]
-    }
-
-    /// The whole lines: `len` rounded up, the rest stays 0 unless written through here.
-    pub fn padded(&self) -> &[f32] {
-        cast_slice(&self.lines)
-    }
-
-    pub fn padded_mut(&mut self) -> &mut [f32] {
-        cast_slice_mut(&mut self.lines)
-    }
-}
-
-/// An array of floats as vectors; its length is a multiple of the lane count.
-#[inline(always)]
-pub(super) fn vectors<S: Simd>(floats: &[f32]) -> &[S::f32s] {
-    S::as_simd_f32s(floats).0
-}
-
-#[inline(always)]
-pub(super) fn vectors_mut<S: Simd>(floats: &mut [f32]) -> &mut [S::f32s] {
-    S::as_mut_simd_f32s(floats).0
-}
 
 /// Windows of one group of sequences.
 pub(super) struct GroupWindows {

@@ -5,9 +5,9 @@ use pulp::Simd;
 use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::matrix::Matrix;
 use crate::backend::cpu::blocked::packed::{Packed, SLACK};
-use crate::backend::cpu::buffers::{Buffer, vectors};
-use crate::backend::cpu::kernel::{QUAD, Tiles, store_all_sums};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::simd::buffer::{Buffer, vectors};
+use crate::backend::cpu::simd::kernel::{QUAD, Tiles, store_all_sums};
 
 /// What the blocked form needs of the parameters, and their gradients: large enough for any member of an ensemble.
 pub(in crate::backend::cpu) struct Blocked {

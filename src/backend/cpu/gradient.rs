@@ -7,10 +7,11 @@ use ndarray::{Array3, ArrayView3, Axis};
 use pulp::Simd;
 
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::buffers::{Buffer, GroupWindows};
 use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::memory::GroupWindows;
 use crate::backend::cpu::sample::Draw;
-use crate::backend::cpu::step::{Batches, Load, Scratch, Way, Windows as Source};
+use crate::backend::cpu::simd::buffer::Buffer;
+use crate::backend::cpu::step::{Batches, Load, LoadWindows, Scratch, Way};
 use crate::backend::cpu::update::regularise;
 use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
 use crate::model::{Shape, Theta};
@@ -78,7 +79,7 @@ pub(super) fn gradient(
 
 struct Explicit<'a>(&'a Windows);
 
-impl Source for Explicit<'_> {
+impl LoadWindows for Explicit<'_> {
     #[inline(always)]
     fn load<S: Simd>(&self, _simd: S, layout: &Layout, _step: u32, group: usize, to: &mut GroupWindows) {
         let sequences = &layout.sequences(group)[..layout.lanes];

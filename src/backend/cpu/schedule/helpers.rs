@@ -48,7 +48,7 @@ impl Drop for EndsRounds<'_> {
 ///
 /// # Panics
 /// Where `lead` or `work` does.
-pub(super) fn with_helpers<R>(
+pub fn with_helpers<R>(
     helpers: u32,
     work: impl Fn(usize) + Sync,
     meanwhile: impl Fn(usize, u32) + Sync,

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
-use crate::backend::cpu::buffers::{Buffer, Outcome, Pass};
+use crate::backend::cpu::memory::{Outcome, Pass};
 use crate::backend::cpu::sample::Draw;
+use crate::backend::cpu::schedule::helpers::with_helpers;
+use crate::backend::cpu::simd::buffer::Buffer;
 use crate::backend::cpu::step::{Ahead, Batches, Prepared, Scratch, Totals, Way};
-use crate::backend::cpu::{team, update};
+use crate::backend::cpu::update;
 use crate::backend::{Member, StepCoefficients, TrainingData};
 
 /// A member's parameters, first and second moments, and whether it still trains.
-pub(super) struct MemberMemory {
+pub struct MemberMemory {
     pub values: [Buffer; 3],
     pub stopped_at: Option<u32>,
     /// Sum of the losses of the epoch's steps.
@@ -23,7 +25,7 @@ pub(super) struct MemberMemory {
 }
 
 /// Consecutive optimiser steps of one member.
-pub(super) struct Steps<'a> {
+pub struct Steps<'a> {
     pub way: &'a Way,
     pub member: &'a Member,
     pub data: &'a TrainingData,
@@ -87,7 +89,7 @@ impl Steps<'_> {
         let share = |thread| shared.pass_over_share(thread);
         let load_ahead = |thread, rounds| shared.load_ahead(thread, done + rounds);
         *sum_of_losses = 0.0;
-        team::with_helpers(way.threads as u32 - 1, share, load_ahead, |all_shares| {
+        with_helpers(way.threads as u32 - 1, share, load_ahead, |all_shares| {
             for (step, &coefficients) in (done..).zip(coefficients) {
                 if stopped_at.is_some() {
                     return;
@@ -107,7 +109,7 @@ impl Steps<'_> {
                 let mse = shared.batches.reduce(&mut write(prepared), totals, g);
                 let loss = mse + update::regularise(way.layout.shape.dims, member, theta, g);
                 let clip_factor = update::clip_factor(member.clip, g);
-                let finite = way.arch.dispatch(update::Step {
+                let finite = way.arch.dispatch(update::Update {
                     lr,
                     clip_factor,
                     coefficients,

@@ -6,12 +6,12 @@
 
 use pulp::Simd;
 
-use crate::backend::cpu::buffers::{Buffer, vectors, vectors_mut};
+use crate::backend::cpu::simd::buffer::{Buffer, vectors, vectors_mut};
 
 /// `acc[r] += Σ_j weights[j][r] · columns[j]`: a block of `R` rows of a matrix times a state vector, for all
 /// sequences of a group. The matrix comes as scalars in the order in which they are used.
 #[inline(always)]
-pub(super) fn rows<S: Simd, const R: usize>(
+pub fn rows<S: Simd, const R: usize>(
     simd: S,
     weights: &[f32],
     columns: &[S::f32s],
@@ -49,7 +49,7 @@ pub(super) fn rows<S: Simd, const R: usize>(
 
 /// `R` scalars as vectors, from the front of `scalars`.
 #[inline(always)]
-pub(super) fn splat<S: Simd, const R: usize>(simd: S, scalars: &[f32]) -> [S::f32s; R] {
+pub fn splat<S: Simd, const R: usize>(simd: S, scalars: &[f32]) -> [S::f32s; R] {
     let scalars = scalars.first_chunk::<R>().expect("whole blocks of rows");
     let mut vectors = [simd.splat_f32s(0.0); R];
     for r in 0..R {
@@ -128,7 +128,7 @@ fn outer<S: Simd, const I: usize, const J: usize>(
 /// Two arrays of vectors whose outer products are summed. A step's units may be followed by anything up to whole
 /// tiles: it ends in entries that nobody reads.
 #[derive(Clone, Copy)]
-pub(super) struct Outer<'a, S: Simd> {
+pub struct Outer<'a, S: Simd> {
     pub left: &'a [S::f32s],
     pub right: &'a [S::f32s],
     pub strides: (usize, usize),
@@ -140,7 +140,7 @@ pub(super) struct Outer<'a, S: Simd> {
 const WIDE_TILE: (usize, usize) = (5, QUAD);
 const NARROW_TILE: (usize, usize) = (2, QUAD);
 
-pub(super) fn tile_rows(registers: usize) -> usize {
+pub fn tile_rows(registers: usize) -> usize {
     if registers >= 32 {
         WIDE_TILE.0
     } else {
@@ -149,7 +149,7 @@ pub(super) fn tile_rows(registers: usize) -> usize {
 }
 
 /// A matrix with one vector an entry, in tiles: what sums of outer products are collected in.
-pub(super) struct Tiles {
+pub struct Tiles {
     rows: usize,
     columns: usize,
     tile_rows: usize,
@@ -224,7 +224,7 @@ impl Tiles {
 
 /// `out[i] = Σ_lanes vectors[i]`; `vectors` are readable up to whole quads.
 #[inline(always)]
-pub(super) fn store_all_sums<S: Simd>(simd: S, vectors: &[S::f32s], out: &mut [f32]) {
+pub fn store_all_sums<S: Simd>(simd: S, vectors: &[S::f32s], out: &mut [f32]) {
     for (out, quad) in out.chunks_mut(QUAD).zip(vectors.as_chunks::<QUAD>().0) {
         store_sums(simd, quad, out);
     }
@@ -266,12 +266,12 @@ fn lane_sums<S: Simd>(simd: S, quad: [S::f32s; QUAD]) -> [f32; QUAD] {
 }
 
 /// Vectors that are transposed together.
-pub(super) const QUAD: usize = 4;
+pub const QUAD: usize = 4;
 
 /// Transposes each 4 × 4 block of four vectors, which is what de-interleaving within 128 bits does; nothing to do
 /// where a vector is a scalar.
 #[inline(always)]
-pub(super) fn transpose_quad<S: Simd>(simd: S, rows: [S::f32s; QUAD]) -> [S::f32s; QUAD] {
+pub fn transpose_quad<S: Simd>(simd: S, rows: [S::f32s; QUAD]) -> [S::f32s; QUAD] {
     if S::F32_LANES < QUAD {
         rows
     } else {

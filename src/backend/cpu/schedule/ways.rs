@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use pulp::Arch;
 
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::layout::{Lanes, Layout};
+use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::simd::lanes::Lanes;
 use crate::backend::cpu::step::{Scratch, Way};
 
 /// Epochs of a way that are remembered; their median is what it is judged by.
@@ -21,7 +22,7 @@ const PATIENCE: u64 = 50;
 ///
 /// Where there are threads to spare, the groups of sequences can be passed over beside each other. Sixteen sequences
 /// are one group of AVX-512, or two of half its lanes, which many machines compute in half the time.
-pub(super) fn ways(arch: Arch, layout: &Layout, members: usize, threads: usize) -> Vec<Way> {
+pub fn ways(arch: Arch, layout: &Layout, members: usize, threads: usize) -> Vec<Way> {
     let way = |lanes, layout: Layout, threads: usize| Way {
         arch,
         lanes,
@@ -70,7 +71,7 @@ impl Candidate {
 }
 
 /// Several ways, of which mostly the fastest is used.
-pub(super) struct Fastest {
+pub struct Fastest {
     candidates: Vec<Candidate>,
     epoch: u64,
 }
@@ -142,7 +143,7 @@ impl Fastest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::cpu::layout::machine;
+    use crate::backend::cpu::simd::machine::machine;
     use crate::model::{Dims, Shape};
 
     fn layout(S: usize) -> Layout {

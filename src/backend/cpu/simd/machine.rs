@@ -1,10 +1,35 @@
-//! What the machine calls itself.
+//! What the machine offers, and what it calls itself.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::Device;
 
-pub(super) fn describe(arch: Arch, threads: usize) -> Device {
+/// What the instruction set offers.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    pub lanes: usize,
+    pub registers: usize,
+}
+
+struct Describe;
+
+impl WithSimd for Describe {
+    type Output = Machine;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Machine {
+        Machine {
+            lanes: S::F32_LANES,
+            registers: S::REGISTER_COUNT,
+        }
+    }
+}
+
+pub fn machine(arch: Arch) -> Machine {
+    arch.dispatch(Describe)
+}
+
+pub fn describe(arch: Arch, threads: usize) -> Device {
     let plural = if threads == 1 { "" } else { "s" };
     Device {
         backend: "cpu",
@@ -27,7 +52,7 @@ fn processor() -> String {
 }
 
 /// What the machine can run, widest first.
-pub(super) fn instruction_sets() -> Vec<Arch> {
+pub fn instruction_sets() -> Vec<Arch> {
     let mut sets = vec![Arch::new()];
     #[cfg(target_arch = "x86_64")]
     if matches!(sets[0], Arch::V4(_)) {

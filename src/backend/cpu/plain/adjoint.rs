@@ -4,28 +4,19 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::MISSING;
-use crate::backend::cpu::buffers::{Buffer, CHUNK, Pass, vectors, vectors_mut};
-use crate::backend::cpu::forward::Forcing;
-use crate::backend::cpu::kernel::{Outer, rows};
-use crate::backend::cpu::layout::{Layout, Weights};
+use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::memory::{CHUNK, Pass};
+use crate::backend::cpu::observed::{Forcing, add_residuals, collect_L, release};
+use crate::backend::cpu::plain::Weights;
+use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
+use crate::backend::cpu::simd::kernel::{Outer, rows};
 use crate::model::Dims;
 
 /// Walks one group of sequences back and leaves its gradients in `pass.partial`, lane by lane.
 ///
 /// All of it is linear in the residuals, so the factor `2/(S·T·N)` comes last, in [`super::update`]:
 /// `λ_t = (z_t[:N] − x_t) + f_t ∘ g_t`, `g_t = Bᵀ λ_{t+1}` for linear and active units and `A ∘ λ_{t+1}` for others.
-#[inline(always)]
-pub(super) fn adjoint<S: Simd>(simd: S, arguments: Arguments<'_>) {
-    match arguments.layout.rows {
-        4 => Adjoint::<4>(arguments).with_simd(simd),
-        8 => Adjoint::<8>(arguments).with_simd(simd),
-        10 => Adjoint::<10>(arguments).with_simd(simd),
-        _ => Adjoint::<12>(arguments).with_simd(simd),
-    }
-}
-
-pub(super) struct Arguments<'a> {
+pub struct Adjoint<'a> {
     pub layout: &'a Layout,
     pub forcing: Forcing,
     pub theta: &'a [f32],
@@ -33,20 +24,30 @@ pub(super) struct Arguments<'a> {
     pub pass: &'a mut Pass,
 }
 
-struct Adjoint<'a, const R: usize>(Arguments<'a>);
-
-impl<const R: usize> WithSimd for Adjoint<'_, R> {
+impl WithSimd for Adjoint<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Arguments {
+        match self.layout.rows {
+            4 => self.run::<S, 4>(simd),
+            8 => self.run::<S, 8>(simd),
+            10 => self.run::<S, 10>(simd),
+            _ => self.run::<S, 12>(simd),
+        }
+    }
+}
+
+impl Adjoint<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const R: usize>(self, simd: S) {
+        let Self {
             layout,
             forcing,
             theta,
             weights,
             pass,
-        } = self.0;
+        } = self;
         let (T, stride, N) = (layout.shape.T, layout.stride, layout.shape.dims.N);
         // Nothing flows into λ_T but its residual.
         let last = T.min(CHUNK) * stride;
@@ -104,32 +105,12 @@ impl<const R: usize> WithSimd for Adjoint<'_, R> {
     }
 }
 
-/// `λ += z[:N] − x` where observed.
-#[inline(always)]
-pub(super) fn add_residuals<S: Simd>(simd: S, residuals: &[S::f32s], lambda: &mut [S::f32s]) {
-    let missing = simd.splat_f32s(0.5 * MISSING);
-    for (&e, lambda) in residuals.iter().zip(lambda) {
-        let sum = simd.add_f32s(*lambda, e);
-        *lambda = simd.select_f32s(simd.less_than_f32s(e, missing), sum, *lambda);
-    }
-}
-
 /// Replaces `(Bᵀλ)_j` by `A_j λ_j` where ReLU `j` was off.
 #[inline(always)]
 fn gate<S: Simd>(simd: S, phi: &[S::f32s], A: &[f32], lambda: &[S::f32s], g: &mut [S::f32s]) {
     for (((&phi, &a), &lambda), g) in phi.iter().zip(A).zip(lambda).zip(g) {
         let on = simd.greater_than_f32s(phi, simd.splat_f32s(0.0));
         *g = simd.select_f32s(on, *g, simd.mul_f32s(simd.splat_f32s(a), lambda));
-    }
-}
-
-/// `g ← (1 − α) g` on observed rows of a forced step.
-#[inline(always)]
-pub(super) fn release<S: Simd>(simd: S, factor: f32, x: &[S::f32s], g: &mut [S::f32s]) {
-    let missing = simd.splat_f32s(0.5 * MISSING);
-    for (&x, g) in x.iter().zip(g) {
-        let released = simd.mul_f32s(simd.splat_f32s(factor), *g);
-        *g = simd.select_f32s(simd.less_than_f32s(x, missing), released, *g);
     }
 }
 
@@ -177,19 +158,6 @@ fn collect<S: Simd>(
         }
         for t in 0..steps {
             *dC = simd.mul_add_e_f32s(lambda[t * stride + i], inputs[t * K + k], *dC);
-        }
-    }
-}
-
-/// `∂L = λ_0[N:] x_0ᵀ`.
-#[inline(always)]
-pub(super) fn collect_L<S: Simd>(simd: S, dims: Dims, lambda: &[S::f32s], x: &Buffer, dL: &mut Buffer) {
-    let Dims { M, N, .. } = dims;
-    let x0 = &vectors::<S>(x.padded())[..N];
-    let dL = vectors_mut::<S>(dL.padded_mut());
-    for (row, &lambda) in dL.chunks_exact_mut(N).zip(&lambda[N..M]) {
-        for (dL, &x) in row.iter_mut().zip(x0) {
-            *dL = simd.mul_f32s(lambda, x);
         }
     }
 }
