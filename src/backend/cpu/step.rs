@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::Member;
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::{self, Blocked, PowerSums};
+use crate::backend::cpu::blocked::{self, PowerSums, Powers};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::{GroupWindows, Outcome, Pass, n_sums};
 use crate::backend::cpu::observed::{Forcing, SquaredErrors};
@@ -61,7 +61,7 @@ pub(super) struct Prepared {
     /// Of the plain form.
     weights: Weights,
     /// Of the blocked form, if any member uses it.
-    blocked: Option<Blocked>,
+    powers: Option<Powers>,
     /// Whether the step is computed in the blocked form.
     in_blocks: bool,
 }
@@ -109,7 +109,7 @@ impl Scratch {
             prepared: RwLock::new(Prepared {
                 theta: vec![0.0; n_params],
                 weights: Weights::new(layout),
-                blocked: (!all.is_empty()).then(|| Blocked::new(layout, all)),
+                powers: (!all.is_empty()).then(|| Powers::new(layout, all)),
                 in_blocks: false,
             }),
             passes: locks(way.threads, |_| Pass::new(layout, max_P, all)),
@@ -154,13 +154,13 @@ impl<W: LoadWindows> Batches<'_, W> {
     pub fn prepare(&self, theta: &[f32], prepared: &mut Prepared) {
         prepared.theta.copy_from_slice(theta);
         let dims = self.way.layout.shape.dims;
-        prepared.in_blocks = match (self.segments, &mut prepared.blocked) {
-            (Some(segments), Some(blocked)) => self.way.arch.dispatch(blocked::Prepare {
+        prepared.in_blocks = match (self.segments, &mut prepared.powers) {
+            (Some(segments), Some(powers)) => self.way.arch.dispatch(blocked::Prepare {
                 dims,
                 segments,
                 theta,
                 most_growth: self.most_growth,
-                blocked,
+                powers,
             }),
             _ => false,
         };
@@ -242,16 +242,16 @@ impl<W: LoadWindows> Batches<'_, W> {
         let dims = layout.shape.dims;
         let Totals { errors, sums, .. } = totals;
         let scale = errors.gradient_scale();
-        match (prepared.blocks(self.segments), &mut prepared.blocked) {
-            (Some(segments), Some(blocked)) => {
-                let dL = blocked.reduce(layout, segments, scale, sums);
+        match (prepared.blocks(self.segments), &mut prepared.powers) {
+            (Some(segments), Some(powers)) => {
+                let dL = powers.reduce(layout, segments, scale, sums);
                 for (gradient, sum) in gradient[dims.range_L()].iter_mut().zip(dL) {
                     *gradient = scale * sum;
                 }
                 way.arch.dispatch(blocked::PullBack {
                     dims,
                     segments,
-                    blocked,
+                    powers,
                     gradient,
                 });
             }
@@ -310,16 +310,16 @@ impl WithSimd for PassOver<'_> {
         let Prepared {
             theta,
             weights,
-            blocked,
+            powers,
             ..
         } = prepared;
-        if let (Some(segments), Some(blocked)) = (segments, blocked) {
+        if let (Some(segments), Some(powers)) = (segments, powers) {
             let forward = blocked::Forward {
                 layout,
                 segments,
                 forcing,
                 theta,
-                blocked,
+                powers,
                 group,
                 pass,
                 errors,
@@ -329,13 +329,13 @@ impl WithSimd for PassOver<'_> {
                 layout,
                 segments,
                 forcing,
-                blocked,
+                powers,
                 pass,
             };
             adjoint.with_simd(simd);
             let partial = &pass.partial;
-            let (powers, dL) = sums.split_at_mut(PowerSums::len(layout, segments));
-            partial.powers.sum_lanes(simd, layout, segments, powers);
+            let (sums, dL) = sums.split_at_mut(PowerSums::len(layout, segments));
+            partial.powers.sum_lanes(simd, layout, segments, sums);
             let dL = &mut dL[..layout.shape.dims.range_L().len()];
             store_all_sums(simd, vectors::<S>(partial.dL.padded()), dL);
         } else {

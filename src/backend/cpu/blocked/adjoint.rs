@@ -3,7 +3,8 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::blocked::{Block, Segments};
-use crate::backend::cpu::blocked::memory::{Blocked, PackedPowers, PowerSums, States};
+use crate::backend::cpu::blocked::memory::{PowerSums, States};
+use crate::backend::cpu::blocked::powers::{PackedPowers, Powers};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::Pass;
 use crate::backend::cpu::observed::Forcing;
@@ -20,7 +21,7 @@ pub(in crate::backend::cpu) struct Adjoint<'a> {
     pub layout: &'a Layout,
     pub segments: &'a Segments,
     pub forcing: Forcing,
-    pub blocked: &'a Blocked,
+    pub powers: &'a Powers,
     pub pass: &'a mut Pass,
 }
 
@@ -33,12 +34,12 @@ impl WithSimd for Adjoint<'_> {
             layout,
             segments,
             forcing,
-            blocked,
+            powers,
             pass,
         } = self;
         let (M, N) = (layout.shape.dims.M, layout.shape.dims.N);
         let (stride, Q) = (layout.stride, segments.Y());
-        let packed = &blocked.packed;
+        let packed = &powers.packed;
         let Pass {
             windows,
             states,

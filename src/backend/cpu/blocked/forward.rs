@@ -4,7 +4,8 @@ use ndarray::Array1;
 use pulp::{Simd, WithSimd};
 
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::memory::{Blocked, States};
+use crate::backend::cpu::blocked::memory::States;
+use crate::backend::cpu::blocked::powers::Powers;
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::Pass;
 use crate::backend::cpu::observed::{Errors, Forcing, initial_state};
@@ -17,7 +18,7 @@ pub(in crate::backend::cpu) struct Forward<'a> {
     pub segments: &'a Segments,
     pub forcing: Forcing,
     pub theta: &'a [f32],
-    pub blocked: &'a Blocked,
+    pub powers: &'a Powers,
     pub group: usize,
     pub pass: &'a mut Pass,
     /// See [`crate::backend::cpu::memory::Outcome::errors`].
@@ -34,14 +35,14 @@ impl WithSimd for Forward<'_> {
             segments,
             forcing,
             theta,
-            blocked,
+            powers,
             group,
             pass,
             errors: lanes,
         } = self;
         let Dims { M, N, K } = layout.shape.dims;
         let (stride, Q, D) = (layout.stride, segments.Y(), segments.D);
-        let Blocked { packed, powers, .. } = blocked;
+        let packed = &powers.packed;
         let Pass { windows, states, .. } = &mut *pass;
         let x = vectors_mut::<S>(windows.x.padded_mut());
         let inputs = vectors::<S>(windows.s.padded());

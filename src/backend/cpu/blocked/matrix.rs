@@ -3,86 +3,19 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::cpu::simd::buffer::{Buffer, MAX_LANES, vectors, vectors_mut};
-
-/// A row-major matrix with rows padded to whole lines; what the padding holds is of no consequence.
-pub(super) struct Matrix {
-    pub pitch: usize,
-    pub data: Buffer,
-}
-
-impl Matrix {
-    pub fn zeros(rows: usize, columns: usize) -> Self {
-        let pitch = columns.next_multiple_of(MAX_LANES);
-        Self {
-            pitch,
-            data: Buffer::zeros(rows * pitch),
-        }
-    }
-
-    pub fn row(&self, i: usize) -> &[f32] {
-        &self.data.as_slice()[i * self.pitch..(i + 1) * self.pitch]
-    }
-
-    pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
-        &mut self.data.as_mut_slice()[i * self.pitch..(i + 1) * self.pitch]
-    }
-
-    pub fn at(&self, i: usize, j: usize) -> f32 {
-        self.data.as_slice()[i * self.pitch + j]
-    }
-
-    /// Rows from `first` on, as the right factor or the result of a product.
-    pub fn rows(&self, first: usize) -> &[f32] {
-        &self.data.as_slice()[first * self.pitch..]
-    }
-
-    pub fn rows_mut(&mut self, first: usize) -> &mut [f32] {
-        &mut self.data.as_mut_slice()[first * self.pitch..]
-    }
-
-    /// Rows from `first` on as a left factor.
-    pub fn left(&self, first: usize) -> Left<'_> {
-        Left {
-            data: self.rows(first),
-            strides: (self.pitch, 1),
-        }
-    }
-
-    /// Rows from `first` on, transposed, as a left factor.
-    pub fn left_transposed(&self, first: usize) -> Left<'_> {
-        Left {
-            data: self.rows(first),
-            strides: (1, self.pitch),
-        }
-    }
-}
-
-/// A left factor, read one number at a time.
-#[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
-    data: &'a [f32],
-    strides: (usize, usize),
-}
-
-impl<'a> Left<'a> {
-    /// The first rows of a slice with this pitch.
-    pub fn rows(data: &'a [f32], pitch: usize) -> Self {
-        Self {
-            data,
-            strides: (pitch, 1),
-        }
-    }
-}
+use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
 
 /// `out = left · right` (or `+=`): `rows × inner` times `inner × pitch`.
-pub(super) struct Product<'a> {
-    pub left: Left<'a>,
+pub(super) struct Multiply<'a> {
+    /// Read one number at a time.
+    pub left: &'a [f32],
+    /// From a row of `left` to the next, and from an entry to the next.
+    pub strides: (usize, usize),
     pub right: &'a [f32],
     pub out: &'a mut [f32],
     pub rows: usize,
     pub inner: usize,
-    /// Of `right` and `out`.
+    /// Of `right` and `out`, in whole lines; what the padding holds is of no consequence.
     pub pitch: usize,
     pub add: bool,
 }
@@ -90,7 +23,7 @@ pub(super) struct Product<'a> {
 /// Rows accumulated together at most.
 const ROWS: usize = 6;
 
-impl WithSimd for Product<'_> {
+impl WithSimd for Multiply<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -113,7 +46,7 @@ impl WithSimd for Product<'_> {
     }
 }
 
-impl Product<'_> {
+impl Multiply<'_> {
     #[inline(always)]
     fn rows<S: Simd, const R: usize>(&mut self, simd: S, row: usize) {
         let width = self.pitch / S::F32_LANES;
@@ -130,8 +63,8 @@ impl Product<'_> {
     #[inline(always)]
     fn block<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, row: usize, column: usize) {
         let width = self.pitch / S::F32_LANES;
-        let (down, along) = self.left.strides;
-        let left = &self.left.data[row * down..];
+        let (down, along) = self.strides;
+        let left = &self.left[row * down..];
         let right = vectors::<S>(&self.right[..self.inner * self.pitch]);
         let out = &mut vectors_mut::<S>(self.out)[row * width + column..];
         let mut acc = [[simd.splat_f32s(0.0); V]; R];
@@ -162,34 +95,29 @@ impl Product<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::cpu::simd::buffer::MAX_LANES;
     use pulp::Arch;
 
     #[test]
     fn products_are_those_of_the_definition() {
         for (rows, inner, columns) in [(1, 1, 1), (5, 20, 20), (7, 3, 33), (20, 20, 49), (13, 40, 16)] {
             let value = |i: usize, j: usize| ((i * 7 + j * 3) % 11) as f32 - 5.0;
-            let mut right = Matrix::zeros(inner, columns);
-            for k in 0..inner {
-                (0..columns).for_each(|j| right.row_mut(k)[j] = value(k + 2, j));
-            }
+            let pitch = columns.next_multiple_of(MAX_LANES);
+            let right: Vec<f32> = (0..inner * pitch)
+                .map(|at| value(at / pitch + 2, at % pitch))
+                .collect();
             for transposed in [false, true] {
-                let (down, along) = if transposed { (inner, rows) } else { (rows, inner) };
-                let mut factor = Matrix::zeros(down, along);
-                for i in 0..down {
-                    (0..along).for_each(|j| factor.row_mut(i)[j] = value(i, j));
-                }
-                let mut out = Matrix::zeros(rows, columns);
+                let width = if transposed { rows } else { inner };
+                let left: Vec<f32> = (0..rows * inner)
+                    .map(|at| value(at / width, at % width))
+                    .collect();
+                let mut out = vec![0.0; rows * pitch];
                 for add in [false, true] {
-                    let pitch = out.pitch;
-                    let left = if transposed {
-                        factor.left_transposed(0)
-                    } else {
-                        factor.left(0)
-                    };
-                    Arch::new().dispatch(Product {
-                        left,
-                        right: right.rows(0),
-                        out: out.rows_mut(0),
+                    Arch::new().dispatch(Multiply {
+                        left: &left,
+                        strides: if transposed { (1, width) } else { (width, 1) },
+                        right: &right,
+                        out: &mut out,
                         rows,
                         inner,
                         pitch,
@@ -201,7 +129,7 @@ mod tests {
                         let entry = |k| if transposed { value(k, i) } else { value(i, k) };
                         let once: f32 = (0..inner).map(|k| entry(k) * value(k + 2, j)).sum();
                         assert_eq!(
-                            out.at(i, j),
+                            out[i * pitch + j],
                             2.0 * once,
                             "({i}, {j}) of {rows} x {inner} x {columns}"
                         );

@@ -3,18 +3,10 @@
 use pulp::Simd;
 
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::matrix::Matrix;
-use crate::backend::cpu::blocked::packed::{Packed, SLACK};
+use crate::backend::cpu::blocked::packed::SLACK;
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::simd::buffer::{Buffer, vectors};
 use crate::backend::cpu::simd::kernel::{QUAD, Tiles, store_all_sums};
-
-/// What the blocked form needs of the parameters, and their gradients: large enough for any member of an ensemble.
-pub(in crate::backend::cpu) struct Blocked {
-    pub(super) packed: PackedPowers,
-    pub(super) powers: Powers,
-    pub(super) gradients: Powers,
-}
 
 /// Vectors of sequences of one group.
 pub(in crate::backend::cpu) struct States {
@@ -48,50 +40,8 @@ pub(in crate::backend::cpu) struct PowerSums {
     pub(super) drives: Vec<Tiles>,
 }
 
-/// Dense matrices: the parameters' powers, or their gradients.
-pub(super) struct Powers {
-    /// `B` and `Bᵀ`, `M × M`.
-    pub B: Matrix,
-    pub Bt: Matrix,
-    /// `[W̃ | h]`, `M × (D+1)`, and its transpose.
-    pub W: Matrix,
-    pub Wt: Matrix,
-    /// `G_0 … G_J`, each `Q × M`; `G_0 = O`.
-    pub G: Matrix,
-    /// `[K_l | G_l h]` for `l < J`, each `Q × (D+1)`.
-    pub K: Matrix,
-    /// `[R_l | B^l h]ᵀ` for `l <` the longest end, each `(D+1) × M`.
-    pub Rt: Matrix,
-    /// Each of [`Segments::products`] and its transpose.
-    pub products: Vec<(Matrix, Matrix)>,
-    /// `c_1 … c_J`, `[J][Q]` (gradients: latest step first).
-    pub c: Buffer,
-    /// Each end's `g_ℓ`, `[M]`.
-    pub g: Vec<Buffer>,
-    /// Sums of squares of the `R_l` so far, `[M]`.
-    pub drives: Buffer,
-}
-
-/// What the kernels multiply with.
-pub(super) struct PackedPowers {
-    /// `G_1 … G_J` below each other.
-    pub G: Packed,
-    /// `[K_{J−1} … K_0]`.
-    pub K: Packed,
-    /// `[R_{ℓ−1} … R_0]` of the longest end.
-    pub R: Packed,
-    /// `B^ℓ` of each end, and its transpose.
-    pub ends: Vec<(Packed, Packed)>,
-    /// `[G_Jᵀ … G_1ᵀ]`.
-    pub Gt: Packed,
-    /// `[K_{J−1}ᵀ … K_0ᵀ]`, the ReLU units' rows.
-    pub Kt: Packed,
-    /// `R_0ᵀ, R_1ᵀ, …` below each other, the ReLU units' rows.
-    pub Rt: Packed,
-}
-
 /// Largest of a size over all segments.
-fn most(all: &[&Segments], size: impl Fn(&Segments) -> usize) -> usize {
+pub(super) fn most(all: &[&Segments], size: impl Fn(&Segments) -> usize) -> usize {
     all.iter().map(|segments| size(segments)).max().unwrap_or(0)
 }
 
@@ -169,55 +119,4 @@ impl PowerSums {
 /// Numbers that the gradients of all `K_l` take at most in tiles, see [`super::adjoint`].
 pub(super) fn K_entries(segments: &Segments) -> usize {
     segments.J * (segments.Y() + 4) * (segments.D + 3)
-}
-
-impl Blocked {
-    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
-        let M = layout.shape.dims.M;
-        let n_ends = most(all, |segments| segments.ends.len());
-        let packed = |size: &dyn Fn(&Segments) -> (usize, usize)| {
-            Packed::with_room(all.iter().map(|segments| size(segments)))
-        };
-        Self {
-            packed: PackedPowers {
-                G: packed(&|segments| (segments.J * segments.Y(), M)),
-                K: packed(&|segments| (segments.Y(), segments.J * segments.D)),
-                R: packed(&|segments| (M, segments.longest_end() * segments.D)),
-                ends: (0..n_ends)
-                    .map(|_| (packed(&|_| (M, M)), packed(&|_| (M, M))))
-                    .collect(),
-                Gt: packed(&|segments| (M, segments.J * segments.Y())),
-                Kt: packed(&|segments| (segments.P, segments.J * segments.Y())),
-                Rt: packed(&|segments| (segments.longest_end() * segments.P, M)),
-            },
-            powers: Powers::new(layout, all),
-            gradients: Powers::new(layout, all),
-        }
-    }
-}
-
-impl Powers {
-    fn new(layout: &Layout, all: &[&Segments]) -> Self {
-        let M = layout.shape.dims.M;
-        let D = most(all, |segments| segments.D);
-        let longest_end = most(all, Segments::longest_end);
-        let square = || Matrix::zeros(M, M);
-        Self {
-            B: square(),
-            Bt: square(),
-            W: Matrix::zeros(M, D + 1),
-            Wt: Matrix::zeros(D + 1, M),
-            G: Matrix::zeros(most(all, |segments| (segments.J + 1) * segments.Y()), M),
-            K: Matrix::zeros(most(all, |segments| segments.J * segments.Y()), D + 1),
-            Rt: Matrix::zeros(longest_end * (D + 1), M),
-            products: (0..most(all, |segments| segments.products.len()))
-                .map(|_| (square(), square()))
-                .collect(),
-            c: Buffer::zeros(most(all, |segments| segments.J * segments.Y()) + SLACK),
-            g: (0..most(all, |segments| segments.ends.len()))
-                .map(|_| Buffer::zeros(M + SLACK))
-                .collect(),
-            drives: Buffer::zeros(M),
-        }
-    }
 }

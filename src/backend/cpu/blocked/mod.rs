@@ -15,6 +15,6 @@ mod tests;
 
 pub(super) use adjoint::Adjoint;
 pub(super) use forward::Forward;
-pub(super) use memory::{Blocked, PowerSums, States};
+pub(super) use memory::{PowerSums, States};
 pub(super) use packed::{Packed, SLACK};
-pub(super) use powers::{Prepare, PullBack};
+pub(super) use powers::{Powers, Prepare, PullBack};

@@ -2,30 +2,96 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::matrix::{Left, Matrix, Product};
-use crate::backend::cpu::blocked::memory::{Blocked, PackedPowers, Powers};
+use crate::backend::blocked::{Factor, Places, Program, Segments};
+use crate::backend::cpu::blocked::matrix::Multiply;
+use crate::backend::cpu::blocked::memory::most;
+use crate::backend::cpu::blocked::packed::{Packed, SLACK};
+use crate::backend::cpu::layout::Layout;
+use crate::backend::cpu::simd::buffer::{Buffer, MAX_LANES};
 use crate::model::Dims;
 
-/// `out = left · right`, or `+=`, on whole rows of `right` and `out`, which have the same pitch.
-#[inline(always)]
-fn multiply<S: Simd>(
-    simd: S,
-    left: Left<'_>,
-    (rows, inner): (usize, usize),
-    right: &[f32],
-    (out, pitch): (&mut [f32], usize),
-    add: bool,
-) {
-    simd.vectorize(Product {
-        left,
-        right,
-        out,
-        rows,
-        inner,
-        pitch,
-        add,
-    });
+/// The powers of `B` that the blocks apply, and their gradients: large enough for any member of an ensemble.
+pub(in crate::backend::cpu) struct Powers {
+    pub(super) packed: PackedPowers,
+    pub(super) places: Places,
+    pub(super) matrices: Matrices,
+    /// What makes the powers and what pulls back, for each of the members' segments.
+    programs: Vec<(Segments, [Program; 2])>,
+    /// `c_1 … c_J`, `[J][Y]`, and their gradients.
+    pub(super) c: Buffer,
+    pub(super) dc: Buffer,
+    /// Each end's `g_ℓ`, `[M]`.
+    pub(super) g: Vec<Buffer>,
+    /// Sums of squares of the `R_l` so far, `[M]`.
+    drives: Buffer,
+}
+
+/// Matrices at their places, rows padded to whole lines.
+pub(super) struct Matrices(Buffer);
+
+impl Matrices {
+    pub fn row(&self, matrix: Factor, i: usize) -> &[f32] {
+        &self.0.as_slice()[matrix.at + i * matrix.down..][..matrix.down]
+    }
+
+    pub fn row_mut(&mut self, matrix: Factor, i: usize) -> &mut [f32] {
+        &mut self.0.as_mut_slice()[matrix.at + i * matrix.down..][..matrix.down]
+    }
+
+    pub fn clear(&mut self, matrix: Factor, rows: usize) {
+        self.0.as_mut_slice()[matrix.at..][..rows * matrix.down].fill(0.0);
+    }
+
+    fn transpose(&mut self, from: Factor, (rows, columns): (usize, usize), to: Factor) {
+        let data = self.0.as_mut_slice();
+        for j in 0..columns {
+            for i in 0..rows {
+                data[to.at + j * to.down + i] = data[from.at + i * from.down + j];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S, program: &Program) {
+        for product in program.0.iter().flatten() {
+            let (rows, inner, _) = product.sizes;
+            let Factor { at, down: pitch, .. } = product.out;
+            let (before, rest) = self.0.as_mut_slice().split_at_mut(at);
+            let (out, after) = rest.split_at_mut(rows * pitch);
+            let [left, right] = [product.left, product.right].map(|factor| match factor.at.checked_sub(at) {
+                Some(beyond) => &after[beyond - rows * pitch..],
+                None => &before[factor.at..],
+            });
+            simd.vectorize(Multiply {
+                left,
+                strides: (product.left.down, product.left.along),
+                right,
+                out,
+                rows,
+                inner,
+                pitch,
+                add: product.add,
+            });
+        }
+    }
+}
+
+/// What the kernels multiply with.
+pub(super) struct PackedPowers {
+    /// `G_1 … G_J` below each other.
+    pub G: Packed,
+    /// `[K_{J−1} … K_0]`.
+    pub K: Packed,
+    /// `[R_{ℓ−1} … R_0]` of the longest end.
+    pub R: Packed,
+    /// `B^ℓ` of each end, and its transpose.
+    pub ends: Vec<(Packed, Packed)>,
+    /// `[G_Jᵀ … G_1ᵀ]`.
+    pub Gt: Packed,
+    /// `[K_{J−1}ᵀ … K_0ᵀ]`, the ReLU units' rows.
+    pub Kt: Packed,
+    /// `R_0ᵀ, R_1ᵀ, …` below each other, the ReLU units' rows.
+    pub Rt: Packed,
 }
 
 /// Computes the powers of `B` that the blocks apply, and packs them unless they grow beyond `most_growth` (see
@@ -35,7 +101,7 @@ pub(in crate::backend::cpu) struct Prepare<'a> {
     pub segments: &'a Segments,
     pub theta: &'a [f32],
     pub most_growth: f32,
-    pub blocked: &'a mut Blocked,
+    pub powers: &'a mut Powers,
 }
 
 impl WithSimd for Prepare<'_> {
@@ -43,169 +109,286 @@ impl WithSimd for Prepare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
-        let Self {
-            dims,
-            segments,
-            theta,
-            most_growth,
-            blocked,
-        } = self;
-        let powers = &mut blocked.powers;
-        powers.fill(dims, segments, theta);
-        powers.compute(simd, dims.M, segments);
-        let in_bounds = powers.growth(simd, dims.M, segments) <= most_growth;
+        let Self { powers, segments, .. } = self;
+        powers.fill(self.dims, segments, self.theta);
+        powers.run(simd, segments, 0);
+        powers.complete(segments);
+        let in_bounds = powers.growth(simd, segments) <= self.most_growth;
         if in_bounds {
-            blocked.packed.fill(dims.M, segments, powers);
+            powers.pack(segments);
         }
         in_bounds
     }
 }
 
+/// Pulls the gradients of what the blocks apply back through the powers of `B`.
+pub(in crate::backend::cpu) struct PullBack<'a> {
+    pub dims: Dims,
+    pub segments: &'a Segments,
+    pub powers: &'a mut Powers,
+    /// Packed as the parameters; `L` is left as it is.
+    pub gradient: &'a mut [f32],
+}
+
+impl WithSimd for PullBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { powers, segments, .. } = self;
+        powers.begin_pulling_back(segments);
+        powers.run(simd, segments, 1);
+        powers.unpack(self.dims, segments, self.gradient);
+    }
+}
+
 impl Powers {
-    /// `B`, `[W̃ | h]` and `G_0` from the parameters.
+    pub fn new(layout: &Layout, all: &[&Segments]) -> Self {
+        let M = layout.shape.dims.M;
+        let (pitch, wide) = (padded(M), padded(most(all, |segments| segments.D) + 1));
+        let H = most(all, |segments| segments.D) + 1;
+        let (longest, made) = (
+            most(all, Segments::longest_end).max(1),
+            1 + most(all, |segments| segments.products.len()),
+        );
+        let (G, K) = (
+            most(all, |segments| (segments.J + 1) * segments.Y()),
+            most(all, |segments| segments.J * segments.Y()),
+        );
+        let n_ends = most(all, |segments| segments.ends.len());
+        let mut len = 0;
+        let mut take = |rows: usize, pitch: usize| {
+            len += rows * pitch;
+            Factor::rows(len - rows * pitch, pitch)
+        };
+        let places = Places {
+            M,
+            powers: (0..made).map(|_| take(M, pitch)).collect(),
+            dpowers: (0..made).map(|_| take(M, pitch)).collect(),
+            transposed: (0..made).map(|_| take(M, pitch)).collect(),
+            W: take(M, wide),
+            Wt: take(H, pitch),
+            G: take(G, pitch),
+            dG: take(G, pitch),
+            K: take(K, wide),
+            dK: take(K, wide),
+            Rt: take(longest * H, pitch),
+            dRt: take(longest * H, pitch),
+            dB_of_R: take(M, pitch),
+        };
+        let programs = |segments: &&Segments| {
+            let programs = [places.preparation(segments), places.pulling_back(segments)];
+            (Segments::clone(segments), programs)
+        };
+        Self {
+            packed: PackedPowers::new(M, all),
+            programs: all.iter().map(programs).collect(),
+            places,
+            matrices: Matrices(Buffer::zeros(len)),
+            c: Buffer::zeros(K + SLACK),
+            dc: Buffer::zeros(K),
+            g: (0..n_ends).map(|_| Buffer::zeros(M + SLACK)).collect(),
+            drives: Buffer::zeros(M),
+        }
+    }
+
+    /// Works through the first or second program of these segments.
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S, segments: &Segments, which: usize) {
+        let own = self.programs.iter().find(|(of, _)| of == segments);
+        let (_, programs) = own.expect("there are programs for all segments");
+        self.matrices.run(simd, &programs[which]);
+    }
+
+    /// `B`, `[W̃ | h]`, their transposes, and `G_0` from the parameters.
     fn fill(&mut self, dims: Dims, segments: &Segments, theta: &[f32]) {
         let Dims { M, K, .. } = dims;
+        let (P, D) = (segments.P, segments.D);
         let (A, W) = (&theta[..M], &theta[dims.range_W()]);
         let (h, C) = (&theta[dims.range_h()], &theta[dims.range_C()]);
+        let Self { matrices, places, .. } = self;
         for i in 0..M {
-            let row = self.B.row_mut(i);
+            let row = matrices.row_mut(places.powers[0], i);
             row[..M].copy_from_slice(&W[i * M..(i + 1) * M]);
             row[i] += A[i];
-            let row = self.W.row_mut(i);
-            row[..segments.P].copy_from_slice(&W[(i + 1) * M - segments.P..(i + 1) * M]);
-            row[segments.P..segments.D].copy_from_slice(&C[i * K..(i + 1) * K]);
-            row[segments.D] = h[i];
+            let row = matrices.row_mut(places.W, i);
+            row[..P].copy_from_slice(&W[(i + 1) * M - P..(i + 1) * M]);
+            row[P..D].copy_from_slice(&C[i * K..(i + 1) * K]);
+            row[D] = h[i];
         }
-        transpose(&self.B, M, M, &mut self.Bt);
-        transpose(&self.W, M, segments.D + 1, &mut self.Wt);
+        matrices.transpose(places.powers[0], (M, M), places.transposed[0]);
+        matrices.transpose(places.W, (M, D + 1), places.Wt);
+        matrices.transpose(places.W, (M, D + 1), places.Rt);
         for (q, &unit) in segments.looked_at.iter().enumerate() {
-            let row = self.G.row_mut(q);
+            let row = matrices.row_mut(places.G, q);
             row.fill(0.0);
             row[unit] = 1.0;
         }
     }
 
-    #[inline(always)]
-    fn compute<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments) {
-        let (Q, Dh) = (segments.Y(), segments.D + 1);
-        let pitch = self.B.pitch;
-        for j in 1..=segments.J {
-            let (done, next) = self.G.rows_mut(0).split_at_mut(j * Q * pitch);
-            if j == 1 {
-                for (row, &unit) in next.chunks_exact_mut(pitch).zip(&segments.looked_at) {
-                    row.copy_from_slice(self.B.row(unit));
-                }
-            } else {
-                let left = Left::rows(&done[(j - 1) * Q * pitch..], pitch);
-                multiply(simd, left, (Q, M), self.B.rows(0), (next, pitch), false);
-            }
+    /// What the products leave out: transposes, `c_{j+1} = c_j + G_j h` and `g_ℓ`.
+    fn complete(&mut self, segments: &Segments) {
+        let (M, Y, D) = (self.places.M, segments.Y(), segments.D);
+        let Self { matrices, places, .. } = self;
+        for index in 1..=segments.products.len() {
+            matrices.transpose(places.powers[index], (M, M), places.transposed[index]);
         }
-        let wide = self.W.pitch;
-        multiply(
-            simd,
-            self.G.left(0),
-            (segments.J * Q, M),
-            self.W.rows(0),
-            (self.K.rows_mut(0), wide),
-            false,
-        );
-        // c_{j+1} = c_j + G_j h
         let c = self.c.as_mut_slice();
-        for row in 0..segments.J * Q {
-            let before = if row >= Q { c[row - Q] } else { 0.0 };
-            c[row] = before + self.K.at(row, segments.D);
-        }
-        for &(e, a, b) in &segments.products {
-            let index = product_index(segments, e);
-            let (done, next) = self.products.split_at_mut(index);
-            let power = |e: usize| match e {
-                1 => &self.B,
-                _ => &done[product_index(segments, e)].0,
-            };
-            let (product, transposed) = &mut next[0];
-            multiply(
-                simd,
-                power(a).left(0),
-                (M, M),
-                power(b).rows(0),
-                (product.rows_mut(0), pitch),
-                false,
-            );
-            transpose(product, M, M, transposed);
-        }
-        if segments.longest_end() > 0 {
-            let first = &mut self.Rt.rows_mut(0)[..Dh * pitch];
-            first.copy_from_slice(&self.Wt.rows(0)[..Dh * pitch]);
-        }
-        for l in 1..segments.longest_end() {
-            let (done, next) = self.Rt.rows_mut(0).split_at_mut(l * Dh * pitch);
-            let left = Left::rows(&done[(l - 1) * Dh * pitch..], pitch);
-            multiply(simd, left, (Dh, M), self.Bt.rows(0), (next, pitch), false);
+        for row in 0..segments.J * Y {
+            let before = if row >= Y { c[row - Y] } else { 0.0 };
+            c[row] = before + matrices.row(places.K, row)[D];
         }
         for (g, &length) in self.g.iter_mut().zip(&segments.ends) {
             let g = &mut g.as_mut_slice()[..M];
             g.fill(0.0);
             for l in 0..length {
-                g.iter_mut()
-                    .zip(self.Rt.row(l * Dh + segments.D))
-                    .for_each(|(g, r)| *g += r);
+                let row = matrices.row(places.Rt, l * (D + 1) + D);
+                g.iter_mut().zip(row).for_each(|(g, r)| *g += r);
             }
         }
     }
 
     /// See [`crate::backend::blocked::MOST_GROWTH`]; NaN where an entry is.
     #[inline(always)]
-    fn growth<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments) -> f32 {
-        let (Q, D) = (segments.Y(), segments.D);
+    fn growth<S: Simd>(&mut self, simd: S, segments: &Segments) -> f32 {
+        let (M, Y, D) = (self.places.M, segments.Y(), segments.D);
+        let Self { matrices, places, .. } = self;
         let mut largest = Largest(0.0);
         let c = self.c.as_slice();
-        for q in 0..Q {
+        for q in 0..Y {
             let mut drives = 0.0;
-            for row in (0..segments.J).map(|j| j * Q + q) {
-                drives += squares(simd, &self.K.row(row)[..D]);
-                largest.add(squares(simd, &self.G.row(Q + row)[..M]) + drives + c[row] * c[row]);
+            for row in (0..segments.J).map(|j| j * Y + q) {
+                drives += squares(simd, &matrices.row(places.K, row)[..D]);
+                let G = squares(simd, &matrices.row(places.G, Y + row)[..M]);
+                largest.add(G + drives + c[row] * c[row]);
             }
         }
-        for (product, _) in &self.products[..segments.products.len()] {
+        for &product in &places.powers[1..=segments.products.len()] {
             for m in 0..M {
-                largest.add(squares(simd, &product.row(m)[..M]));
+                largest.add(squares(simd, &matrices.row(product, m)[..M]));
             }
         }
         let drives = &mut self.drives.as_mut_slice()[..M];
         drives.fill(0.0);
         for l in 0..segments.longest_end() {
             for row in l * (D + 1)..l * (D + 1) + D {
-                let squares = drives.iter_mut().zip(self.Rt.row(row));
+                let squares = drives.iter_mut().zip(matrices.row(places.Rt, row));
                 squares.for_each(|(sum, r)| *sum += r * r);
             }
             if let Ok(end) = segments.ends.binary_search(&(l + 1)) {
-                let power = match l {
-                    0 => &self.B,
-                    _ => &self.products[product_index(segments, l + 1)].0,
-                };
+                let power = places.powers[segments.power(l + 1)];
                 for (m, (drives, g)) in drives.iter().zip(self.g[end].as_slice()).enumerate() {
-                    largest.add(squares(simd, &power.row(m)[..M]) + drives + g * g);
+                    largest.add(squares(simd, &matrices.row(power, m)[..M]) + drives + g * g);
                 }
             }
         }
         largest.0.sqrt()
     }
 
-    fn power(&self, segments: &Segments, e: usize) -> &Matrix {
-        if e == 1 {
-            &self.B
-        } else {
-            &self.products[product_index(segments, e)].0
+    fn pack(&mut self, segments: &Segments) {
+        let Self {
+            packed,
+            matrices,
+            places,
+            ..
+        } = self;
+        let (M, P, D, J, Y) = (places.M, segments.P, segments.D, segments.J, segments.Y());
+        let (H, longest) = (D + 1, segments.longest_end());
+        let G = |row| matrices.row(places.G, row);
+        let K = |row| matrices.row(places.K, row);
+        let Rt = |row| matrices.row(places.Rt, row);
+        packed.G.fill(J * Y, M, |row, m| G(Y + row)[m]);
+        packed
+            .Gt
+            .fill_columns(M, J * Y, |column| G((J - column / Y) * Y + column % Y));
+        packed
+            .K
+            .fill(Y, J * D, |q, column| K((J - 1 - column / D) * Y + q)[column % D]);
+        packed
+            .Kt
+            .fill(P, J * Y, |p, column| K((J - 1 - column / Y) * Y + column % Y)[p]);
+        packed.R.fill_columns(M, longest * D, |column| {
+            Rt((longest - 1 - column / D) * H + column % D)
+        });
+        packed
+            .Rt
+            .fill(longest * P, M, |row, m| Rt(row / P * H + row % P)[m]);
+        for ((end, transposed), &length) in packed.ends.iter_mut().zip(&segments.ends) {
+            let power = segments.power(length);
+            end.fill_columns(M, M, |column| matrices.row(places.transposed[power], column));
+            transposed.fill_columns(M, M, |column| matrices.row(places.powers[power], column));
         }
     }
 
-    fn power_transposed(&self, segments: &Segments, e: usize) -> &Matrix {
-        if e == 1 {
-            &self.Bt
-        } else {
-            &self.products[product_index(segments, e)].1
+    /// Gradients that start from nothing, and `G_l h` as a part of every later `c_j`.
+    fn begin_pulling_back(&mut self, segments: &Segments) {
+        let (M, Y, D) = (self.places.M, segments.Y(), segments.D);
+        let Self { matrices, places, .. } = self;
+        matrices.clear(places.dB_of_R, M);
+        // A product that is no end has no gradient of its own.
+        let made = segments.products.iter().map(|&(e, _, _)| e);
+        for (&power, e) in places.dpowers.iter().zip([1].into_iter().chain(made)) {
+            if !segments.ends.contains(&e) {
+                matrices.clear(power, M);
+            }
+        }
+        let dc = self.dc.as_mut_slice();
+        for row in (0..segments.J * Y).rev() {
+            if row + Y < segments.J * Y {
+                dc[row] += dc[row + Y];
+            }
+            matrices.row_mut(places.dK, row)[D] = dc[row];
         }
     }
+
+    /// Gradients of `A`, `W`, `h`, `C` from those of `B` and `[W̃ | h]ᵀ`.
+    fn unpack(&self, dims: Dims, segments: &Segments, gradient: &mut [f32]) {
+        let Dims { M, K, .. } = dims;
+        let (P, D) = (segments.P, segments.D);
+        let row = |matrix, i| self.matrices.row(matrix, i);
+        let dWt = |d: usize| row(self.places.dRt, d);
+        let W = dims.range_W().start;
+        for i in 0..M {
+            let of_B = row(self.places.dpowers[0], i);
+            let of_R = row(self.places.dB_of_R, i);
+            for j in 0..M {
+                let of_B = of_B[j] + of_R[j];
+                let of_W = if j >= M - P { dWt(j - (M - P))[i] } else { 0.0 };
+                gradient[W + i * M + j] = of_B + of_W;
+                if i == j {
+                    gradient[i] = of_B;
+                }
+            }
+            for k in 0..K {
+                gradient[dims.range_C().start + i * K + k] = dWt(P + k)[i];
+            }
+        }
+        gradient[dims.range_h()].copy_from_slice(&dWt(D)[..M]);
+    }
+}
+
+impl PackedPowers {
+    fn new(M: usize, all: &[&Segments]) -> Self {
+        let packed = |size: &dyn Fn(&Segments) -> (usize, usize)| {
+            Packed::with_room(all.iter().map(|segments| size(segments)))
+        };
+        let n_ends = most(all, |segments| segments.ends.len());
+        Self {
+            G: packed(&|segments| (segments.J * segments.Y(), M)),
+            K: packed(&|segments| (segments.Y(), segments.J * segments.D)),
+            R: packed(&|segments| (M, segments.longest_end() * segments.D)),
+            ends: (0..n_ends)
+                .map(|_| (packed(&|_| (M, M)), packed(&|_| (M, M))))
+                .collect(),
+            Gt: packed(&|segments| (M, segments.J * segments.Y())),
+            Kt: packed(&|segments| (segments.P, segments.J * segments.Y())),
+            Rt: packed(&|segments| (segments.longest_end() * segments.P, M)),
+        }
+    }
+}
+
+fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(MAX_LANES)
 }
 
 /// A maximum that does not pass over NaN.
@@ -231,220 +414,4 @@ fn squares<S: Simd>(simd: S, row: &[f32]) -> f32 {
         sum += v * v;
     }
     sum
-}
-
-pub(super) fn product_index(segments: &Segments, e: usize) -> usize {
-    segments
-        .products
-        .iter()
-        .position(|&(made, _, _)| made == e)
-        .expect("every power used is made")
-}
-
-/// `B^e` among `B` and the products made so far.
-fn power_mut<'a>(
-    B: &'a mut Matrix,
-    products: &'a mut [(Matrix, Matrix)],
-    segments: &Segments,
-    e: usize,
-) -> &'a mut [f32] {
-    if e == 1 {
-        B.rows_mut(0)
-    } else {
-        products[product_index(segments, e)].0.rows_mut(0)
-    }
-}
-
-fn transpose(from: &Matrix, rows: usize, columns: usize, to: &mut Matrix) {
-    for j in 0..columns {
-        let pitch = from.pitch;
-        let column = from.rows(0)[j..].iter().step_by(pitch);
-        to.row_mut(j)[..rows]
-            .iter_mut()
-            .zip(column)
-            .for_each(|(to, &from)| *to = from);
-    }
-}
-
-impl PackedPowers {
-    fn fill(&mut self, M: usize, segments: &Segments, powers: &Powers) {
-        let (P, D, J, Q, Dh) = (segments.P, segments.D, segments.J, segments.Y(), segments.D + 1);
-        let longest = segments.longest_end();
-        self.G.fill(J * Q, M, |row, m| powers.G.at(Q + row, m));
-        self.Gt
-            .fill_columns(M, J * Q, |column| powers.G.row((J - column / Q) * Q + column % Q));
-        self.K.fill(Q, J * D, |q, column| {
-            powers.K.at((J - 1 - column / D) * Q + q, column % D)
-        });
-        self.Kt.fill(P, J * Q, |p, column| {
-            powers.K.at((J - 1 - column / Q) * Q + column % Q, p)
-        });
-        self.R.fill_columns(M, longest * D, |column| {
-            powers.Rt.row((longest - 1 - column / D) * Dh + column % D)
-        });
-        self.Rt
-            .fill(longest * P, M, |row, m| powers.Rt.at(row / P * Dh + row % P, m));
-        for ((ends, transposed), &length) in self.ends.iter_mut().zip(&segments.ends) {
-            let (power, power_transposed) = (
-                powers.power(segments, length),
-                powers.power_transposed(segments, length),
-            );
-            ends.fill_columns(M, M, |column| power_transposed.row(column));
-            transposed.fill_columns(M, M, |column| power.row(column));
-        }
-    }
-}
-
-/// Pulls the gradients of what the blocks apply back through the powers of `B`.
-pub(in crate::backend::cpu) struct PullBack<'a> {
-    pub dims: Dims,
-    pub segments: &'a Segments,
-    pub blocked: &'a mut Blocked,
-    /// Packed as the parameters; `L` is left as it is.
-    pub gradient: &'a mut [f32],
-}
-
-impl WithSimd for PullBack<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            dims,
-            segments,
-            blocked,
-            gradient,
-        } = self;
-        let Blocked {
-            powers, gradients, ..
-        } = blocked;
-        gradients.pull_back_ends(simd, dims.M, segments, powers);
-        gradients.pull_back_looked_at(simd, dims.M, segments, powers);
-        gradients.unpack(dims, segments, gradient);
-    }
-}
-
-impl Powers {
-    /// From gradients of `B^ℓ`, `R_l` and `g_ℓ` to those of `B`, `Bᵀ` (kept apart until the end) and `[W̃ | h]ᵀ`.
-    #[inline(always)]
-    fn pull_back_ends<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments, powers: &Powers) {
-        let (Dh, pitch) = (segments.D + 1, self.B.pitch);
-        if !segments.ends.contains(&1) {
-            self.B.rows_mut(0).fill(0.0);
-        }
-        // A product that is no end has no gradient of its own.
-        for (index, (e, _, _)) in segments.products.iter().enumerate() {
-            if !segments.ends.contains(e) {
-                self.products[index].0.rows_mut(0).fill(0.0);
-            }
-        }
-        for (index, &(_, a, b)) in segments.products.iter().enumerate().rev() {
-            let (earlier, own) = self.products.split_at_mut(index);
-            let own = &own[0].0;
-            // d(P_a P_b): ∂P_a += ∂P P_bᵀ, ∂P_b += P_aᵀ ∂P.
-            let right = powers.power_transposed(segments, b).rows(0);
-            let out = power_mut(&mut self.B, earlier, segments, a);
-            multiply(simd, own.left(0), (M, M), right, (out, pitch), true);
-            let left = powers.power(segments, a).left_transposed(0);
-            let out = power_mut(&mut self.B, earlier, segments, b);
-            multiply(simd, left, (M, M), own.rows(0), (out, pitch), true);
-        }
-        self.Bt.rows_mut(0).fill(0.0);
-        for l in (1..segments.longest_end()).rev() {
-            let (earlier, own) = self.Rt.rows_mut(0).split_at_mut(l * Dh * pitch);
-            let left = Left::rows(own, pitch);
-            let out = &mut earlier[(l - 1) * Dh * pitch..];
-            multiply(simd, left, (Dh, M), powers.B.rows(0), (out, pitch), true);
-        }
-        let rows = segments.longest_end().saturating_sub(1) * Dh;
-        if rows > 0 {
-            let left = powers.Rt.left_transposed(0);
-            multiply(
-                simd,
-                left,
-                (M, rows),
-                self.Rt.rows(Dh),
-                (self.Bt.rows_mut(0), pitch),
-                true,
-            );
-        }
-        let Wt = &mut self.Wt.rows_mut(0)[..Dh * pitch];
-        if segments.longest_end() > 0 {
-            Wt.copy_from_slice(&self.Rt.rows(0)[..Dh * pitch]);
-        } else {
-            Wt.fill(0.0);
-        }
-    }
-
-    /// From gradients of `K_l`, `c_j` and `G_j` to those of `B` and `[W̃ | h]ᵀ`, added to what the ends left.
-    #[inline(always)]
-    fn pull_back_looked_at<S: Simd>(&mut self, simd: S, M: usize, segments: &Segments, powers: &Powers) {
-        let (J, Q, D, Dh, pitch) = (segments.J, segments.Y(), segments.D, segments.D + 1, self.B.pitch);
-        // G_l h is part of every later c_j.
-        let c = self.c.as_mut_slice();
-        for row in (0..J * Q).rev() {
-            if row + Q < J * Q {
-                c[row] += c[row + Q];
-            }
-            self.K.row_mut(row)[D] = c[row];
-        }
-        let left = self.K.left(0);
-        multiply(
-            simd,
-            left,
-            (J * Q, Dh),
-            powers.Wt.rows(0),
-            (self.G.rows_mut(0), pitch),
-            true,
-        );
-        let left = self.K.left_transposed(0);
-        multiply(
-            simd,
-            left,
-            (Dh, J * Q),
-            powers.G.rows(0),
-            (self.Wt.rows_mut(0), pitch),
-            true,
-        );
-        for j in (2..=J).rev() {
-            let (earlier, own) = self.G.rows_mut(0).split_at_mut(j * Q * pitch);
-            let left = Left::rows(own, pitch);
-            let out = &mut earlier[(j - 1) * Q * pitch..];
-            multiply(simd, left, (Q, M), powers.Bt.rows(0), (out, pitch), true);
-        }
-        let left = powers.G.left_transposed(0);
-        multiply(
-            simd,
-            left,
-            (M, J * Q),
-            self.G.rows(Q),
-            (self.B.rows_mut(0), pitch),
-            true,
-        );
-    }
-
-    /// Gradients of `A`, `W`, `h`, `C` from those of `B` and `[W̃ | h]ᵀ`.
-    fn unpack(&mut self, dims: Dims, segments: &Segments, gradient: &mut [f32]) {
-        let Dims { M, K, .. } = dims;
-        let (P, D) = (segments.P, segments.D);
-        let W = dims.range_W().start;
-        for i in 0..M {
-            for j in 0..M {
-                let of_B = self.B.at(i, j) + self.Bt.at(j, i);
-                let of_W = if j >= M - P {
-                    self.Wt.at(j - (M - P), i)
-                } else {
-                    0.0
-                };
-                gradient[W + i * M + j] = of_B + of_W;
-                if i == j {
-                    gradient[i] = of_B;
-                }
-            }
-            for k in 0..K {
-                gradient[dims.range_C().start + i * K + k] = self.Wt.at(P + k, i);
-            }
-        }
-        gradient[dims.range_h()].copy_from_slice(&self.Wt.row(D)[..M]);
-    }
 }

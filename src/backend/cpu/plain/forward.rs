@@ -3,8 +3,8 @@
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cpu::observed::{Errors, Forcing, initial_state};
 use crate::backend::cpu::memory::Pass;
+use crate::backend::cpu::observed::{Errors, Forcing, initial_state};
 use crate::backend::cpu::plain::Weights;
 use crate::backend::cpu::simd::buffer::{MAX_LANES, vectors, vectors_mut};
 use crate::backend::cpu::simd::kernel::{rows, splat};
