@@ -16,7 +16,11 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("systems", &["config", "dataset", "error", "resources", "rng"]),
     ("dataset", &["arrays", "error", "model"]),
     ("metrics", &["config", "dataset", "error", "model", "rng"]),
-    ("backend", &["config", "dataset", "error", "model", "rng"]),
+    // `arrays` for the golden cases, which a device is tried on before it trains.
+    (
+        "backend",
+        &["arrays", "config", "dataset", "error", "model", "rng"],
+    ),
     (
         "analysis",
         &[

@@ -5,13 +5,11 @@
 //! `s[S,T+1,K]` and `C[M,K]`, and the answers `mse reg loss dA dW dh dL [dC] z[S,T,M]`; NaN in `x` is a gap.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array, Array1, Array3, Dimension};
-use ndarray_npy::NpzReader;
+use ndarray::{Array, Array1, Dimension, IntoDimension};
 
+use crate::arrays::{Npz, read_file};
 use crate::backend::{Backend, Form, Gradient, Member, Windows};
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
@@ -30,34 +28,14 @@ pub struct GoldenCase {
     pub expected: Gradient,
 }
 
-/// Relative L2 errors `‖a − b‖ / ‖b‖` of a case's answers (`‖a − b‖` where the right answer is 0).
+/// Relative L2 errors `‖a − b‖ / ‖b‖` of a case's answers (`‖a − b‖` where the right answer is 0), by name.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CaseErrors {
-    pub loss: f64,
-    pub dA: f64,
-    pub dW: f64,
-    pub dh: f64,
-    pub dL: f64,
-    pub dC: f64,
-    pub z: f64,
-}
+pub struct CaseErrors(pub [(&'static str, f64); 7]);
 
 impl CaseErrors {
-    pub fn named(&self) -> [(&'static str, f64); 7] {
-        [
-            ("loss", self.loss),
-            ("dA", self.dA),
-            ("dW", self.dW),
-            ("dh", self.dh),
-            ("dL", self.dL),
-            ("dC", self.dC),
-            ("z", self.z),
-        ]
-    }
-
     /// The largest error; NaN where any is NaN.
     pub fn worst(&self) -> f64 {
-        self.named().iter().fold(0.0, |worst: f64, &(_, error)| {
+        self.0.iter().fold(0.0, |worst: f64, &(_, error)| {
             if worst.is_nan() || error <= worst {
                 worst
             } else {
@@ -68,7 +46,7 @@ impl CaseErrors {
 
     /// Whether every error is a number at most `tolerance`.
     pub fn within(&self, tolerance: f64) -> bool {
-        self.named().iter().all(|&(_, error)| error <= tolerance)
+        self.0.iter().all(|&(_, error)| error <= tolerance)
     }
 }
 
@@ -79,16 +57,16 @@ impl CaseErrors {
 pub fn check_case(backend: &dyn Backend, case: &GoldenCase, form: Form) -> Result<CaseErrors> {
     let got = backend.gradient(case.shape, &case.member, form, &case.theta, &case.windows)?;
     let want = &case.expected;
-    let loss = |g: &Gradient| g.mse + g.reg;
-    Ok(CaseErrors {
-        loss: relative_error([loss(&got)], [loss(want)]),
-        dA: relative_error(got.theta.A, want.theta.A.view()),
-        dW: relative_error(got.theta.W, want.theta.W.view()),
-        dh: relative_error(got.theta.h, want.theta.h.view()),
-        dL: relative_error(got.theta.L, want.theta.L.view()),
-        dC: relative_error(got.theta.C, want.theta.C.view()),
-        z: relative_error(got.z, want.z.view()),
-    })
+    let (theta, right) = (got.theta, &want.theta);
+    Ok(CaseErrors([
+        ("loss", relative_error([got.mse + got.reg], [want.mse + want.reg])),
+        ("dA", relative_error(theta.A, right.A.view())),
+        ("dW", relative_error(theta.W, right.W.view())),
+        ("dh", relative_error(theta.h, right.h.view())),
+        ("dL", relative_error(theta.L, right.L.view())),
+        ("dC", relative_error(theta.C, right.C.view())),
+        ("z", relative_error(got.z, want.z.view())),
+    ]))
 }
 
 /// `‖a − b‖ / ‖b‖`, or `‖a − b‖` where `b = 0`; infinite where the lengths differ.
@@ -129,19 +107,16 @@ pub fn built_in_cases() -> Vec<GoldenCase> {
     ];
     files
         .into_iter()
-        .map(|(name, bytes)| {
-            read_case(name, Cursor::new(bytes)).expect("the built-in golden cases are well-formed")
-        })
+        .map(|(name, bytes)| read_case(name, bytes).expect("the built-in golden cases are well-formed"))
         .collect()
 }
 
 /// Reads one case from an `.npz` file.
 pub fn load_case(path: impl AsRef<Path>) -> Result<GoldenCase> {
     let path = path.as_ref();
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    read_case(&name, BufReader::new(file)).map_err(|message| {
-        Error::input(format!("{} is not a golden case: {message}", path.display()))
+    read_case(&name, &read_file(&path.to_string_lossy())?).map_err(|error| {
+        Error::input(format!("{} is not a golden case: {error}", path.display()))
             .with_hint("a case is an .npz with x, A, W, h, L, meta, mse, reg, dA, dW, dh, dL and z in f64")
     })
 }
@@ -162,103 +137,84 @@ pub fn load_cases(folder: impl AsRef<Path>) -> Result<Vec<GoldenCase>> {
     paths.iter().map(load_case).collect()
 }
 
-fn read_case(name: &str, source: impl Read + Seek) -> Result<GoldenCase, String> {
-    let mut npz = NpzReader::new(source).map_err(|e| e.to_string())?;
-    let meta: Array1<f64> = read(&mut npz, "meta")?;
-    let &[M, N, P, S, T, tau, alpha, lambda_lat, lambda_obs] =
-        meta.as_slice().ok_or("meta is not contiguous")?
-    else {
-        return Err(format!("meta has {} entries instead of 9", meta.len()));
-    };
-    let [M, N, P, S, T, tau] = [M, N, P, S, T, tau].map(|v| v as usize);
-    let has_inputs = npz
-        .names()
-        .map_err(|e| e.to_string())?
-        .iter()
-        .any(|n| n == "s" || n == "s.npy");
-    let s: Array3<f64> = if has_inputs {
-        read(&mut npz, "s")?
-    } else {
-        Array3::zeros((S, T + 1, 0))
-    };
-    let dims = Dims::new(M, N, s.dim().2).map_err(|e| e.to_string())?;
-    let theta = read_theta(&mut npz, "", dims)?;
-    let windows = Windows {
-        x: read(&mut npz, "x")?,
-        s,
-    };
-    let expected = Gradient {
-        mse: read_scalar(&mut npz, "mse")?,
-        reg: read_scalar(&mut npz, "reg")?,
-        theta: read_theta(&mut npz, "d", dims)?,
-        z: read(&mut npz, "z")?,
-    };
-    if windows.x.dim() != (S, T + 1, N)
-        || windows.s.dim() != (S, T + 1, dims.K)
-        || expected.z.dim() != (S, T, M)
-    {
-        return Err("x, s or z does not have the shape that meta says".to_string());
-    }
+fn read_case(name: &str, bytes: &[u8]) -> Result<GoldenCase> {
+    let mut file = CaseFile(Npz::parse(bytes, name)?);
+    let meta: Array1<f64> = file.array("meta", 9)?;
+    let [M, N, P, S, T, tau] = std::array::from_fn(|i| meta[i] as usize);
+    let inputs = file.0.array("s")?;
+    let dims = Dims::new(M, N, inputs.map_or(0, |s| s.shape().last().copied().unwrap_or(0)))?;
+    let shape = Shape::new(dims, S, T)?;
     Ok(GoldenCase {
         name: name.to_string(),
-        shape: Shape::new(dims, S, T).map_err(|e| e.to_string())?,
+        shape,
         member: Member {
             seed: 0,
             P,
             tau,
-            alpha,
+            alpha: meta[6],
             noise: 0.0,
             start_lr: 0.0,
             end_lr: 0.0,
-            lambda_lat,
-            lambda_obs,
+            lambda_lat: meta[7],
+            lambda_obs: meta[8],
             clip: None,
         },
-        theta,
-        windows,
-        expected,
+        theta: file.theta("", dims)?,
+        windows: Windows {
+            x: file.array("x", (S, T + 1, N))?,
+            s: file.or_empty("s", (S, T + 1, dims.K))?,
+        },
+        expected: Gradient {
+            mse: file.array("mse", 1)?[0],
+            reg: file.array("reg", 1)?[0],
+            theta: file.theta("d", dims)?,
+            z: file.array("z", (S, T, M))?,
+        },
     })
 }
 
-fn read_theta<R: Read + Seek>(npz: &mut NpzReader<R>, prefix: &str, dims: Dims) -> Result<Theta, String> {
-    let key = |symbol: &str| format!("{prefix}{symbol}");
-    let theta = Theta {
-        A: read(npz, &key("A"))?,
-        W: read(npz, &key("W"))?,
-        h: read(npz, &key("h"))?,
-        L: read(npz, &key("L"))?,
-        C: if dims.K > 0 {
-            read(npz, &key("C"))?
-        } else {
-            Array::zeros((dims.M, 0))
-        },
-    };
-    let Dims { M, N, K } = dims;
-    let fits = theta.A.len() == M
-        && theta.W.dim() == (M, M)
-        && theta.h.len() == M
-        && theta.L.dim() == (M - N, N)
-        && theta.C.dim() == (M, K);
-    if fits {
-        Ok(theta)
-    } else {
-        Err(format!(
-            "{} does not have the sizes that meta says",
-            key("A W h L C")
-        ))
-    }
-}
+struct CaseFile<'a>(Npz<'a>);
 
-fn read_scalar<R: Read + Seek>(npz: &mut NpzReader<R>, key: &str) -> Result<f64, String> {
-    let values: Array1<f64> = read(npz, key)?;
-    match values.as_slice() {
-        Some(&[value]) => Ok(value),
-        _ => Err(format!("{key} is not a single number")),
+impl CaseFile<'_> {
+    /// An array of this shape.
+    fn array<D: Dimension>(
+        &mut self,
+        key: &str,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Result<Array<f64, D>> {
+        let shape = shape.into_dimension();
+        let array = self.0.array(key)?;
+        let array = array.ok_or_else(|| Error::input(format!("there is no {key}")))?;
+        let wrong = format!("{key} is {:?}, expected {:?}", array.shape(), shape.slice());
+        let fits = |array: &Array<f64, D>| array.raw_dim() == shape;
+        let array = array.into_dimensionality().ok().filter(fits);
+        array.ok_or_else(|| Error::input(wrong))
     }
-}
 
-fn read<R: Read + Seek, D: Dimension>(npz: &mut NpzReader<R>, key: &str) -> Result<Array<f64, D>, String> {
-    npz.by_name(key).map_err(|e| format!("{key}: {e}"))
+    /// As [`CaseFile::array`]; one without entries may be left out.
+    fn or_empty<D: Dimension>(
+        &mut self,
+        key: &str,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Result<Array<f64, D>> {
+        let shape = shape.into_dimension();
+        match shape.size() {
+            0 => Ok(Array::zeros(shape)),
+            _ => self.array(key, shape),
+        }
+    }
+
+    fn theta(&mut self, prefix: &str, dims: Dims) -> Result<Theta> {
+        let Dims { M, N, K } = dims;
+        let key = |symbol: &str| format!("{prefix}{symbol}");
+        Ok(Theta {
+            A: self.array(&key("A"), M)?,
+            W: self.array(&key("W"), (M, M))?,
+            h: self.array(&key("h"), M)?,
+            L: self.array(&key("L"), (M - N, N))?,
+            C: self.or_empty(&key("C"), (M, K))?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -272,15 +228,8 @@ mod tests {
         assert!(relative_error([1.0, 2.0], [1.0]).is_infinite());
         assert_eq!(relative_error([0.5], [0.0]), 0.5);
         assert_eq!(relative_error([3.0, 5.0], [3.0, 4.0]), 0.2);
-        let errors = CaseErrors {
-            loss: 0.0,
-            dA: f64::NAN,
-            dW: 0.0,
-            dh: 0.0,
-            dL: 0.0,
-            dC: 0.0,
-            z: 1.0,
-        };
+        let mut errors = CaseErrors([("", 0.0); 7]);
+        (errors.0[1].1, errors.0[6].1) = (f64::NAN, 1.0);
         assert!(errors.worst().is_nan() && !errors.within(2.0));
     }
 

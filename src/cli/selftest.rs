@@ -27,11 +27,11 @@ pub fn run(args: SelftestArgs) -> Result<ExitCode> {
             failed += usize::from(!passed);
             let form = if form == Form::Plain { "plain" } else { "blocked" };
             let mut row = vec![case.name.clone(), form.to_owned()];
-            row.extend(errors.named().iter().map(|(_, error)| format!("{error:.1e}")));
+            row.extend(errors.0.iter().map(|(_, error)| format!("{error:.1e}")));
             row.push(if passed { "ok" } else { "FAILED" }.to_owned());
             rows.push(row);
             let errors: serde_json::Map<_, _> = errors
-                .named()
+                .0
                 .iter()
                 .map(|&(name, error)| (name.to_owned(), error.into()))
                 .collect();

@@ -12,6 +12,7 @@ mod gradient;
 mod layout;
 mod memory;
 mod observed;
+mod pass;
 mod plain;
 mod predict;
 mod sample;

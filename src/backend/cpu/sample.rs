@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::backend::TrainingData;
 use crate::backend::cpu::layout::Layout;
@@ -23,60 +23,29 @@ impl LoadWindows for Draw<'_> {
     /// entry is so large that noise leaves it as it is.
     #[inline(always)]
     fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, to: &mut GroupWindows) {
-        let sample = Sample {
-            layout,
-            draw: self,
-            step,
-            group,
-            to,
-        };
-        sample.with_simd(simd);
-    }
-}
-
-struct Sample<'a> {
-    layout: &'a Layout,
-    draw: &'a Draw<'a>,
-    step: u32,
-    group: usize,
-    to: &'a mut GroupWindows,
-}
-
-impl WithSimd for Sample<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            layout,
-            draw,
-            step,
-            group,
-            to,
-        } = self;
         let Dims { N, K, .. } = layout.shape.dims;
         let rows = layout.shape.T + 1;
         let sequences = &layout.sequences(group)[..S::F32_LANES];
         let starts = &mut [0; MAX_LANES][..S::F32_LANES];
         for (start, &s) in starts.iter_mut().zip(sequences) {
-            let words = threefry2x32([draw.seed, Stream::Window as u32], [step, s]);
-            *start = draw.data.starts[index(words[0], draw.data.starts.len() as u32) as usize];
+            let words = threefry2x32([self.seed, Stream::Window as u32], [step, s]);
+            *start = self.data.starts[index(words[0], self.data.starts.len() as u32) as usize];
         }
         let windows = Source {
-            data: &draw.data.x,
+            data: &self.data.x,
             columns: N,
             starts,
             length: rows * N,
         };
         let x = vectors_mut::<S>(to.x.padded_mut());
-        if draw.noise == 0.0 {
+        if self.noise == 0.0 {
             windows.copy(simd, x);
         } else {
-            windows.copy_with_noise(simd, x, draw, step, layout.shape.S as u32, sequences);
+            windows.copy_with_noise(simd, x, self, step, layout.shape.S as u32, sequences);
         }
         if K > 0 {
             let inputs = Source {
-                data: &draw.data.s,
+                data: &self.data.s,
                 columns: K,
                 starts,
                 length: rows * K,

@@ -7,13 +7,13 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::Member;
 use crate::backend::blocked::Segments;
-use crate::backend::cpu::blocked::{self, PowerSums, Powers};
+use crate::backend::cpu::blocked::{self, Powers};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::{GroupWindows, Outcome, Pass, n_sums};
 use crate::backend::cpu::observed::{Forcing, SquaredErrors};
-use crate::backend::cpu::plain::{self, Weights};
-use crate::backend::cpu::simd::buffer::{Buffer, vectors};
-use crate::backend::cpu::simd::kernel::store_all_sums;
+use crate::backend::cpu::pass::{PassOver, Prepared};
+use crate::backend::cpu::plain::Weights;
+use crate::backend::cpu::simd::buffer::Buffer;
 use crate::backend::cpu::simd::lanes::Lanes;
 use crate::backend::cpu::update;
 use crate::model::Shape;
@@ -52,25 +52,6 @@ pub(super) struct Ahead {
     /// The step that they are of, if there are any.
     pub step: Option<u32>,
     pub windows: GroupWindows,
-}
-
-/// What the passes of a step read.
-pub(super) struct Prepared {
-    /// Packed parameters.
-    theta: Vec<f32>,
-    /// Of the plain form.
-    weights: Weights,
-    /// Of the blocked form, if any member uses it.
-    powers: Option<Powers>,
-    /// Whether the step is computed in the blocked form.
-    in_blocks: bool,
-}
-
-impl Prepared {
-    /// What the blocked form works with, if the step is computed so.
-    pub fn blocks<'a>(&self, segments: Option<&'a Segments>) -> Option<&'a Segments> {
-        segments.filter(|_| self.in_blocks)
-    }
 }
 
 /// Sums over the groups of a batch.
@@ -197,7 +178,7 @@ impl<W: LoadWindows> Batches<'_, W> {
         self.way.lanes.dispatch(PassOver {
             layout: &self.way.layout,
             forcing,
-            segments: prepared.blocks(self.segments),
+            segments: self.segments,
             prepared,
             group,
             pass,
@@ -277,88 +258,5 @@ impl<W: LoadWindows> WithSimd for Load<'_, W> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.windows
             .load(simd, self.layout, self.step, self.group, self.to);
-    }
-}
-
-/// The pass over one group of sequences, forward and back.
-struct PassOver<'a> {
-    layout: &'a Layout,
-    forcing: Forcing,
-    segments: Option<&'a Segments>,
-    prepared: &'a Prepared,
-    group: usize,
-    pass: &'a mut Pass,
-    outcome: &'a mut Outcome,
-    z: Option<&'a mut [f32]>,
-}
-
-impl WithSimd for PassOver<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            layout,
-            forcing,
-            segments,
-            prepared,
-            group,
-            pass,
-            outcome: Outcome { errors, sums },
-            z,
-        } = self;
-        let Prepared {
-            theta,
-            weights,
-            powers,
-            ..
-        } = prepared;
-        if let (Some(segments), Some(powers)) = (segments, powers) {
-            let forward = blocked::Forward {
-                layout,
-                segments,
-                forcing,
-                theta,
-                powers,
-                group,
-                pass,
-                errors,
-            };
-            forward.with_simd(simd);
-            let adjoint = blocked::Adjoint {
-                layout,
-                segments,
-                forcing,
-                powers,
-                pass,
-            };
-            adjoint.with_simd(simd);
-            let partial = &pass.partial;
-            let (sums, dL) = sums.split_at_mut(PowerSums::len(layout, segments));
-            partial.powers.sum_lanes(simd, layout, segments, sums);
-            let dL = &mut dL[..layout.shape.dims.range_L().len()];
-            store_all_sums(simd, vectors::<S>(partial.dL.padded()), dL);
-        } else {
-            let forward = plain::Forward {
-                layout,
-                forcing,
-                theta,
-                weights,
-                group,
-                pass,
-                errors,
-                z,
-            };
-            forward.with_simd(simd);
-            let adjoint = plain::Adjoint {
-                layout,
-                forcing,
-                theta,
-                weights,
-                pass,
-            };
-            adjoint.with_simd(simd);
-            pass.partial.sum_lanes(simd, layout.shape.dims, sums);
-        }
     }
 }

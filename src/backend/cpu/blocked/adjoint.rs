@@ -1,42 +1,26 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::backend::blocked::{Block, Segments};
 use crate::backend::cpu::blocked::memory::{PowerSums, States};
 use crate::backend::cpu::blocked::powers::{PackedPowers, Powers};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::Pass;
-use crate::backend::cpu::observed::Forcing;
 use crate::backend::cpu::observed::{add_residuals, collect_L, release};
+use crate::backend::cpu::pass::PassOver;
 use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
 use crate::backend::cpu::simd::kernel::{Outer, QUAD};
 
-/// Walks one group of sequences back, block by block, and leaves its gradients in `pass.partial`.
-///
-/// With `Λ` the gradient at a block's end (0 for the last block), from its last step to its first
-/// `ū_i = Σ_{j>i} K_{j−1−i}ᵀ ȳ_j + R_{ℓ−1−i}ᵀ Λ`, `ȳ_j = residual_j − [z_P ≤ 0] ū_j` (on the ReLU units), and
-/// at its start `Σ_j G_jᵀ ȳ_j + (B^ℓ)ᵀ Λ − [z_P ≤ 0] ū_0`.
-pub(in crate::backend::cpu) struct Adjoint<'a> {
-    pub layout: &'a Layout,
-    pub segments: &'a Segments,
-    pub forcing: Forcing,
-    pub powers: &'a Powers,
-    pub pass: &'a mut Pass,
-}
-
-impl WithSimd for Adjoint<'_> {
-    type Output = ();
-
+impl PassOver<'_> {
+    /// Walks back, block by block, and leaves its gradients in `pass.partial`.
+    ///
+    /// With `Λ` the gradient at a block's end (0 for the last block), from its last step to its first
+    /// `ū_i = Σ_{j>i} K_{j−1−i}ᵀ ȳ_j + R_{ℓ−1−i}ᵀ Λ`, `ȳ_j = residual_j − [z_P ≤ 0] ū_j` (on the ReLU units), and
+    /// at its start `Σ_j G_jᵀ ȳ_j + (B^ℓ)ᵀ Λ − [z_P ≤ 0] ū_0`.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            layout,
-            segments,
-            forcing,
-            powers,
-            pass,
-        } = self;
+    pub fn adjoint_in_blocks<S: Simd>(&mut self, simd: S, segments: &Segments, powers: &Powers) {
+        let (layout, forcing) = (self.layout, self.forcing);
         let (M, N) = (layout.shape.dims.M, layout.shape.dims.N);
         let (stride, Q) = (layout.stride, segments.Y());
         let packed = &powers.packed;
@@ -45,7 +29,7 @@ impl WithSimd for Adjoint<'_> {
             states,
             partial,
             ..
-        } = pass;
+        } = &mut *self.pass;
         let x = vectors::<S>(windows.x.padded());
         for (index, block) in segments.blocks.iter().enumerate().rev() {
             let y_bar =
@@ -151,14 +135,8 @@ impl<S: Simd> Sweep<'_, S> {
 #[inline(always)]
 fn collect<S: Simd>(simd: S, layout: &Layout, segments: &Segments, states: &States, partial: &mut PowerSums) {
     let (stride, D, rows) = (layout.stride, segments.D, segments.J * segments.Y());
-    let States {
-        z,
-        lambda,
-        drive,
-        y_bar,
-        ..
-    } = states;
-    let [z, lambda, drive, y_bar] = [z, lambda, drive, y_bar].map(|buffer| vectors::<S>(buffer.padded()));
+    let [z, lambda, drive, y_bar] =
+        [&states.z, &states.lambda, &states.drive, &states.y_bar].map(|buffer| vectors::<S>(buffer.padded()));
     partial.G.resize(rows, layout.shape.dims.M);
     partial.G.collect(
         simd,
@@ -180,38 +158,26 @@ fn collect<S: Simd>(simd: S, layout: &Layout, segments: &Segments, states: &Stat
                 .iter()
                 .take_while(|block| block.end == Some(end))
                 .count();
-            if run == 0 {
-                first += 1;
-                continue;
-            }
-            let left = &lambda[first * stride..];
-            let (right, steps) = (&z[first * stride..], run);
-            partial.ends[end].collect(
-                simd,
-                Outer {
-                    left,
+            let drives = (length * D, &drive[segments.blocks[first].start * D..]);
+            let factors = [
+                (&mut partial.ends[end], (stride, &z[first * stride..])),
+                (&mut partial.drives[end], drives),
+            ];
+            for (tiles, (pitch, right)) in factors
+                .into_iter()
+                .filter(|(_, (pitch, _))| run > 0 && *pitch > 0)
+            {
+                let operands = Outer {
+                    left: &lambda[first * stride..],
                     right,
-                    strides: (stride, stride),
-                    steps,
+                    strides: (stride, pitch),
+                    steps: run,
                     fresh,
-                },
-            );
-            if D > 0 {
-                let right = &drive[segments.blocks[first].start * D..];
-                let strides = (stride, length * D);
-                partial.drives[end].collect(
-                    simd,
-                    Outer {
-                        left,
-                        right,
-                        strides,
-                        steps,
-                        fresh,
-                    },
-                );
+                };
+                tiles.collect(simd, operands);
             }
-            fresh = false;
-            first += run;
+            fresh &= run == 0;
+            first += run.max(1);
         }
     }
     let entries = vectors_mut::<S>(partial.K.padded_mut());

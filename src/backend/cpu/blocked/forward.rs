@@ -1,52 +1,30 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::Array1;
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::memory::States;
 use crate::backend::cpu::blocked::powers::Powers;
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::Pass;
-use crate::backend::cpu::observed::{Errors, Forcing, initial_state};
-use crate::backend::cpu::simd::buffer::{MAX_LANES, vectors, vectors_mut};
+use crate::backend::cpu::observed::{Errors, initial_state};
+use crate::backend::cpu::pass::PassOver;
+use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
 use crate::model::Dims;
 
-/// Runs one group of sequences through its windows, block by block: fills `states` and leaves the residuals in `x`.
-pub(in crate::backend::cpu) struct Forward<'a> {
-    pub layout: &'a Layout,
-    pub segments: &'a Segments,
-    pub forcing: Forcing,
-    pub theta: &'a [f32],
-    pub powers: &'a Powers,
-    pub group: usize,
-    pub pass: &'a mut Pass,
-    /// See [`crate::backend::cpu::memory::Outcome::errors`].
-    pub errors: &'a mut [[f32; MAX_LANES]; 2],
-}
-
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
+impl PassOver<'_> {
+    /// Block by block: fills `pass.states` and leaves the residuals in `x`.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            layout,
-            segments,
-            forcing,
-            theta,
-            powers,
-            group,
-            pass,
-            errors: lanes,
-        } = self;
+    pub fn forward_in_blocks<S: Simd>(&mut self, simd: S, segments: &Segments, powers: &Powers) {
+        let (layout, forcing, theta) = (self.layout, self.forcing, &self.prepared.theta);
         let Dims { M, N, K } = layout.shape.dims;
         let (stride, Q, D) = (layout.stride, segments.Y(), segments.D);
         let packed = &powers.packed;
-        let Pass { windows, states, .. } = &mut *pass;
+        let Pass { windows, states, .. } = &mut *self.pass;
         let x = vectors_mut::<S>(windows.x.padded_mut());
         let inputs = vectors::<S>(windows.s.padded());
-        let mut errors = Errors::<S>::new(simd, &layout.weights(group));
+        let mut errors = Errors::<S>::new(simd, &layout.weights(self.group));
         initial_state(
             simd,
             layout.shape.dims,
@@ -94,7 +72,7 @@ impl WithSimd for Forward<'_> {
                 errors.add(simd, alpha, &mut after[..N], &mut x[t * N..(t + 1) * N]);
             }
         }
-        errors.finish(simd, lanes);
+        errors.finish(simd, &mut self.outcome.errors);
     }
 }
 

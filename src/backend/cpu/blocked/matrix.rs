@@ -102,7 +102,7 @@ mod tests {
     fn products_are_those_of_the_definition() {
         for (rows, inner, columns) in [(1, 1, 1), (5, 20, 20), (7, 3, 33), (20, 20, 49), (13, 40, 16)] {
             let value = |i: usize, j: usize| ((i * 7 + j * 3) % 11) as f32 - 5.0;
-            let pitch = columns.next_multiple_of(MAX_LANES);
+            let pitch = usize::next_multiple_of(columns, MAX_LANES);
             let right: Vec<f32> = (0..inner * pitch)
                 .map(|at| value(at / pitch + 2, at % pitch))
                 .collect();

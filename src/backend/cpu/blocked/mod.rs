@@ -13,8 +13,6 @@ mod reduce;
 #[cfg(test)]
 mod tests;
 
-pub(super) use adjoint::Adjoint;
-pub(super) use forward::Forward;
 pub(super) use memory::{PowerSums, States};
 pub(super) use packed::{Packed, SLACK};
 pub(super) use powers::{Powers, Prepare, PullBack};

@@ -2,52 +2,25 @@
 
 use std::ops::Range;
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::{CHUNK, Pass};
 use crate::backend::cpu::observed::{Forcing, add_residuals, collect_L, release};
-use crate::backend::cpu::plain::Weights;
+use crate::backend::cpu::pass::{PassOver, Prepared};
 use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
 use crate::backend::cpu::simd::kernel::{Outer, rows};
 use crate::model::Dims;
 
-/// Walks one group of sequences back and leaves its gradients in `pass.partial`, lane by lane.
-///
-/// All of it is linear in the residuals, so the factor `2/(S·T·N)` comes last, in [`super::update`]:
-/// `λ_t = (z_t[:N] − x_t) + f_t ∘ g_t`, `g_t = Bᵀ λ_{t+1}` for linear and active units and `A ∘ λ_{t+1}` for others.
-pub struct Adjoint<'a> {
-    pub layout: &'a Layout,
-    pub forcing: Forcing,
-    pub theta: &'a [f32],
-    pub weights: &'a Weights,
-    pub pass: &'a mut Pass,
-}
-
-impl WithSimd for Adjoint<'_> {
-    type Output = ();
-
+impl PassOver<'_> {
+    /// Walks back and leaves the gradients in `pass.partial`.
+    ///
+    /// All of it is linear in the residuals, so the factor `2/(S·T·N)` comes last, in [`crate::backend::cpu::update`]:
+    /// `λ_t = (z_t[:N] − x_t) + f_t ∘ g_t`, `g_t = Bᵀ λ_{t+1}` for linear and active units and `A ∘ λ_{t+1}` for others.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match self.layout.rows {
-            4 => self.run::<S, 4>(simd),
-            8 => self.run::<S, 8>(simd),
-            10 => self.run::<S, 10>(simd),
-            _ => self.run::<S, 12>(simd),
-        }
-    }
-}
-
-impl Adjoint<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const R: usize>(self, simd: S) {
-        let Self {
-            layout,
-            forcing,
-            theta,
-            weights,
-            pass,
-        } = self;
+    pub fn adjoint<S: Simd, const R: usize>(&mut self, simd: S) {
+        let (layout, forcing, pass) = (self.layout, self.forcing, &mut *self.pass);
+        let Prepared { theta, weights, .. } = self.prepared;
         let (T, stride, N) = (layout.shape.T, layout.stride, layout.shape.dims.N);
         // Nothing flows into λ_T but its residual.
         let last = T.min(CHUNK) * stride;

@@ -1,69 +1,34 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::backend::cpu::layout::Layout;
-use crate::backend::cpu::memory::Pass;
-use crate::backend::cpu::observed::{Errors, Forcing, initial_state};
+use crate::backend::cpu::observed::{Errors, initial_state};
+use crate::backend::cpu::pass::{PassOver, Prepared};
 use crate::backend::cpu::plain::Weights;
-use crate::backend::cpu::simd::buffer::{MAX_LANES, vectors, vectors_mut};
+use crate::backend::cpu::simd::buffer::{vectors, vectors_mut};
 use crate::backend::cpu::simd::kernel::{rows, splat};
 use crate::model::Dims;
 
-/// Runs one group of sequences through its windows: fills `phi`, `neg`, and `x` with the residuals; and `z` with
-/// the unforced states `[T][M]`, where asked.
-///
-/// `z_{t+1} = B φ(z̃_t) + A ∘ (z̃_t − φ(z̃_t)) + h + C s_{t+1}` with `B = diag(A) + W`, which is `model.md`'s step.
-pub struct Forward<'a> {
-    pub layout: &'a Layout,
-    pub forcing: Forcing,
-    pub theta: &'a [f32],
-    pub weights: &'a Weights,
-    pub group: usize,
-    pub pass: &'a mut Pass,
-    /// See [`crate::backend::cpu::memory::Outcome::errors`].
-    pub errors: &'a mut [[f32; MAX_LANES]; 2],
-    pub z: Option<&'a mut [f32]>,
-}
-
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
+impl PassOver<'_> {
+    /// Fills `phi`, `neg`, and `x` with the residuals.
+    ///
+    /// `z_{t+1} = B φ(z̃_t) + A ∘ (z̃_t − φ(z̃_t)) + h + C s_{t+1}` with `B = diag(A) + W`, which is `model.md`'s step.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match self.layout.rows {
-            4 => self.run::<S, 4>(simd),
-            8 => self.run::<S, 8>(simd),
-            10 => self.run::<S, 10>(simd),
-            _ => self.run::<S, 12>(simd),
-        }
-    }
-}
-
-impl Forward<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const R: usize>(self, simd: S) {
-        let Self {
-            layout,
-            forcing,
-            theta,
-            weights,
-            group,
-            pass,
-            errors: lanes,
-            z,
-        } = self;
+    pub fn forward<S: Simd, const R: usize>(&mut self, simd: S) {
+        let (layout, forcing, pass) = (self.layout, self.forcing, &mut *self.pass);
+        let Prepared { theta, weights, .. } = self.prepared;
         let (dims, T, stride) = (layout.shape.dims, layout.shape.T, layout.stride);
         let Dims { M, N, K } = dims;
         let P = forcing.P;
         let A = &theta[M - P..M];
         let step = Step { layout, weights, A };
-        let mut z = z.map(|z| vectors_mut::<S>(z));
+        let mut z = self.z.as_deref_mut().map(|z| vectors_mut::<S>(z));
         let x = vectors_mut::<S>(pass.windows.x.padded_mut());
         let inputs = vectors::<S>(pass.windows.s.padded());
         let phi = vectors_mut::<S>(pass.phi.padded_mut());
         let neg = vectors_mut::<S>(pass.neg.padded_mut());
-        let mut errors = Errors::<S>::new(simd, &layout.weights(group));
+        let mut errors = Errors::<S>::new(simd, &layout.weights(self.group));
         initial_state(simd, dims, theta, x, &mut phi[..stride]);
         split(simd, &mut phi[M - P..M], &mut neg[..P]);
         for t in 0..T {
@@ -78,7 +43,7 @@ impl Forward<'_> {
             errors.add(simd, alpha, &mut next[..N], &mut x[(t + 1) * N..(t + 2) * N]);
             split(simd, &mut next[M - P..M], &mut neg_next[..P]);
         }
-        errors.finish(simd, lanes);
+        errors.finish(simd, &mut self.outcome.errors);
     }
 }
 

@@ -4,6 +4,5 @@ mod adjoint;
 mod forward;
 mod weights;
 
-pub(super) use adjoint::Adjoint;
-pub(super) use forward::{Forward, Step, split};
+pub(super) use forward::{Step, split};
 pub(super) use weights::Weights;

@@ -7,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::cpu::memory::{Outcome, Pass};
+use crate::backend::cpu::pass::Prepared;
 use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::schedule::helpers::with_helpers;
 use crate::backend::cpu::simd::buffer::Buffer;
-use crate::backend::cpu::step::{Ahead, Batches, Prepared, Scratch, Totals, Way};
+use crate::backend::cpu::step::{Ahead, Batches, Scratch, Totals, Way};
 use crate::backend::cpu::update;
 use crate::backend::{Member, StepCoefficients, TrainingData};
 
@@ -43,85 +44,69 @@ impl Steps<'_> {
         let Self {
             way,
             member,
-            data,
-            lr,
-            done,
-            coefficients,
             memory,
             scratch,
+            ..
         } = self;
-        let MemberMemory {
-            values,
-            stopped_at,
-            loss: sum_of_losses,
-            segments,
-        } = memory;
-        let Scratch {
-            prepared,
-            passes,
-            outcomes,
-            ahead,
-            totals,
-            gradient,
-            updated,
-        } = scratch;
+        let (done, n_steps) = (self.done, self.coefficients.len() as u32);
         // Another member may have left windows there.
-        ahead.iter().for_each(|ahead| lock(ahead).step = None);
+        scratch.ahead.iter().for_each(|ahead| lock(ahead).step = None);
         let shared = Shared {
             batches: Batches {
                 way,
                 member,
-                segments: segments.as_ref(),
+                segments: memory.segments.as_ref(),
                 most_growth: MOST_GROWTH.into(),
                 windows: &Draw {
-                    data,
+                    data: self.data,
                     seed: member.seed,
                     noise: member.noise as f32,
                 },
             },
-            prepared,
-            passes,
-            outcomes,
-            ahead,
-            steps: done..done + coefficients.len() as u32,
+            prepared: &scratch.prepared,
+            passes: &scratch.passes,
+            outcomes: &scratch.outcomes,
+            ahead: &scratch.ahead,
+            steps: done..done + n_steps,
             step: AtomicU32::new(done),
         };
+        let (totals, gradient) = (&mut scratch.totals, &mut scratch.gradient);
         let share = |thread| shared.pass_over_share(thread);
         let load_ahead = |thread, rounds| shared.load_ahead(thread, done + rounds);
-        *sum_of_losses = 0.0;
+        memory.loss = 0.0;
         with_helpers(way.threads as u32 - 1, share, load_ahead, |all_shares| {
-            for (step, &coefficients) in (done..).zip(coefficients) {
-                if stopped_at.is_some() {
+            for (step, &coefficients) in (done..).zip(self.coefficients) {
+                if memory.stopped_at.is_some() {
                     return;
                 }
-                let theta = values[0].as_slice();
-                shared.batches.prepare(theta, &mut write(prepared));
+                let theta = memory.values[0].as_slice();
+                shared.batches.prepare(theta, &mut write(shared.prepared));
                 if way.threads > 1 {
                     shared.step.store(step, Ordering::Relaxed);
                     all_shares();
-                    for (group, outcome) in outcomes.iter().enumerate() {
+                    for (group, outcome) in shared.outcomes.iter().enumerate() {
                         shared.batches.add(group, &mut lock(outcome), totals);
                     }
                 } else {
                     shared.pass_over_all(step, totals);
                 }
                 let g = gradient.as_mut_slice();
-                let mse = shared.batches.reduce(&mut write(prepared), totals, g);
+                let mse = shared.batches.reduce(&mut write(shared.prepared), totals, g);
                 let loss = mse + update::regularise(way.layout.shape.dims, member, theta, g);
                 let clip_factor = update::clip_factor(member.clip, g);
                 let finite = way.arch.dispatch(update::Update {
-                    lr,
+                    lr: self.lr,
                     clip_factor,
                     coefficients,
                     gradient,
-                    old: values,
-                    new: updated,
+                    old: &memory.values,
+                    new: &mut scratch.updated,
                 });
                 if finite && (loss as f32).is_finite() {
-                    std::mem::swap(values, updated);
-                    *sum_of_losses += loss;
+                    std::mem::swap(&mut memory.values, &mut scratch.updated);
+                    memory.loss += loss;
                 } else {
-                    *stopped_at = Some(step + 1);
+                    memory.stopped_at = Some(step + 1);
                 }
             }
         });
