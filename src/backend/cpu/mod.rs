@@ -4,6 +4,10 @@
 //! Rust; the widest that the machine has is chosen at run time. A member's whole epoch runs on one thread, or the
 //! sequences of its batches on several where there are threads to spare; sums are taken in one order, so its bits
 //! depend neither on the number of threads nor on the other members.
+//!
+//! `plain` and `blocked` hold the kernels of either form, `observed` what both do with observations; `pass` puts them together
+//! for a group of sequences, `step` for a batch, `schedule` for an epoch, on one thread or several. `sample`, `update`,
+//! `free_run`, `predict` and `gradient` are what their names say, and `simd` is what all of it is written on.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod blocked;
