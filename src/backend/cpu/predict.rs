@@ -256,7 +256,7 @@ impl Block {
             K.slice_mut(columns).assign(&drive.slice(s![M - P.., ..]));
             R.slice_mut(columns).assign(&drive.slice(s![..N, ..]));
             (state, drive) = (B.dot(&state), B.dot(&drive));
-            bias = B.dot(&bias) + &theta.h.view().insert_axis(Axis(1));
+            bias = B.dot(&bias) + theta.h.view().insert_axis(Axis(1));
         }
         let (end, g) = (state.slice_move(s![..N, ..]), bias.slice_move(s![..N, ..]));
         let small = |matrix: &Array2<f64>| matrix.iter().all(|v| v.abs() <= MAX_COEFFICIENT);
