@@ -47,7 +47,8 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::backend::cpu::CpuBackend;
+    use crate::backend::open;
+    use crate::config::BackendChoice;
     use crate::dataset::{Dataset, Trial};
     use crate::metrics::ScoreSettings;
     use crate::model::init;
@@ -67,15 +68,15 @@ mod tests {
             ..Dataset::default()
         };
         let scorer = Scorer::new(&data, ScoreSettings::default()).expect("valid");
-        let backend = CpuBackend::new(None).expect("a CPU");
+        let backend = open(BackendChoice::Cpu, None).expect("a CPU");
         let dims = [5, 7, 5, 7, 3].map(|M| Dims { M, N: 2, K: 0 });
         let thetas: Vec<Vec<f32>> = (0..5).map(|i| init(dims[i], i as u32).pack()).collect();
         let models: Vec<_> = std::iter::zip(dims, &thetas)
             .map(|(dims, theta)| (dims, FreeModel { theta, P: 1 }))
             .collect();
-        let together = score_models(&models, &backend, &scorer).expect("scored");
+        let together = score_models(&models, backend.as_ref(), &scorer).expect("scored");
         for (model, scores) in models.chunks(1).zip(together) {
-            let alone = score_models(model, &backend, &scorer).expect("scored")[0];
+            let alone = score_models(model, backend.as_ref(), &scorer).expect("scored")[0];
             assert_eq!(format!("{scores:?}"), format!("{alone:?}"));
         }
     }
