@@ -6,12 +6,12 @@
 //
 // The thread map is that of forward.wgsl, with R *columns* of W (the rows of W') to a thread.
 // M <= 64: the columns of W and the rows of dW stay in registers for the whole window.
-// WIDE: W is streamed row by row (neighbouring threads, neighbouring words), l_{t+1} goes to `lambda` and z~_t
+// WIDE: W is streamed row by row (neighbouring threads, neighbouring words), l_{t+1} goes to `back` and z~_t
 // takes the place of z_t, and outer.wgsl makes dW of them.
 //
 // Writes the team's partial gradients (=).
-#import params
-#import index
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
@@ -19,17 +19,17 @@
 @group(0) @binding(3) var<storage, read> theta: array<f32>;
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> s: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> states: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> partial: array<f32>;
 #if WIDE
-@group(0) @binding(8) var<storage, read_write> lambda: array<vec4<f32>>;
-#end
+@group(0) @binding(8) var<storage, read_write> back: array<vec4<f32>>;
+#endif
 
 // Nested for the reason given in forward.wgsl.
 var<workgroup> shared_lambda: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
-#if !WIDE
+#if not WIDE
 var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
-#end
+#endif
 
 // sum + a . b as a chain of fused multiply-adds; sums over sequences are kept in one register.
 fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
@@ -55,51 +55,51 @@ fn main(
     let s_step = (params.T + 1) * K;
     let linear_units = M - member.P;
 
-    #for r in 0..R
-    let row_@r = lane + @r * TEAM;
-    let i_@r = min(row_@r, M - 1);
-    let A_@r = theta[base + i_@r];
-    var dA_@r = 0.0;
-    var dh_@r = 0.0;
-    #end
+    #for r in range(R)
+    let row_$r$ = lane + $r$ * TEAM;
+    let i_$r$ = min(row_$r$, M - 1);
+    let A_$r$ = theta[base + i_$r$];
+    var dA_$r$ = 0.0;
+    var dh_$r$ = 0.0;
+    #endfor
     #if INPUTS
     var dC: array<array<f32, K>, R>;
-    #end
-    #if !WIDE
+    #endif
+    #if not WIDE
     var w: array<array<f32, M>, R>;
     var dW: array<array<f32, M>, R>;
-    #for r in 0..R
-    #for j in 0..M
-    w[@r][@j] = theta[base + W_AT + @j * M + i_@r];
-    #end
-    #end
-    #end
+    #for r in range(R)
+    #for j in range(M)
+    w[$r$][$j$] = theta[base + W_AT + $j$ * M + i_$r$];
+    #endfor
+    #endfor
+    #endif
 
     // l_T, and what step T - 1 reads.
     var l: array<array<vec4<f32>, V>, R>;
     var next_z: array<array<vec4<f32>, V>, R>;
     var next_x: array<array<vec4<f32>, V>, RN>;
     // Nobody but the owner of a row reads its z, because the owner writes there (wide).
-    #for r in 0..R
-    if row_@r < M {
-        #for v in 0..V
-        next_z[@r][@v] = z[(quad + @v) * z_step + (params.T - 1) * M + row_@r];
-        #end
+    #for r in range(R)
+    if row_$r$ < M {
+        #for v in range(V)
+        next_z[$r$][$v$] = states[(quad + $v$) * z_step + (params.T - 1) * M + row_$r$];
+        #endfor
     }
-    #end
-    #for r in 0..RN
-    if row_@r < N {
-        #for v in 0..V
+    #endfor
+    #for r in range(RN)
+    if row_$r$ < N {
+        #for v in range(V)
         {
-            let target_x = x[(quad + @v) * x_step + params.T * N + row_@r];
-            let d = z[(quad + @v) * z_step + params.T * M + row_@r] - target_x;
-            let seen = batch_lanes((unit % GROUPS) * V + @v) * observed(target_x);
-            l[@r][@v] = select(vec4(0.0), d, seen > vec4(0.0));
-            next_x[@r][@v] = x[(quad + @v) * x_step + (params.T - 1) * N + row_@r];
+            let target_x = x[(quad + $v$) * x_step + params.T * N + row_$r$];
+            let d = states[(quad + $v$) * z_step + params.T * M + row_$r$] - target_x;
+            let seen = batch_lanes((unit % GROUPS) * V + $v$) * observed(target_x);
+            l[$r$][$v$] = select(vec4(0.0), d, seen > vec4(0.0));
+            next_x[$r$][$v$] = x[(quad + $v$) * x_step + (params.T - 1) * N + row_$r$];
         }
-        #end
+        #endfor
     }
-    #end
+    #endfor
 
     // t mod tau, walked back.
     var phase = (params.T - 1) % member.tau;
@@ -114,150 +114,150 @@ fn main(
         var error: array<array<vec4<f32>, V>, RN>;
         var gate: array<array<vec4<f32>, V>, RN>;
         if running {
-            #for r in 0..RN
-            #for v in 0..V
+            #for r in range(RN)
+            #for v in range(V)
             {
-                let there = observed(next_x[@r][@v]);
-                let seen = batch_lanes((unit % GROUPS) * V + @v) * there;
-                let is_target = row_@r < N && t > 0;
-                let a = select(0.0, member.alpha, row_@r < N && forced) * there;
-                gate[@r][@v] = 1.0 - a;
-                error[@r][@v] =
-                    select(vec4(0.0), now[@r][@v] - next_x[@r][@v], vec4(is_target) & (seen > vec4(0.0)));
-                if forced && row_@r < N {
-                    now[@r][@v] = a * next_x[@r][@v] + (1.0 - a) * now[@r][@v];
+                let there = observed(next_x[$r$][$v$]);
+                let seen = batch_lanes((unit % GROUPS) * V + $v$) * there;
+                let is_target = row_$r$ < N && t > 0;
+                let a = select(0.0, member.alpha, row_$r$ < N && forced) * there;
+                gate[$r$][$v$] = 1.0 - a;
+                error[$r$][$v$] =
+                    select(vec4(0.0), now[$r$][$v$] - next_x[$r$][$v$], vec4(is_target) & (seen > vec4(0.0)));
+                if forced && row_$r$ < N {
+                    now[$r$][$v$] = a * next_x[$r$][$v$] + (1.0 - a) * now[$r$][$v$];
                 }
             }
-            #end
-            #end
-            #for r in 0..R
-            if row_@r < M {
-                #for v in 0..V
-                shared_lambda[buffer][row_@r][@v] = l[@r][@v];
+            #endfor
+            #endfor
+            #for r in range(R)
+            if row_$r$ < M {
+                #for v in range(V)
+                shared_lambda[buffer][row_$r$][$v$] = l[$r$][$v$];
                 #if WIDE
-                lambda[((quad + @v) * params.T + t) * M + row_@r] = l[@r][@v];
-                z[(quad + @v) * z_step + t * M + row_@r] = now[@r][@v];
+                back[((quad + $v$) * params.T + t) * M + row_$r$] = l[$r$][$v$];
+                states[(quad + $v$) * z_step + t * M + row_$r$] = now[$r$][$v$];
                 #else
-                phi[buffer][row_@r][@v] =
-                    select(now[@r][@v], max(now[@r][@v], vec4(0.0)), row_@r >= linear_units);
-                #end
-                #end
+                phi[buffer][row_$r$][$v$] =
+                    select(now[$r$][$v$], max(now[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
+                #endif
+                #endfor
             }
-            #end
+            #endfor
         }
         workgroupBarrier();
 
         if running {
             if t > 0 {
-                #for r in 0..R
-                if row_@r < M {
-                    #for v in 0..V
-                    next_z[@r][@v] = z[(quad + @v) * z_step + (t - 1) * M + row_@r];
-                    #end
+                #for r in range(R)
+                if row_$r$ < M {
+                    #for v in range(V)
+                    next_z[$r$][$v$] = states[(quad + $v$) * z_step + (t - 1) * M + row_$r$];
+                    #endfor
                 }
-                #end
-                #for r in 0..RN
-                if row_@r < N {
-                    #for v in 0..V
-                    next_x[@r][@v] = x[(quad + @v) * x_step + (t - 1) * N + row_@r];
-                    #end
+                #endfor
+                #for r in range(RN)
+                if row_$r$ < N {
+                    #for v in range(V)
+                    next_x[$r$][$v$] = x[(quad + $v$) * x_step + (t - 1) * N + row_$r$];
+                    #endfor
                 }
-                #end
+                #endfor
             }
-            #for r in 0..R
-            #for v in 0..V
-            dA_@r = add_dot(l[@r][@v], now[@r][@v], dA_@r);
-            dh_@r = add_dot(l[@r][@v], vec4(1.0), dh_@r);
-            #end
-            #end
+            #for r in range(R)
+            #for v in range(V)
+            dA_$r$ = add_dot(l[$r$][$v$], now[$r$][$v$], dA_$r$);
+            dh_$r$ = add_dot(l[$r$][$v$], vec4(1.0), dh_$r$);
+            #endfor
+            #endfor
             #if INPUTS
-            #for k in 0..K
-            #for v in 0..V
+            #for k in range(K)
+            #for v in range(V)
             {
-                let input = s[(quad + @v) * s_step + (t + 1) * K + @k];
-                #for r in 0..R
-                dC[@r][@k] = add_dot(l[@r][@v], input, dC[@r][@k]);
-                #end
+                let input = s[(quad + $v$) * s_step + (t + 1) * K + $k$];
+                #for r in range(R)
+                dC[$r$][$k$] = add_dot(l[$r$][$v$], input, dC[$r$][$k$]);
+                #endfor
             }
-            #end
-            #end
-            #end
+            #endfor
+            #endfor
+            #endif
 
             var g: array<array<vec4<f32>, V>, R>;
             #if WIDE
             for (var j = 0u; j < M; j++) {
-                #for r in 0..R
-                let w_@r = theta[base + W_AT + j * M + i_@r];
-                #end
-                #for v in 0..V
+                #for r in range(R)
+                let w_$r$ = theta[base + W_AT + j * M + i_$r$];
+                #endfor
+                #for v in range(V)
                 {
-                    let lj = shared_lambda[buffer][j][@v];
-                    #for r in 0..R
-                    g[@r][@v] = fma(vec4(w_@r), lj, g[@r][@v]);
-                    #end
+                    let lj = shared_lambda[buffer][j][$v$];
+                    #for r in range(R)
+                    g[$r$][$v$] = fma(vec4(w_$r$), lj, g[$r$][$v$]);
+                    #endfor
                 }
-                #end
+                #endfor
             }
             #else
-            #for j in 0..M
-            #for v in 0..V
+            #for j in range(M)
+            #for v in range(V)
             {
-                let lj = shared_lambda[buffer][@j][@v];
-                let pj = phi[buffer][@j][@v];
-                #for r in 0..R
-                g[@r][@v] = fma(vec4(w[@r][@j]), lj, g[@r][@v]);
-                dW[@r][@j] = add_dot(l[@r][@v], pj, dW[@r][@j]);
-                #end
+                let lj = shared_lambda[buffer][$j$][$v$];
+                let pj = phi[buffer][$j$][$v$];
+                #for r in range(R)
+                g[$r$][$v$] = fma(vec4(w[$r$][$j$]), lj, g[$r$][$v$]);
+                dW[$r$][$j$] = add_dot(l[$r$][$v$], pj, dW[$r$][$j$]);
+                #endfor
             }
-            #end
-            #end
-            #end
-            #for r in 0..R
-            #for v in 0..V
+            #endfor
+            #endfor
+            #endif
+            #for r in range(R)
+            #for v in range(V)
             {
-                let open = vec4(row_@r < linear_units) | (now[@r][@v] > vec4(0.0));
-                l[@r][@v] = fma(vec4(A_@r), l[@r][@v], select(vec4(0.0), g[@r][@v], open));
+                let open = vec4(row_$r$ < linear_units) | (now[$r$][$v$] > vec4(0.0));
+                l[$r$][$v$] = fma(vec4(A_$r$), l[$r$][$v$], select(vec4(0.0), g[$r$][$v$], open));
             }
-            #end
-            #end
-            #for r in 0..RN
-            #for v in 0..V
-            l[@r][@v] = fma(gate[@r][@v], l[@r][@v], error[@r][@v]);
-            #end
-            #end
+            #endfor
+            #endfor
+            #for r in range(RN)
+            #for v in range(V)
+            l[$r$][$v$] = fma(gate[$r$][$v$], l[$r$][$v$], error[$r$][$v$]);
+            #endfor
+            #endfor
         }
     }
 
     if running {
         let parts = e * PARTIAL;
         let other = parts + GW * M * M + (unit % GROUPS) * N_OTHER;
-        #for r in 0..R
-        if row_@r < M {
-            partial[other + row_@r] = dA_@r;
-            partial[other + OTHER_H + row_@r] = dh_@r;
+        #for r in range(R)
+        if row_$r$ < M {
+            partial[other + row_$r$] = dA_$r$;
+            partial[other + OTHER_H + row_$r$] = dh_$r$;
             #if INPUTS
-            #for k in 0..K
-            partial[other + OTHER_C + row_@r * K + @k] = dC[@r][@k];
-            #end
-            #end
-            #if !WIDE
-            #for j in 0..M
-            partial[parts + ((unit % GROUPS) * M + row_@r) * M + @j] = dW[@r][@j];
-            #end
-            #end
+            #for k in range(K)
+            partial[other + OTHER_C + row_$r$ * K + $k$] = dC[$r$][$k$];
+            #endfor
+            #endif
+            #if not WIDE
+            #for j in range(M)
+            partial[parts + ((unit % GROUPS) * M + row_$r$) * M + $j$] = dW[$r$][$j$];
+            #endfor
+            #endif
         }
-        if row_@r >= N && row_@r < M {
+        if row_$r$ >= N && row_$r$ < M {
             for (var n = 0u; n < N; n++) {
                 var sum = 0.0;
-                #for v in 0..V
+                #for v in range(V)
                 {
-                    let x0 = x[(quad + @v) * x_step + n];
-                    sum = add_dot(l[@r][@v], select(x0, vec4(0.0), x0 >= vec4(MISSING)), sum);
+                    let x0 = x[(quad + $v$) * x_step + n];
+                    sum = add_dot(l[$r$][$v$], select(x0, vec4(0.0), x0 >= vec4(MISSING)), sum);
                 }
-                #end
-                partial[other + OTHER_L + (row_@r - N) * N + n] = sum;
+                #endfor
+                partial[other + OTHER_L + (row_$r$ - N) * N + n] = sum;
             }
         }
-        #end
+        #endfor
     }
 }

@@ -11,8 +11,8 @@
 // an index constant). WIDE: W is streamed from its transposed copy, neighbouring threads on neighbouring words.
 //
 // Writes z_0 .. z_T, unforced (=), and per team the sum of squares and the number of observed targets (=).
-#import params
-#import index
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
@@ -21,7 +21,7 @@
 @group(0) @binding(4) var<storage, read> transposed: array<f32>;
 @group(0) @binding(5) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> s: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> states: array<vec4<f32>>;
 // (bits of the f32 sum of squares, count)
 @group(0) @binding(8) var<storage, read_write> loss: array<vec2<u32>>;
 
@@ -50,139 +50,90 @@ fn main(
     let linear_units = M - member.P;
 
     // Row numbers; the surplus threads of a team repeat the last row and write nothing.
-    #for r in 0..R
-    let row_@r = lane + @r * TEAM;
-    let i_@r = min(row_@r, M - 1);
-    let A_@r = theta[base + i_@r];
-    let h_@r = theta[base + H_AT + i_@r];
-    #end
-    #if !WIDE
-    var w: array<array<f32, M>, R>;
-    #for r in 0..R
-    #for j in 0..M
-    w[@r][@j] = theta[base + W_AT + i_@r * M + @j];
-    #end
-    #end
-    #end
+    #for r in range(R)
+    let row_$r$ = lane + $r$ * TEAM;
+    let i_$r$ = min(row_$r$, M - 1);
+    let A_$r$ = theta[base + i_$r$];
+    let h_$r$ = theta[base + H_AT + i_$r$];
+    #endfor
+    #include "shared/weights.wgsl"
 
     var state: array<array<vec4<f32>, V>, R>;
     var next_x: array<array<vec4<f32>, V>, RN>;
     var square: vec4<f32>;
     var count: vec4<f32>;
-    #for r in 0..R
-    #for v in 0..V
-    if i_@r < N {
-        let x0 = x[(quad + @v) * x_step + i_@r];
-        state[@r][@v] = select(x0, vec4(0.0), x0 >= vec4(MISSING));
+    #for r in range(R)
+    #for v in range(V)
+    if i_$r$ < N {
+        let x0 = x[(quad + $v$) * x_step + i_$r$];
+        state[$r$][$v$] = select(x0, vec4(0.0), x0 >= vec4(MISSING));
     } else {
         for (var n = 0u; n < N; n++) {
-            let x0 = x[(quad + @v) * x_step + n];
-            let l = theta[base + L_AT + (i_@r - N) * N + n];
-            state[@r][@v] += l * select(x0, vec4(0.0), x0 >= vec4(MISSING));
+            let x0 = x[(quad + $v$) * x_step + n];
+            let l = theta[base + L_AT + (i_$r$ - N) * N + n];
+            state[$r$][$v$] += l * select(x0, vec4(0.0), x0 >= vec4(MISSING));
         }
     }
-    if running && row_@r < M {
-        z[(quad + @v) * z_step + row_@r] = state[@r][@v];
+    if running && row_$r$ < M {
+        states[(quad + $v$) * z_step + row_$r$] = state[$r$][$v$];
     }
-    #end
-    #end
+    #endfor
+    #endfor
 
     var to_forcing = member.tau;
     for (var t = 0u; t < params.T; t++) {
         let buffer = (t & 1) * TEAMS + team;
         if running {
-            #for r in 0..RN
-            if row_@r < N {
-                #for v in 0..V
+            #for r in range(RN)
+            if row_$r$ < N {
+                #for v in range(V)
                 if to_forcing == 0 {
-                    let a = member.alpha * observed(next_x[@r][@v]);
-                    state[@r][@v] = a * next_x[@r][@v] + (1.0 - a) * state[@r][@v];
+                    let a = member.alpha * observed(next_x[$r$][$v$]);
+                    state[$r$][$v$] = a * next_x[$r$][$v$] + (1.0 - a) * state[$r$][$v$];
                 }
-                next_x[@r][@v] = x[(quad + @v) * x_step + (t + 1) * N + row_@r];
-                #end
+                next_x[$r$][$v$] = x[(quad + $v$) * x_step + (t + 1) * N + row_$r$];
+                #endfor
             }
-            #end
-            #for r in 0..R
-            if row_@r < M {
-                #for v in 0..V
-                phi[buffer][row_@r][@v] =
-                    select(state[@r][@v], max(state[@r][@v], vec4(0.0)), row_@r >= linear_units);
-                #end
+            #endfor
+            #for r in range(R)
+            if row_$r$ < M {
+                #for v in range(V)
+                phi[buffer][row_$r$][$v$] =
+                    select(state[$r$][$v$], max(state[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
+                #endfor
             }
-            #end
+            #endfor
         }
         to_forcing = select(to_forcing, member.tau, to_forcing == 0) - 1;
         workgroupBarrier();
 
         if running {
-            #for r in 0..R
-            #for v in 0..V
-            state[@r][@v] = fma(vec4(A_@r), state[@r][@v], vec4(h_@r));
-            #end
-            #end
-            #if INPUTS
-            for (var k = 0u; k < K; k++) {
-                #for v in 0..V
+            let s_at = t + 1;
+            #include "shared/advance.wgsl"
+            #for r in range(R)
+            if row_$r$ < M {
+                #for v in range(V)
+                states[(quad + $v$) * z_step + (t + 1) * M + row_$r$] = state[$r$][$v$];
+                #endfor
+            }
+            #endfor
+            #for r in range(RN)
+            if row_$r$ < N {
+                #for v in range(V)
                 {
-                    let input = s[(quad + @v) * s_step + (t + 1) * K + k];
-                    #for r in 0..R
-                    state[@r][@v] = fma(vec4(theta[base + C_AT + i_@r * K + k]), input, state[@r][@v]);
-                    #end
-                }
-                #end
-            }
-            #end
-            #if WIDE
-            for (var j = 0u; j < M; j++) {
-                let column = e * M * M + j * M;
-                #for r in 0..R
-                let w_@r = transposed[column + i_@r];
-                #end
-                #for v in 0..V
-                {
-                    let p = phi[buffer][j][@v];
-                    #for r in 0..R
-                    state[@r][@v] = fma(vec4(w_@r), p, state[@r][@v]);
-                    #end
-                }
-                #end
-            }
-            #else
-            #for j in 0..M
-            #for v in 0..V
-            {
-                let p = phi[buffer][@j][@v];
-                #for r in 0..R
-                state[@r][@v] = fma(vec4(w[@r][@j]), p, state[@r][@v]);
-                #end
-            }
-            #end
-            #end
-            #end
-            #for r in 0..R
-            if row_@r < M {
-                #for v in 0..V
-                z[(quad + @v) * z_step + (t + 1) * M + row_@r] = state[@r][@v];
-                #end
-            }
-            #end
-            #for r in 0..RN
-            if row_@r < N {
-                #for v in 0..V
-                {
-                    let lanes = batch_lanes((unit % GROUPS) * V + @v);
-                    let d = state[@r][@v] - next_x[@r][@v];
+                    let lanes = batch_lanes((unit % GROUPS) * V + $v$);
+                    let d = state[$r$][$v$] - next_x[$r$][$v$];
                     #if GAPS
-                    let seen = lanes * observed(next_x[@r][@v]);
+                    let seen = lanes * observed(next_x[$r$][$v$]);
                     square += select(vec4(0.0), d * d, seen > vec4(0.0));
                     count += seen;
                     #else
                     square += lanes * (d * d);
-                    #end
+                    #endif
                 }
-                #end
+                #endfor
             }
-            #end
+            #endfor
         }
     }
 

@@ -3,7 +3,7 @@
 // runs of one model are the lanes of a quad.
 //
 // Writes rows [model][run][t][D] of this dispatch's steps (=) and the state (=).
-#import index
+#include "shared/index.wgsl"
 
 struct FreeParams {
     // Steps of this dispatch.
@@ -33,7 +33,7 @@ struct FreeParams {
 @group(0) @binding(6) var<storage, read_write> carried: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
 
-var<workgroup> phi: array<array<vec4<f32>, M>, 2 * TEAMS>;
+var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -47,105 +47,73 @@ fn main(
     let unit = linear_workgroup(group, groups) * TEAMS + team;
     let running = unit < params.models * quads;
     let e = min(unit / quads, params.models - 1);
-    let q = unit % quads;
+    let quad = unit % quads;
+    let s_step = params.steps * K;
     let base = e * N_PARAMS;
     let linear_units = M - relus[e];
 
-    #for r in 0..R
-    let row_@r = lane + @r * TEAM;
-    let i_@r = min(row_@r, M - 1);
-    let A_@r = theta[base + i_@r];
-    let h_@r = theta[base + H_AT + i_@r];
-    var state_@r = vec4(0.0);
-    #end
-    #if !WIDE
-    var w: array<array<f32, M>, R>;
-    #for r in 0..R
-    #for j in 0..M
-    w[@r][@j] = theta[base + W_AT + i_@r * M + @j];
-    #end
-    #end
-    #end
+    #for r in range(R)
+    let row_$r$ = lane + $r$ * TEAM;
+    let i_$r$ = min(row_$r$, M - 1);
+    let A_$r$ = theta[base + i_$r$];
+    let h_$r$ = theta[base + H_AT + i_$r$];
+    #endfor
+    #include "shared/weights.wgsl"
+    var state: array<array<vec4<f32>, V>, R>;
 
     if running {
-        #for r in 0..R
+        #for r in range(R)
         if params.start == 0 {
-            state_@r = carried[unit * M + i_@r];
+            state[$r$][0] = carried[unit * M + i_$r$];
         } else {
-            if i_@r < N {
-                state_@r = x[q * N + i_@r];
+            if i_$r$ < N {
+                state[$r$][0] = x[quad * N + i_$r$];
             } else {
                 for (var n = 0u; n < N; n++) {
-                    state_@r += theta[base + L_AT + (i_@r - N) * N + n] * x[q * N + n];
+                    state[$r$][0] += theta[base + L_AT + (i_$r$ - N) * N + n] * x[quad * N + n];
                 }
             }
-            if row_@r < D {
-                #for l in 0..4
-                if 4 * q + @l < params.runs {
-                    out[(e * params.runs + 4 * q + @l) * params.rows * D + row_@r] = state_@r[@l];
+            if row_$r$ < D {
+                #for l in range(4)
+                if 4 * quad + $l$ < params.runs {
+                    out[(e * params.runs + 4 * quad + $l$) * params.rows * D + row_$r$] = state[$r$][0][$l$];
                 }
-                #end
+                #endfor
             }
         }
-        #end
+        #endfor
     }
 
     for (var t = 0u; t < params.steps; t++) {
         let buffer = (t & 1) * TEAMS + team;
         if running {
-            #for r in 0..R
-            if row_@r < M {
-                phi[buffer][row_@r] = select(state_@r, max(state_@r, vec4(0.0)), row_@r >= linear_units);
+            #for r in range(R)
+            if row_$r$ < M {
+                phi[buffer][row_$r$][0] = select(state[$r$][0], max(state[$r$][0], vec4(0.0)), row_$r$ >= linear_units);
             }
-            #end
+            #endfor
         }
         workgroupBarrier();
         if running {
-            #for r in 0..R
-            state_@r = fma(vec4(A_@r), state_@r, vec4(h_@r));
-            #end
-            #if INPUTS
-            for (var k = 0u; k < K; k++) {
-                let input = s[(q * params.steps + t) * K + k];
-                #for r in 0..R
-                state_@r = fma(vec4(theta[base + C_AT + i_@r * K + k]), input, state_@r);
-                #end
-            }
-            #end
-            #if WIDE
-            for (var j = 0u; j < M; j++) {
-                let p = phi[buffer][j];
-                #for r in 0..R
-                state_@r = fma(vec4(transposed[(e * M + j) * M + i_@r]), p, state_@r);
-                #end
-            }
-            #else
-            #for j in 0..M
-            {
-                let p = phi[buffer][@j];
-                #for r in 0..R
-                state_@r = fma(vec4(w[@r][@j]), p, state_@r);
-                #end
-            }
-            #end
-            #end
+            let s_at = t;
+            #include "shared/advance.wgsl"
             let row = t + params.start;
-            #for r in 0..R
-            if row_@r < D {
-                #for l in 0..4
-                if 4 * q + @l < params.runs {
-                    out[((e * params.runs + 4 * q + @l) * params.rows + row) * D + row_@r] = state_@r[@l];
+            #for r in range(R)
+            if row_$r$ < D {
+                #for l in range(4)
+                if 4 * quad + $l$ < params.runs {
+                    out[((e * params.runs + 4 * quad + $l$) * params.rows + row) * D + row_$r$] = state[$r$][0][$l$];
                 }
-                #end
+                #endfor
             }
-            #end
+            #endfor
         }
     }
     if running {
-        #for r in 0..R
-        if row_@r < M {
-            carried[unit * M + row_@r] = state_@r;
+        #for r in range(R)
+        if row_$r$ < M {
+            carried[unit * M + row_$r$] = state[$r$][0];
         }
-        #end
+        #endfor
     }
 }

@@ -6,10 +6,10 @@
 //
 // Workgroup = (quad of sequences, slice of the window); thread = one pair of elements of the four sequences.
 // Writes x and s (=).
-#import params
-#import index
-#import threefry
-#import normal
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/threefry.wgsl"
+#include "shared/normal.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
@@ -56,20 +56,20 @@ fn main(
         let both = 2 * pair + 1 < elements;
         var even: vec4<f32>;
         var odd: vec4<f32>;
-        #for l in 0..4
+        #for l in range(4)
         {
             var n = vec2(0.0);
             if noise != 0.0 {
-                let counter = vec2(params.step, pair * S + sequence(q, @l));
+                let counter = vec2(params.step, pair * S + sequence(q, $l$));
                 n = noise * normal_pair(threefry2x32(vec2(seed, STREAM_NOISE), counter));
             }
-            let row = first_row[@l] * N + 2 * pair;
-            even[@l] = with_noise(data[row], n.x);
+            let row = first_row[$l$] * N + 2 * pair;
+            even[$l$] = with_noise(data[row], n.x);
             if both {
-                odd[@l] = with_noise(data[row + 1], n.y);
+                odd[$l$] = with_noise(data[row + 1], n.y);
             }
         }
-        #end
+        #endfor
         x[out] = even;
         if both {
             x[out + 1] = odd;
@@ -80,11 +80,11 @@ fn main(
     if inside {
         for (var k = pair; k < length; k += params.slices * THREADS) {
             var input: vec4<f32>;
-            #for l in 0..4
-            input[@l] = inputs[first_row[@l] * K + k];
-            #end
+            #for l in range(4)
+            input[$l$] = inputs[first_row[$l$] * K + k];
+            #endfor
             s[quad * length + k] = input;
         }
     }
-    #end
+    #endif
 }

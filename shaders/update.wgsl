@@ -9,9 +9,9 @@
 // Workgroup = member; threads stride over the parameters. All sums are in a fixed order, so the result has the
 // same bits every time. Writes g to the first partial of each parameter (=), then moments and theta, and
 // the transposed copy of W where forward.wgsl, or the form that is fallen back on, reads one.
-#import params
-#import index
-#import reduce
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/reduce.wgsl"
 
 // Without a type, so that 1 - b is rounded once.
 const BETA1 = 0.9;
@@ -32,7 +32,7 @@ const SHRINK: f32 = 0x1p-80f;
 @group(0) @binding(7) var<storage, read_write> moments: array<vec2<f32>>;
 #if TRANSPOSED
 @group(0) @binding(8) var<storage, read_write> transposed: array<f32>;
-#end
+#endif
 
 // Where the partial gradients of parameter p lie: (first, distance to the next, how many).
 fn parts(e: u32, p: u32) -> vec3<u32> {
@@ -92,7 +92,7 @@ fn main(
     let targets = workgroup_sum(lid, count);
     #else
     let targets = params.targets;
-    #end
+    #endif
     let weight = select(0.0, 2.0 / targets, targets > 0.0);
     let mse = 0.5 * weight * square;
 
@@ -167,7 +167,7 @@ fn main(
                 let k = p - W_AT;
                 transposed[e * M * M + (k % M) * M + k / M] = next.theta;
             }
-            #end
+            #endif
         }
     }
     if running && lid == 0 {

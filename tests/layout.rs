@@ -1,8 +1,10 @@
 //! The Rust mirrors of the shaders' structs against naga's reading of the shaders: names, offsets, sizes.
 
+use alrnn_gpu::backend::gpu::layout::Arrangement;
 use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
 use alrnn_gpu::backend::gpu::memory::params::mirrors;
-use alrnn_gpu::backend::gpu::shader::kernel::{self, Name};
+use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
+use alrnn_gpu::backend::gpu::shader::reflect::Shader;
 use alrnn_gpu::model::{Dims, Shape};
 
 #[test]
@@ -10,11 +12,11 @@ fn structs_have_the_layout_naga_gives_them() {
     let dims = Dims::new(20, 3, 0).expect("valid");
     let layout = Layout::new(Shape::new(dims, 16, 200).expect("valid"), false, Capacity::FLOOR);
     let mut compared = 0;
-    let mut kernels = kernel::plain(&layout);
-    let free_run = kernel::free_run_constants(&layout, layout.forward, dims.N);
-    kernels.push((Name::FreeRun, free_run));
-    for (name, constants) in kernels {
-        let shader = name.shader(&constants).expect("valid");
+    let step = step(&Arrangement::Plain(layout)).into_iter();
+    let free_run = free_run_constants(&layout, layout.forward, dims.N);
+    let kernels = step.map(|launch| (launch.kernel, launch.constants));
+    for (name, constants) in kernels.chain([("free_run", free_run)]) {
+        let shader = Shader::of_kernel(name, &constants).expect("valid");
         let module = naga::front::wgsl::parse_str(&shader.source).expect("valid");
         for (mirror, fields, size) in mirrors() {
             let Some((_, ty)) = module
@@ -31,8 +33,8 @@ fn structs_have_the_layout_naga_gives_them() {
                 .iter()
                 .map(|m| (m.name.as_deref().unwrap_or_default(), m.offset as usize))
                 .collect();
-            assert_eq!(seen, fields, "fields of {mirror} in {name:?}");
-            assert_eq!(*span as usize, size, "size of {mirror} in {name:?}");
+            assert_eq!(seen, fields, "fields of {mirror} in {name}");
+            assert_eq!(*span as usize, size, "size of {mirror} in {name}");
             assert_eq!(size % 16, 0, "{mirror} is no multiple of 16 bytes");
             let scalars = members.iter().all(|m| match module.types[m.ty].inner {
                 naga::TypeInner::Scalar(scalar) => scalar.width == 4,

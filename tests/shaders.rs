@@ -6,9 +6,11 @@
 
 mod common;
 
+use alrnn_gpu::backend::gpu::layout::Arrangement;
 use alrnn_gpu::backend::gpu::layout::blocked::Blocked;
 use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
-use alrnn_gpu::backend::gpu::shader::kernel::{self, Name};
+use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
+use alrnn_gpu::backend::gpu::shader::reflect::Shader;
 use alrnn_gpu::backend::gpu::shader::source::Constants;
 use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Windows};
@@ -32,24 +34,28 @@ fn layouts() -> Vec<Layout> {
     layouts
 }
 
-fn validate(kernels: Vec<(Name, Constants)>, context: &dyn std::fmt::Debug) {
+/// What the kernels of a step are compiled from.
+fn kernels(form: &Arrangement) -> Vec<(&'static str, Constants)> {
+    let launches = step(form).into_iter();
+    launches.map(|launch| (launch.kernel, launch.constants)).collect()
+}
+
+fn validate(kernels: Vec<(&'static str, Constants)>, context: &dyn std::fmt::Debug) {
     for (name, constants) in kernels {
-        let shader = name
-            .shader(&constants)
-            .unwrap_or_else(|e| panic!("{context:?}: {e}"));
+        let shader = Shader::of_kernel(name, &constants).unwrap_or_else(|e| panic!("{context:?}: {e}"));
         let Capacity {
             workgroup_memory,
             threads,
         } = Capacity::FLOOR;
         assert!(
             shader.workgroup_memory as usize <= workgroup_memory,
-            "{context:?}: {name:?} takes {} bytes of workgroup memory",
+            "{context:?}: {name} takes {} bytes of workgroup memory",
             shader.workgroup_memory
         );
-        assert!(shader.workgroup_size as usize <= threads, "{context:?}: {name:?}");
+        assert!(shader.workgroup_size as usize <= threads, "{context:?}: {name}");
         assert!(
             shader.bindings.len() <= 9,
-            "{name:?} has more than 8 storage buffers"
+            "{name} has more than 8 storage buffers"
         );
     }
 }
@@ -57,9 +63,9 @@ fn validate(kernels: Vec<(Name, Constants)>, context: &dyn std::fmt::Debug) {
 #[test]
 fn every_shader_validates_for_every_shape() {
     for layout in layouts() {
-        let mut kernels = kernel::plain(&layout);
-        let free_run = kernel::free_run_constants(&layout, layout.forward, layout.dims.N);
-        kernels.push((Name::FreeRun, free_run));
+        let mut kernels = kernels(&Arrangement::Plain(layout));
+        let free_run = free_run_constants(&layout, layout.forward, layout.dims.N);
+        kernels.push(("free_run", free_run));
         validate(kernels, &layout);
     }
 }
@@ -85,7 +91,8 @@ fn every_shader_validates_for_every_cut() {
                 let longest = longest.min(t);
                 for blocked in Blocked::with_length(shape, s == 5, Capacity::FLOOR, (p, tau), longest) {
                     let V = blocked.layout.V;
-                    validate(kernel::blocked(&blocked), &(shape, p, tau, longest, V));
+                    let kernels = kernels(&Arrangement::Blocked(Box::new(blocked)));
+                    validate(kernels, &(shape, p, tau, longest, V));
                     fitting[V / 2] += 1;
                 }
             }
@@ -196,8 +203,8 @@ fn members_that_cannot_be_are_errors() {
 #[test]
 fn a_refused_command_is_an_error() {
     let gpu = noop();
-    let layout = layouts().remove(0);
-    let (name, constants) = kernel::plain(&layout).pop().expect("kernels");
+    let form = Arrangement::Plain(layouts().remove(0));
+    let (name, constants) = kernels(&form).pop().expect("kernels");
     let kernel = gpu.kernel(name, &constants).expect("compiles");
     let short = gpu.scoped(|| {
         gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {

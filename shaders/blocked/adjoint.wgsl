@@ -12,14 +12,14 @@
 //      neighbouring words
 //
 // Writes y- and Lambda into `back` (=), and the group's dL into the partial gradients (=).
-#import params
-#import index
-#import blocked
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/blocked.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
 @group(0) @binding(2) var<storage, read> status: array<Status>;
-@group(0) @binding(3) var<storage, read> cut: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> powers: array<f32>;
 @group(0) @binding(5) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> states: array<vec4<f32>>;
@@ -57,7 +57,7 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, i: u32, p: u32) {
 fn where_off(quad: u32, t: u32, p: u32, value: vec4<f32>) -> vec4<f32> {
     return select(value, vec4(0.0), states[quad * STATES + RELU_AT + t * P + p] > vec4(0.0));
 }
-#end
+#endif
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -76,11 +76,11 @@ fn main(
     let x_step = (params.T + 1) * N;
 
     for (var b = BLOCKS; b > 0; b--) {
-        let block = cut[b - 1];
+        let block = table[b - 1];
         let now = (b & 1) * M;
         let next = M - now;
         // Of the transposed B^l; not read where no block follows.
-        let power = base + cut[BLOCKS + MATRICES + max(block.w, 1u) - 1].y * M * M;
+        let power = base + table[BLOCKS + MATRICES + max(block.w, 1u) - 1].y * M * M;
 
         for (var k = lid; k < J * Y * V; k += THREADS) {
             let q = k / V % Y;
@@ -111,7 +111,7 @@ fn main(
             }
             u_bar[k / V][v] = value;
         }
-        #end
+        #endif
         workgroupBarrier();
 
         #if RELU
@@ -131,8 +131,8 @@ fn main(
             }
             workgroupBarrier();
         }
-        #end
-        #end
+        #endif
+        #endif
 
         for (var k = lid; k < J * Y * V; k += THREADS) {
             back[(quad + k % V) * BACK + (b - 1) * J * Y + k / V] = y_bar[k / V][k % V];
@@ -143,27 +143,27 @@ fn main(
             var sum: array<vec4<f32>, VT>;
             for (var row = 0u; row < block.z * Y; row++) {
                 let w = vec4(powers[base + G_AT + (Y + row) * M + m]);
-                #for v in 0..VT
-                sum[@v] = fma(w, y_bar[row][v + @v], sum[@v]);
-                #end
+                #for v in range(VT)
+                sum[$v$] = fma(w, y_bar[row][v + $v$], sum[$v$]);
+                #endfor
             }
             if block.w > 0 {
                 for (var row = 0u; row < M; row++) {
                     let w = vec4(powers[power + row * M + m]);
-                    #for v in 0..VT
-                    sum[@v] = fma(w, lambda[now + row][v + @v], sum[@v]);
-                    #end
+                    #for v in range(VT)
+                    sum[$v$] = fma(w, lambda[now + row][v + $v$], sum[$v$]);
+                    #endfor
                 }
             }
-            #for v in 0..VT
+            #for v in range(VT)
             {
-                let own = quad + v + @v;
-                var value = sum[@v];
+                let own = quad + v + $v$;
+                var value = sum[$v$];
                 #if RELU
                 if m >= M - P {
-                    value -= where_off(own, block.x, m + P - M, u_bar[m + P - M][v + @v]);
+                    value -= where_off(own, block.x, m + P - M, u_bar[m + P - M][v + $v$]);
                 }
-                #end
+                #endif
                 if b > 1 {
                     if m < N {
                         if block.x % member.tau == 0 {
@@ -173,9 +173,9 @@ fn main(
                     }
                     back[own * BACK + LAMBDA_AT + (b - 2) * M + m] = value;
                 }
-                lambda[next + m][v + @v] = value;
+                lambda[next + m][v + $v$] = value;
             }
-            #end
+            #endfor
         }
         workgroupBarrier();
     }
@@ -184,12 +184,12 @@ fn main(
     let other = e * PARTIAL + GW * M * M + (unit % GROUPS) * N_OTHER;
     for (var k = lid; k < (M - N) * N; k += THREADS) {
         var sum = 0.0;
-        #for v in 0..V
+        #for v in range(V)
         {
-            let x0 = x[(quad + @v) * x_step + k % N];
-            sum += dot(lambda[N + k / N][@v], select(x0, vec4(0.0), x0 >= vec4(MISSING)));
+            let x0 = x[(quad + $v$) * x_step + k % N];
+            sum += dot(lambda[N + k / N][$v$], select(x0, vec4(0.0), x0 >= vec4(MISSING)));
         }
-        #end
+        #endfor
         partial[other + OTHER_L + k] = sum;
     }
 }

@@ -6,13 +6,13 @@
 // Workgroup = (member, slice of its quads, tile of 4 DOWN x 4 ACROSS); thread (a, b) of the DOWN x ACROSS keeps the
 // 4 x 4 entries (a + DOWN i, b + ACROSS j) in registers. STEPS pairs (quad, block) of the tile's rows and columns go
 // through workgroup memory at a time. Writes `sums`, one matrix per slice (=).
-#import params
-#import index
-#import blocked
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/blocked.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> status: array<Status>;
-@group(0) @binding(2) var<storage, read> cut: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> s: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> states: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> back: array<vec4<f32>>;
@@ -33,10 +33,10 @@ fn left(quad: u32, b: u32, row: u32) -> vec4<f32> {
     }
     #if FOLLOWED
     let of_end = row - J * Y;
-    if of_end < ENDS * M && cut[b].w == of_end / M + 1 {
+    if of_end < ENDS * M && table[b].w == of_end / M + 1 {
         return back[quad * BACK + LAMBDA_AT + b * M + of_end % M];
     }
-    #end
+    #endif
     return vec4(0.0);
 }
 
@@ -50,18 +50,18 @@ fn right(quad: u32, b: u32, column: u32) -> vec4<f32> {
     #if DRIVES
     let i = (column - M - 1) / D;
     let d = (column - M - 1) % D;
-    if i < cut[b].y {
-        let t = cut[b].x + i;
+    if i < table[b].y {
+        let t = table[b].x + i;
         #if RELU
         if d < P {
             return rectified(states[quad * STATES + RELU_AT + t * P + d]);
         }
-        #end
+        #endif
         #if INPUTS
         return s[(quad * (params.T + 1) + t + 1) * K + d - P];
-        #end
+        #endif
     }
-    #end
+    #endif
     return vec4(0.0);
 }
 
@@ -104,25 +104,15 @@ fn main(
             }
         }
         workgroupBarrier();
-        for (var k = 0u; k < STEPS; k++) {
-            #for i in 0..4
-            let l_@i = rows[k * HEIGHT + a + @i * DOWN];
-            let r_@i = columns[k * WIDTH + b + @i * ACROSS];
-            #end
-            #for i in 0..4
-            #for j in 0..4
-            sum[@i][@j] = fma(l_@i.x, r_@j.x, fma(l_@i.y, r_@j.y, fma(l_@i.z, r_@j.z, fma(l_@i.w, r_@j.w, sum[@i][@j]))));
-            #end
-            #end
-        }
+        #include "shared/tile.wgsl"
         workgroupBarrier();
     }
     let out = (e * SLICES + slice) * LEFT * RIGHT;
-    #for i in 0..4
-    #for j in 0..4
-    if row + a + @i * DOWN < LEFT && column + b + @j * ACROSS < RIGHT {
-        sums[out + (row + a + @i * DOWN) * RIGHT + column + b + @j * ACROSS] = sum[@i][@j];
+    #for i in range(4)
+    #for j in range(4)
+    if row + a + $i$ * DOWN < LEFT && column + b + $j$ * ACROSS < RIGHT {
+        sums[out + (row + a + $i$ * DOWN) * RIGHT + column + b + $j$ * ACROSS] = sum[$i$][$j$];
     }
-    #end
-    #end
+    #endfor
+    #endfor
 }

@@ -13,15 +13,15 @@
 //
 // Writes z~ at the starts, z_P and the residuals (= y or z minus x, 0 where nothing is observed) into `states` (=), and
 // the sum of squares and the number of observed targets (=).
-#import params
-#import index
-#import blocked
-#import reduce
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/blocked.wgsl"
+#include "shared/reduce.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
 @group(0) @binding(2) var<storage, read> status: array<Status>;
-@group(0) @binding(3) var<storage, read> cut: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> powers: array<f32>;
 @group(0) @binding(5) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> s: array<vec4<f32>>;
@@ -65,7 +65,7 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
         drive[j * D + p][v] = rectified(value);
     }
 }
-#end
+#endif
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -84,27 +84,27 @@ fn main(
     let x_step = (params.T + 1) * N;
 
     for (var m = lid; m < M; m += THREADS) {
-        #for v in 0..V
+        #for v in range(V)
         {
             var start: vec4<f32>;
             if m < N {
-                let x0 = x[(quad + @v) * x_step + m];
+                let x0 = x[(quad + $v$) * x_step + m];
                 start = select(x0, vec4(0.0), x0 >= vec4(MISSING));
             } else {
                 for (var n = 0u; n < N; n++) {
-                    let x0 = x[(quad + @v) * x_step + n];
+                    let x0 = x[(quad + $v$) * x_step + n];
                     start += powers[base + LL_AT + (m - N) * N + n] * select(x0, vec4(0.0), x0 >= vec4(MISSING));
                 }
             }
-            z[m][@v] = start;
-            states[(quad + @v) * STATES + m] = start;
+            z[m][$v$] = start;
+            states[(quad + $v$) * STATES + m] = start;
         }
-        #end
+        #endfor
     }
     workgroupBarrier();
 
     for (var b = 0u; b < BLOCKS; b++) {
-        let block = cut[b];
+        let block = table[b];
         let now = (b & 1) * M;
         let next = M - now;
 
@@ -123,7 +123,7 @@ fn main(
             states[(quad + k % V) * STATES + RELU_AT + block.x * P + k / V] = value;
             drive[k / V][k % V] = rectified(value);
         }
-        #end
+        #endif
         #if INPUTS
         for (var k = lid; k < block.y * K * V; k += THREADS) {
             let i = k / (K * V);
@@ -131,7 +131,7 @@ fn main(
             drive[i * D + P + input][k % V] =
                 s[((quad + k % V) * (params.T + 1) + block.x + i + 1) * K + input];
         }
-        #end
+        #endif
         workgroupBarrier();
 
         #if RELU
@@ -151,89 +151,89 @@ fn main(
             }
             workgroupBarrier();
         }
-        #end
-        #end
+        #endif
+        #endif
 
         let linear = block.z * NO;
         let rows = linear + select(0u, M, block.w > 0);
         for (var first = lid; first < rows; first += THREADS * R) {
-            #for r in 0..R
-            let row_@r = min(first + @r * THREADS, rows - 1);
+            #for r in range(R)
+            let row_$r$ = min(first + $r$ * THREADS, rows - 1);
             // Of an end's row: its columns, its drives (of step l, d at drives + l * by_step + d * by_drive), constant.
-            let m_@r = row_@r - linear;
-            var weights_@r = base + ET_AT + (block.w - 1) * M * M + m_@r;
-            var pitch_@r = M;
-            var drives_@r = base + RT_AT + m_@r;
-            var by_step_@r = H * M;
-            var by_drive_@r = M;
-            var steps_@r = block.y;
-            var constant_@r = base + GE_AT + (block.w - 1) * M + m_@r;
+            let m_$r$ = row_$r$ - linear;
+            var weights_$r$ = base + ET_AT + (block.w - 1) * M * M + m_$r$;
+            var pitch_$r$ = M;
+            var drives_$r$ = base + RT_AT + m_$r$;
+            var by_step_$r$ = H * M;
+            var by_drive_$r$ = M;
+            var steps_$r$ = block.y;
+            var constant_$r$ = base + GE_AT + (block.w - 1) * M + m_$r$;
             #if LINEAR
-            if row_@r < linear {
-                let q = row_@r % NO;
-                steps_@r = row_@r / NO + 1;
-                weights_@r = base + GN_AT + row_@r;
-                pitch_@r = J * NO;
-                drives_@r = base + K_AT + q * H;
-                by_step_@r = Y * H;
-                by_drive_@r = 1u;
-                constant_@r = base + CC_AT + (steps_@r - 1) * Y + q;
+            if row_$r$ < linear {
+                let q = row_$r$ % NO;
+                steps_$r$ = row_$r$ / NO + 1;
+                weights_$r$ = base + GN_AT + row_$r$;
+                pitch_$r$ = J * NO;
+                drives_$r$ = base + K_AT + q * H;
+                by_step_$r$ = Y * H;
+                by_drive_$r$ = 1u;
+                constant_$r$ = base + CC_AT + (steps_$r$ - 1) * Y + q;
             }
-            #end
-            var sum_@r: array<vec4<f32>, V>;
-            #for v in 0..V
-            sum_@r[@v] = vec4(powers[constant_@r]);
-            #end
-            #end
+            #endif
+            var sum_$r$: array<vec4<f32>, V>;
+            #for v in range(V)
+            sum_$r$[$v$] = vec4(powers[constant_$r$]);
+            #endfor
+            #endfor
             for (var m = 0u; m < M; m++) {
-                #for r in 0..R
-                let w_@r = vec4(powers[weights_@r + m * pitch_@r]);
-                #end
-                #for v in 0..V
+                #for r in range(R)
+                let w_$r$ = vec4(powers[weights_$r$ + m * pitch_$r$]);
+                #endfor
+                #for v in range(V)
                 {
-                    let zm = z[now + m][@v];
-                    #for r in 0..R
-                    sum_@r[@v] = fma(w_@r, zm, sum_@r[@v]);
-                    #end
+                    let zm = z[now + m][$v$];
+                    #for r in range(R)
+                    sum_$r$[$v$] = fma(w_$r$, zm, sum_$r$[$v$]);
+                    #endfor
                 }
-                #end
+                #endfor
             }
-            #for r in 0..R
+            #for r in range(R)
             #if DRIVES
-            for (var i = 0u; i < steps_@r; i++) {
+            for (var i = 0u; i < steps_$r$; i++) {
                 for (var d = 0u; d < D; d++) {
-                    let w = vec4(powers[drives_@r + (steps_@r - 1 - i) * by_step_@r + d * by_drive_@r]);
-                    #for v in 0..V
-                    sum_@r[@v] = fma(w, drive[i * D + d][@v], sum_@r[@v]);
-                    #end
+                    let w = vec4(powers[drives_$r$ + (steps_$r$ - 1 - i) * by_step_$r$ + d * by_drive_$r$]);
+                    #for v in range(V)
+                    sum_$r$[$v$] = fma(w, drive[i * D + d][$v$], sum_$r$[$v$]);
+                    #endfor
                 }
             }
-            #end
-            if first + @r * THREADS < linear {
+            #endif
+            if first + $r$ * THREADS < linear {
                 #if LINEAR
-                #for v in 0..V
-                compare(quad, @v, block.x + steps_@r, row_@r % NO, sum_@r[@v]);
-                #end
-                #end
-            } else if first + @r * THREADS < rows {
+                #for v in range(V)
+                compare(quad, $v$, block.x + steps_$r$, row_$r$ % NO, sum_$r$[$v$]);
+                #endfor
+                #endif
+            } else if first + $r$ * THREADS < rows {
                 let t = block.x + block.y;
-                #for v in 0..V
+                #for v in range(V)
                 {
-                    var value = sum_@r[@v];
-                    if m_@r < N {
-                        compare(quad, @v, t, m_@r, value);
+                    var value = sum_$r$[$v$];
+                    if m_$r$ < N {
+                        compare(quad, $v$, t, m_$r$, value);
                         if t % member.tau == 0 {
-                            let xt = x[(quad + @v) * x_step + t * N + m_@r];
+                            let xt = x[(quad + $v$) * x_step + t * N + m_$r$];
                             let a = member.alpha * observed(xt);
                             value = a * xt + (1.0 - a) * value;
                         }
                     }
-                    z[next + m_@r][@v] = value;
-                    states[(quad + @v) * STATES + (b + 1) * M + m_@r] = value;
+                    z[next + m_$r$][$v$] = value;
+                    states[(quad + $v$) * STATES + (b + 1) * M + m_$r$] = value;
                 }
-                #end
+                #endfor
             }
-            #end
+            #endfor
         }
         #if OVERLAP
         for (var k = lid; k < block.z * (N - NO) * V; k += THREADS) {
@@ -241,7 +241,7 @@ fn main(
             let p = k / V % (N - NO);
             compare(quad, k % V, block.x + j, NO + p, relu[(j - 1) * P + p][k % V]);
         }
-        #end
+        #endif
         workgroupBarrier();
     }
 

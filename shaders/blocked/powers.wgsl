@@ -1,5 +1,5 @@
 // What the blocks of the almost-linear form apply, from the parameters, once an optimiser step:
-//   B = diag(A) + W,  B^e by the products of `cut`,  W~ = [W_P | C]
+//   B = diag(A) + W,  B^e by the products of `table`,  W~ = [W_P | C]
 //   G_j = O B^j (j = 0..J)    K_l = G_l W~, c_j = sum over i < j of G_i h     (l < J)
 //   R_l = B^l W~ (l < LE, transposed: R_l' = R_{l-1}' B')    g_e = sum over i < e of B^i h
 // h is a last column beside W~, so K and R hold G_l h and B^l h too.
@@ -9,16 +9,16 @@
 //
 // Where a row of what a state is a product with grows beyond MOST_GROWTH (src/backend/blocked/mod.rs says why), the step is computed
 // in the other form: writes `form` (=) where there is one (GUARDED).
-#import params
-#import index
-#import blocked
-#import multiply
-#import reduce
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/blocked.wgsl"
+#include "shared/multiply.wgsl"
+#include "shared/reduce.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> status: array<Status>;
 @group(0) @binding(2) var<storage, read> theta: array<f32>;
-@group(0) @binding(3) var<storage, read> cut: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read_write> powers: array<f32>;
 
 // Entry (i, c) of [W~ | h].
@@ -65,7 +65,7 @@ fn grown(lid: u32, base: u32) -> bool {
     for (var k = lid; k < ENDS * M; k += THREADS) {
         let end = k / M;
         var sum = squares(base + GE_AT + k, 1, 1) + squares(base + ET_AT + end * M * M + k % M, M, M);
-        for (var l = 0u; l < cut[BLOCKS + MATRICES + end].x; l++) {
+        for (var l = 0u; l < table[BLOCKS + MATRICES + end].x; l++) {
             sum += squares(base + RT_AT + l * H * M + k % M, M, D);
         }
         large = large || too_large(sum);
@@ -126,16 +126,16 @@ fn main(
         let column = k % (LE * P);
         powers[base + R_AT + k] = powers[base + RT_AT + (column / P * H + column % P) * M + k / (LE * P)];
     }
-    #end
-    #end
+    #endif
+    #endif
     #if LINEAR
     for (var k = lid; k < M * J * NO; k += THREADS) {
         let row = k % (J * NO);
         powers[base + GN_AT + k] = powers[base + G_AT + ((row / NO + 1) * Y + row % NO) * M + k / (J * NO)];
     }
-    #end
+    #endif
     for (var end = 0u; end < ENDS; end++) {
-        let of_end = cut[BLOCKS + MATRICES + end];
+        let of_end = table[BLOCKS + MATRICES + end];
         let matrix = base + of_end.y * M * M;
         for (var k = lid; k < M * M; k += THREADS) {
             powers[base + ET_AT + end * M * M + k] = powers[matrix + (k % M) * M + k / M];
@@ -161,5 +161,5 @@ fn main(
     if lid == 0 {
         status[e].form = select(0u, 1u, fall_back);
     }
-    #end
+    #endif
 }

@@ -8,14 +8,14 @@
 // Workgroup = member; products.rs lists the products, slices are summed in order. Uses the second part of
 // `powers`. Writes dA, dW, dh, dC as one partial gradient where `update` looks for them, and 0 for the other groups'
 // (=); dL is there already.
-#import params
-#import index
-#import blocked
-#import multiply
+#include "shared/params.wgsl"
+#include "shared/index.wgsl"
+#include "shared/blocked.wgsl"
+#include "shared/multiply.wgsl"
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> status: array<Status>;
-@group(0) @binding(2) var<storage, read> cut: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> sums: array<f32>;
 @group(0) @binding(4) var<storage, read_write> powers: array<f32>;
 @group(0) @binding(5) var<storage, read_write> partial: array<f32>;
@@ -48,7 +48,7 @@ fn main(
     let dB = base + D_AT;
 
     for (var k = lid; k < MATRICES * M * M; k += THREADS) {
-        let end = cut[BLOCKS + k / (M * M)].x;
+        let end = table[BLOCKS + k / (M * M)].x;
         var sum = 0.0;
         if end > 0 {
             sum = collected(e, J * Y + (end - 1) * M + k / M % M, k % M);
@@ -71,7 +71,7 @@ fn main(
         let l = k / (H * M);
         var sum = 0.0;
         for (var end = 0u; end < ENDS; end++) {
-            let length = cut[BLOCKS + MATRICES + end].x;
+            let length = table[BLOCKS + MATRICES + end].x;
             if l < length {
                 sum += collected(e, J * Y + end * M + k % M, drive_column(length - 1 - l, k / M % H));
             }

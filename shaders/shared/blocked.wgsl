@@ -2,7 +2,7 @@
 // B = diag(A) + W, O picks the Y units looked at (the NO observed ones that are linear, then the P ReLU units), and a
 // step is driven by the D numbers v = [max(-z_P, 0) ; s]. src/backend/blocked/segments.rs cuts, src/backend/gpu/layout/blocked.rs says
 // where things lie (the constants *_AT):
-//   cut    [BLOCKS] (start, length, steps looked at, end + 1 or 0), then [MATRICES] (end + 1 or 0, -, -, -): B and
+//   table  [BLOCKS] (start, length, steps looked at, end + 1 or 0), then [MATRICES] (end + 1 or 0, -, -, -): B and
 //          the B^e made of it; then [ENDS] (length, matrix, -, -); then the products of multiply.wgsl
 //   powers [E] of POWERS floats: the matrices, the ends' transposes, [W~ | h], G_j, K_l, c_j, R_l, g, L; then
 //          their gradients

@@ -108,6 +108,14 @@ pub struct EnsembleState {
     pub members: Vec<MemberState>,
 }
 
+/// What an ensemble begins with.
+#[derive(Clone, Debug)]
+pub struct EnsembleStart {
+    pub plan: Plan,
+    pub data: Arc<TrainingData>,
+    pub state: EnsembleState,
+}
+
 /// What one epoch left behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochResult {
@@ -184,6 +192,16 @@ pub trait Backend: Send + Sync {
         data: Arc<TrainingData>,
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>>;
+
+    /// Prepares the ensembles of a study, which share what memory they can and may train in different threads.
+    ///
+    /// # Errors
+    /// As [`Backend::ensemble`].
+    fn ensembles(&self, study: Vec<EnsembleStart>) -> Result<Vec<Box<dyn Ensemble>>> {
+        let each = study.into_iter();
+        each.map(|start| self.ensemble(start.plan, start.data, &start.state))
+            .collect()
+    }
 
     /// Time of each kernel in a step of this ensemble, averaged over `steps` steps (at most an epoch).
     ///

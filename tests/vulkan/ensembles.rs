@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
-use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, TrainingData, Windows};
+use alrnn_gpu::backend::{Backend, EnsembleStart, Form, FreeModel, FreeRun, TrainingData, Windows};
 use alrnn_gpu::model::Dims;
 use ndarray::Array2;
 
@@ -63,6 +63,38 @@ fn chunks_change_nothing_in(gpu: &GpuBackend, form: Form) {
             other.windows(member, 7).expect("read"),
         );
         assert!(!differ(&a, &b), "windows of member {member} differ");
+    }
+}
+
+/// The ensembles of a study share their scratch memory, and each has the bits that it has alone, whichever threads train them
+/// at once.
+pub fn a_study_changes_nothing(gpu: &GpuBackend) {
+    let data = training::lorenz(50, false, false);
+    let start = |(M, form)| {
+        let mut plan = training::plan(training::crowd(5), 0, 16, 50, form);
+        plan.shape.dims = Dims::new(M, 3, 0).expect("valid sizes");
+        EnsembleStart {
+            state: training::initial_state(&plan),
+            data: Arc::clone(&data),
+            plan,
+        }
+    };
+    let shapes = [(20, Form::Plain), (12, Form::Blocked), (70, Form::Plain)];
+    let study = shapes.map(start).to_vec();
+    let mut ensembles = gpu.ensembles(study.clone()).expect("they are built");
+    std::thread::scope(|scope| {
+        for ensemble in &mut ensembles {
+            scope.spawn(|| {
+                (0..3)
+                    .try_for_each(|_| ensemble.train_epoch())
+                    .expect("an epoch runs")
+            });
+        }
+    });
+    for (ensemble, start) in ensembles.iter_mut().zip(study) {
+        let (alone, _) = training::train(gpu, &start.plan, &start.data, &start.state, 3);
+        let together = ensemble.state().expect("the state is read");
+        assert!(together == alone, "{:?} differs beside others", start.plan.shape);
     }
 }
 

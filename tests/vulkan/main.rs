@@ -10,7 +10,7 @@ mod gradients;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alrnn_gpu::backend::gpu::shader::source::{Constants, expand};
+use alrnn_gpu::backend::gpu::shader::source::{Constants, expand_text};
 use alrnn_gpu::backend::gpu::{AdapterDescription, Gpu, GpuBackend, GpuOptions, adapters};
 use alrnn_gpu::backend::reference::ReferenceBackend;
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun};
@@ -82,6 +82,7 @@ const TESTS: &[(&str, Check)] = &[
         training::crowd_changes_nothing(gpu, Form::Blocked)
     }),
     ("chunks_change_nothing", ensembles::chunks_change_nothing),
+    ("a_study_changes_nothing", ensembles::a_study_changes_nothing),
     (
         "submissions_change_nothing",
         ensembles::submissions_change_nothing,
@@ -122,7 +123,7 @@ fn open() -> GpuOptions {
 /// The WGSL twins of `rng` against it: threefry to the bit, with its published known answers, normals to rounding.
 fn random_numbers(_: &GpuBackend) {
     const COUNT: usize = 4096;
-    let text = "#import threefry\n#import normal\n\
+    let text = "#include \"shared/threefry.wgsl\"\n#include \"shared/normal.wgsl\"\n\
         @group(0) @binding(0) var<storage, read> words: array<vec4<u32>>;\n\
         @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;\n\
         @compute @workgroup_size(64)\n\
@@ -133,7 +134,7 @@ fn random_numbers(_: &GpuBackend) {
             out[2 * id.x] = vec4(bits, bitcast<vec2<u32>>(n));\n\
             out[2 * id.x + 1] = vec4(uniform_index(bits.x, w.w), 0u, 0u, 0u);\n\
         }";
-    let source = expand(text, &Constants::default()).expect("the imports exist");
+    let source = expand_text("numbers.wgsl", text, &Constants::default()).expect("the imports exist");
     let mut words: Vec<[u32; 4]> = (0..COUNT as u32)
         .map(|i| [i % 7, 1, i, 0xffff_fff0 ^ (i << 9)])
         .collect();

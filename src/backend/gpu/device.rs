@@ -6,17 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::adapters::{INSTALL, choose, driver, enumerate, instance, is_software};
 use crate::backend::gpu::layout::plain::Capacity;
-use crate::backend::gpu::shader::kernel::Name;
 use crate::backend::gpu::shader::reflect::{Binding, Shader};
 use crate::backend::gpu::shader::source::Constants;
 use crate::error::{Error, Result};
 
-/// A pipeline and the layout of its one bind group.
+/// A pipeline and its one bind group: its layout, and the names of its buffers in the order of their bindings.
 #[derive(Debug)]
 pub struct Kernel {
-    pub name: Name,
+    /// File under `shaders/`, without its extension.
+    pub name: &'static str,
     pub pipeline: wgpu::ComputePipeline,
     pub layout: wgpu::BindGroupLayout,
+    pub bindings: Vec<String>,
 }
 
 /// An open device.
@@ -27,7 +28,7 @@ pub struct Gpu {
     pub limits: wgpu::Limits,
     pub timestamps: bool,
     failure: Arc<Mutex<Option<Error>>>,
-    kernels: Mutex<HashMap<(Name, Constants), Arc<Kernel>>>,
+    kernels: Mutex<HashMap<(&'static str, Constants), Arc<Kernel>>>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -171,7 +172,7 @@ impl Gpu {
     }
 
     /// The kernel with these constants, compiled at its first use.
-    pub fn kernel(&self, name: Name, constants: &Constants) -> Result<Arc<Kernel>> {
+    pub fn kernel(&self, name: &'static str, constants: &Constants) -> Result<Arc<Kernel>> {
         let key = (name, constants.clone());
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kernel) = kernels.get(&key) {
@@ -182,27 +183,24 @@ impl Gpu {
         Ok(kernel)
     }
 
-    fn compile(&self, name: Name, constants: &Constants) -> Result<Kernel> {
-        let shader = name.shader(constants).map_err(Error::runtime)?;
+    fn compile(&self, name: &'static str, constants: &Constants) -> Result<Kernel> {
+        let shader = Shader::of_kernel(name, constants).map_err(Error::runtime)?;
         if shader.workgroup_memory > self.limits.max_compute_workgroup_storage_size {
             return Err(Error::runtime(format!(
-                "kernel {} needs {} bytes of workgroup memory, {} has {}",
-                name.as_str(),
-                shader.workgroup_memory,
-                self.info.name,
-                self.limits.max_compute_workgroup_storage_size
+                "kernel {name} needs {} bytes of workgroup memory, {} has {}",
+                shader.workgroup_memory, self.info.name, self.limits.max_compute_workgroup_storage_size
             )));
         }
-        self.scoped(|| self.pipeline(name, &shader))
+        self.scoped(|| self.pipeline(name, shader))
     }
 
-    fn pipeline(&self, name: Name, shader: &Shader) -> Kernel {
-        let label = Some(name.as_str());
+    fn pipeline(&self, name: &'static str, shader: Shader) -> Kernel {
+        let label = Some(name);
         let entries: Vec<_> = shader
             .bindings
             .iter()
             .zip(0..)
-            .map(|(&b, at)| entry(b, at))
+            .map(|((_, kind), at)| entry(*kind, at))
             .collect();
         let layout = self
             .device
@@ -212,7 +210,7 @@ impl Gpu {
             });
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
-            source: wgpu::ShaderSource::Wgsl(shader.source.as_str().into()),
+            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
         });
         let pipeline_layout = self
             .device
@@ -235,6 +233,7 @@ impl Gpu {
             name,
             pipeline,
             layout,
+            bindings: shader.bindings.into_iter().map(|(name, _)| name).collect(),
         }
     }
 }

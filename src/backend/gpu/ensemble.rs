@@ -1,4 +1,4 @@
-//! Training an ensemble: chunks of members, one after another through the same scratch memory.
+//! Training an ensemble: chunks of members, one after another through the scratch memory of the study.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::ops::Range;
@@ -7,93 +7,81 @@ use std::time::Instant;
 
 use ndarray::Array3;
 
-use crate::backend::KernelTime;
-use crate::backend::check;
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::layout::choose::Arrangement;
+use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::memory::allocation::{Allocation, Limits, groups};
 use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
 use crate::backend::gpu::memory::footprint::Scratch;
 use crate::backend::gpu::memory::params::{Params, Status};
-use crate::backend::gpu::schedule::chunk::{Chunk, sample_slices};
+use crate::backend::gpu::schedule::chunk::{Chunk, Group};
 use crate::backend::gpu::schedule::profile::Timer;
 use crate::backend::gpu::schedule::ring::{Ring, stopped_at};
-use crate::backend::gpu::shader::kernel::Name;
+use crate::backend::gpu::schedule::step::{Phase, sample_slices};
 use crate::backend::{
-    Ensemble, EnsembleState, EpochResult, MemberState, Plan, TrainingData, Windows, is_missing, learning_rate,
+    Ensemble, EnsembleStart, EnsembleState, EpochResult, KernelTime, MemberState, Plan, Windows, is_missing,
+    learning_rate,
 };
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
 /// A submission is cut so that it runs about this long; displays and watchdogs want well under two seconds.
-pub const SUBMISSION_SECONDS: f64 = 0.3;
+const SUBMISSION_SECONDS: f64 = 0.3;
+
 /// See [`crate::backend::Ensemble`].
 pub struct GpuEnsemble {
-    gpu: Arc<Gpu>,
-    plan: Plan,
-    data: Arc<TrainingData>,
-    scratch: Scratch,
-    chunks: Vec<Chunk>,
+    pub gpu: Arc<Gpu>,
+    pub plan: Plan,
+    /// Members that are computed alike.
+    pub groups: Vec<Group>,
+    pub scratch: Arc<Scratch>,
+    pub chunks: Vec<Chunk>,
     /// One entry a step of an epoch, and one more for [`Ensemble::windows`].
-    params: wgpu::Buffer,
+    pub params: wgpu::Buffer,
+    /// Rows at which a window may start.
+    starts: u32,
     step: u32,
-    /// Seconds that a step of one chunk takes, once it was measured: one a group of members computed alike.
+    /// Seconds that a step of one chunk takes, once it was measured: one a group.
     paces: Vec<Option<f64>>,
     submission_seconds: f64,
     ring: Ring,
 }
 
 impl GpuEnsemble {
-    pub fn new(
-        gpu: Arc<Gpu>,
-        plan: Plan,
-        data: Arc<TrainingData>,
-        state: &EnsembleState,
-        limits: Limits,
-    ) -> Result<Self> {
-        check::plan(&plan, &data, state)?;
-        let groups = groups(&gpu, &plan, data.has_missing, limits)?;
-        let Allocation {
-            scratch,
-            chunks,
-            params,
-        } = Allocation::new(&gpu, &groups, &plan, &data, state, limits)?;
-        for group in &groups {
-            let form = match &group.arrangement {
-                Arrangement::Plain(_) => "the plain form".to_owned(),
-                Arrangement::Blocked(b) => format!("the blocked form, blocks of {}", b.length()),
-            };
-            log::debug!(
-                "{} members in {form} on {}, {:?}",
-                group.members.len(),
-                gpu.info.name,
-                group.arrangement.layout()
-            );
-        }
-        log::debug!("{} members in {} chunks", plan.members.len(), chunks.len());
-        Ok(Self {
-            gpu,
-            plan,
-            data,
-            scratch,
-            chunks,
-            params,
-            step: state.step,
-            paces: vec![None; groups.len()],
-            submission_seconds: limits.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
-            ring: Ring::default(),
-        })
+    /// The ensembles of a study.
+    pub fn of_study(gpu: &Arc<Gpu>, study: Vec<EnsembleStart>, limits: Limits) -> Result<Vec<Self>> {
+        let grouped = |start: &EnsembleStart| groups(gpu, &start.plan, start.data.has_missing, limits);
+        let groups = study.iter().map(grouped).collect::<Result<Vec<_>>>()?;
+        let allocated = Allocation::of_study(gpu, &study, &groups, limits)?;
+        let ensembles = study.into_iter().zip(groups).zip(allocated);
+        Ok(ensembles
+            .map(|((start, groups), allocated)| {
+                log_groups(gpu, &groups, allocated.chunks.len());
+                Self {
+                    gpu: Arc::clone(gpu),
+                    plan: start.plan,
+                    scratch: allocated.scratch,
+                    chunks: allocated.chunks,
+                    params: allocated.params,
+                    starts: start.data.starts.len() as u32,
+                    step: start.state.step,
+                    paces: vec![None; groups.len()],
+                    groups,
+                    submission_seconds: limits.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
+                    ring: Ring::default(),
+                }
+            })
+            .collect())
     }
 
-    fn params(&self, step: u32) -> Params {
+    pub fn params(&self, step: u32) -> Params {
         let Shape { dims, S, T } = self.plan.shape;
         let coefficients = self.plan.optimizer.coefficients(step + 1);
         Params {
             step,
             first: u32::from(step.is_multiple_of(self.plan.batches_per_epoch)),
             T: T as u32,
-            starts: self.data.starts.len() as u32,
-            slices: sample_slices(self.plan.shape) as u32,
+            starts: self.starts,
+            slices: sample_slices(dims.N, T) as u32,
             m_scale: coefficients.m_scale as f32,
             v_scale: coefficients.v_scale as f32,
             rect: coefficients.rect as f32,
@@ -122,19 +110,19 @@ impl GpuEnsemble {
 
     /// Enqueues the steps `batches` of the epoch for one chunk, in one submission or one per kernel.
     fn submit(&self, chunk: &Chunk, batches: Range<u32>, kernel_by_kernel: bool) {
-        let mut encoder = self.encoder();
+        let mut encoder = self.gpu.encoder();
         for batch in batches {
             let offset = batch * UNIFORM_STRIDE as u32;
             if kernel_by_kernel {
-                for stage in chunk.stages() {
-                    stage.encode(&mut encoder.begin_compute_pass(&pass("kernel")), offset);
-                    let full = std::mem::replace(&mut encoder, self.encoder());
+                for stage in &chunk.stages {
+                    stage.encode(&mut pass(&mut encoder), offset);
+                    let full = std::mem::replace(&mut encoder, self.gpu.encoder());
                     self.gpu.queue.submit([full.finish()]);
                 }
             } else {
-                let mut pass = encoder.begin_compute_pass(&pass("step"));
+                let mut pass = pass(&mut encoder);
                 chunk
-                    .stages()
+                    .stages
                     .iter()
                     .for_each(|stage| stage.encode(&mut pass, offset));
             }
@@ -155,9 +143,9 @@ impl GpuEnsemble {
         self.gpu.wait()?;
         let mut times: Vec<KernelTime> = Vec::new();
         for batch in 0..steps {
-            for stage in self.chunks.iter().flat_map(Chunk::stages) {
+            for stage in self.chunks.iter().flat_map(|chunk| &chunk.stages) {
                 let seconds = timer.time(&self.gpu, stage, batch * UNIFORM_STRIDE as u32)?;
-                let name = stage.kernel.name.as_str();
+                let name = stage.kernel.name;
                 match times.iter_mut().find(|t| t.kernel == name) {
                     Some(time) => time.seconds += seconds,
                     None => times.push(KernelTime {
@@ -169,12 +157,6 @@ impl GpuEnsemble {
         }
         times.iter_mut().for_each(|t| t.seconds /= f64::from(steps));
         Ok(times)
-    }
-
-    fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 
     /// All steps of an epoch for one chunk, in submissions of bounded duration.
@@ -205,11 +187,24 @@ impl GpuEnsemble {
     }
 }
 
-pub fn pass<'a>(label: &'static str) -> wgpu::ComputePassDescriptor<'a> {
-    wgpu::ComputePassDescriptor {
-        label: Some(label),
-        timestamp_writes: None,
+fn pass(encoder: &mut wgpu::CommandEncoder) -> wgpu::ComputePass<'_> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default())
+}
+
+fn log_groups(gpu: &Gpu, groups: &[Group], chunks: usize) {
+    for group in groups {
+        let form = match &group.forms[0] {
+            Arrangement::Plain(_) => "the plain form".to_owned(),
+            Arrangement::Blocked(b) => format!("the blocked form, blocks of {}", b.length()),
+        };
+        log::debug!(
+            "{} members in {form} on {}, {:?}",
+            group.members.len(),
+            gpu.info.name,
+            group.forms[0].layout()
+        );
     }
+    log::debug!("{chunks} chunks");
 }
 
 impl Ensemble for GpuEnsemble {
@@ -218,8 +213,10 @@ impl Ensemble for GpuEnsemble {
         self.ring.make_room(&self.gpu)?;
         let epoch = self.step / self.plan.batches_per_epoch;
         self.upload(epoch);
-        for at in 0..self.chunks.len() {
-            self.run_chunk(at)?;
+        {
+            let scratch = Arc::clone(&self.scratch);
+            let _turn = scratch.turn();
+            (0..self.chunks.len()).try_for_each(|at| self.run_chunk(at))?;
         }
         let sources: Vec<_> = self.chunks.iter().map(|c| (&c.members[..], &c.status)).collect();
         self.ring
@@ -229,11 +226,7 @@ impl Ensemble for GpuEnsemble {
     }
 
     fn results(&mut self, wait: bool) -> Result<Vec<EpochResult>> {
-        if wait {
-            self.gpu.wait()?;
-        } else {
-            self.gpu.poll(wgpu::PollType::Poll)?;
-        }
+        self.gpu.poll(wgpu::PollType::Poll)?;
         self.ring.take(&self.gpu, wait)
     }
 
@@ -272,14 +265,15 @@ impl Ensemble for GpuEnsemble {
         let (chunk, within) = found.ok_or_else(|| Error::input(format!("there is no member {member}")))?;
         let at = UNIFORM_STRIDE * u64::from(self.plan.batches_per_epoch);
         let params = self.params(step);
+        let _turn = self.scratch.turn();
         self.gpu.scoped(|| {
             self.gpu
                 .queue
                 .write_buffer(&self.params, at, bytemuck::bytes_of(&params));
-            let mut encoder = self.encoder();
-            let sample = chunk.stages().iter().filter(|s| s.kernel.name == Name::Sample);
-            sample
-                .for_each(|stage| stage.encode(&mut encoder.begin_compute_pass(&pass("windows")), at as u32));
+            let mut encoder = self.gpu.encoder();
+            for stage in chunk.stages.iter().filter(|stage| stage.phase == Phase::Sample) {
+                stage.encode(&mut pass(&mut encoder), at as u32);
+            }
             self.gpu.queue.submit([encoder.finish()]);
         })?;
         let read = |buffer: &wgpu::Buffer, width: usize| -> Result<Array3<f64>> {
@@ -295,8 +289,89 @@ impl Ensemble for GpuEnsemble {
             }))
         };
         Ok(Windows {
-            x: read(&self.scratch.x, dims.N)?,
-            s: read(&self.scratch.s, dims.K)?,
+            x: read(self.scratch.buffer("x"), dims.N)?,
+            s: read(self.scratch.buffer("s"), dims.K)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{EnsembleState, Form, Member, Optimizer, TrainingData};
+    use crate::model::{Dims, Theta};
+
+    /// An ensemble of 64 members; 16 windows a batch, of 20 steps.
+    fn start(M: usize, form: Form, data: &Arc<TrainingData>) -> EnsembleStart {
+        let shape = Shape::new(Dims::new(M, 3, 0).expect("sizes"), 16, 20).expect("sizes");
+        let member = |seed| Member {
+            seed,
+            P: 2,
+            tau: 8,
+            alpha: 1.0,
+            noise: 0.0,
+            start_lr: 1e-3,
+            end_lr: 1e-3,
+            lambda_lat: 0.0,
+            lambda_obs: 0.0,
+            clip: None,
+        };
+        EnsembleStart {
+            plan: Plan {
+                shape,
+                members: (0..64).map(member).collect(),
+                optimizer: Optimizer::default(),
+                epochs: 2,
+                batches_per_epoch: 2,
+                form,
+            },
+            data: Arc::clone(data),
+            state: EnsembleState {
+                step: 0,
+                members: vec![MemberState::new(&Theta::zeros(shape.dims)); 64],
+            },
+        }
+    }
+
+    /// Twenty shapes in either form, of which most would fill the budget alone: one scratch memory, within it.
+    #[test]
+    fn a_study_of_many_shapes_stays_within_one_budget() {
+        let data = Arc::new(TrainingData {
+            N: 3,
+            K: 0,
+            x: vec![0.0; 300],
+            s: Vec::new(),
+            starts: (0..50).collect(),
+            has_missing: false,
+        });
+        let study = |shapes: &[usize]| {
+            let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+            let gpu = Arc::new(Gpu::with_device(device, queue));
+            let form = |i: usize| [Form::Plain, Form::Blocked][i % 2];
+            let starts = shapes
+                .iter()
+                .map(|&i| start(10 + 4 * i, form(i), &data))
+                .collect();
+            let limits = Limits {
+                memory: Some(4 << 20),
+                ..Limits::default()
+            };
+            GpuEnsemble::of_study(&gpu, starts, limits).expect("there is room")
+        };
+        let all: Vec<usize> = (0..20).collect();
+        let bytes = |scratch: &Scratch| scratch.named().map(|(_, buffer)| buffer.size()).sum::<u64>();
+        let alone: u64 = all.iter().map(|&i| bytes(&study(&[i])[0].scratch)).sum();
+        let mut together = study(&all);
+        let shared = Arc::clone(&together[0].scratch);
+        assert!(together.iter().all(|one| Arc::ptr_eq(&one.scratch, &shared)));
+        assert!(bytes(&shared) <= 4 << 20, "{} bytes", bytes(&shared));
+        assert!(
+            alone > 10 * bytes(&shared),
+            "{alone} bytes where each has its own"
+        );
+        for ensemble in &mut together {
+            ensemble.train_epoch().expect("every dispatch is accepted");
+            assert_eq!(ensemble.results(true).expect("results are read").len(), 1);
+        }
     }
 }

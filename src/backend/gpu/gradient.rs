@@ -4,132 +4,86 @@
 
 use ndarray::{Array3, ArrayView3, Axis};
 
-use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::ensemble::GpuEnsemble;
+use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::blocked::Blocked;
-use crate::backend::gpu::layout::choose::Arrangement;
 use crate::backend::gpu::layout::plain::Layout;
-use crate::backend::gpu::memory::buffers::{UNIFORM, UNIFORM_STRIDE};
-use crate::backend::gpu::memory::footprint::{Footprint, Scratch};
 use crate::backend::gpu::memory::params::{Params, Status};
-use crate::backend::gpu::schedule::chunk::{Chunk, Common, Data, Group};
-use crate::backend::gpu::shader::kernel::Name;
-use crate::backend::{Gradient, MISSING, Member, MemberState, Windows};
-use crate::error::{Error, Result};
+use crate::backend::gpu::schedule::step::Phase;
+use crate::backend::{Gradient, MISSING, Windows};
+use crate::error::Result;
 use crate::model::{Shape, Theta};
 
-/// See [`crate::backend::Backend::gradient`].
-pub fn gradient(
-    gpu: &Gpu,
-    arrangement: Arrangement,
-    shape: Shape,
-    member: &Member,
-    theta: &Theta,
-    windows: &Windows,
-) -> Result<Gradient> {
-    let Shape { dims, T, .. } = shape;
-    let one = Footprint::new(&arrangement, T);
-    if one.members(gpu.max_buffer(), u64::MAX) == 0 {
-        return Err(
-            Error::runtime(format!("{} cannot hold a batch of this shape", gpu.info.name))
-                .with_hint("use a smaller --batch-size or --T, or --backend cpu"),
-        );
-    }
-    let group = Group::new(gpu, arrangement, vec![0])?;
-    let layout = group.arrangement.layout();
-    let data = Data::none(gpu)?;
-    let (scratch, chunk, params) = gpu.scoped(|| {
-        let scratch = Scratch::new(gpu, &[(one, 1)]);
-        let params = gpu.buffer("params", UNIFORM_STRIDE, UNIFORM);
-        let common = Common {
-            gpu,
-            shape,
-            data: &data,
-            scratch: &scratch,
-            params: &params,
+impl GpuEnsemble {
+    /// Gradient of the first member of an ensemble at its parameters `theta`; see [`crate::backend::Backend::gradient`].
+    pub fn gradient(&self, theta: &Theta, windows: &Windows) -> Result<Gradient> {
+        let (gpu, scratch, chunk) = (&self.gpu, &self.scratch, &self.chunks[0]);
+        let shape = self.plan.shape;
+        let forms = &self.groups[chunk.group].forms;
+        let _turn = scratch.turn();
+        // A kernel that did not run must not look like a gradient of 0.
+        for (_, buffer) in scratch.named() {
+            gpu.queue
+                .write_buffer(buffer, 0, &vec![0xff; buffer.size() as usize]);
+        }
+        let params = Params {
+            gradient_only: 1,
+            ..self.params(0)
         };
-        let chunk = Chunk::new(
-            common,
-            (0, &group),
-            &group.members,
-            std::slice::from_ref(member),
-            &[MemberState::new(theta)],
-        );
-        (scratch, chunk, params)
-    })?;
+        let put = |buffer, bytes: &[u8]| gpu.queue.write_buffer(buffer, 0, bytes);
+        put(&self.params, bytemuck::bytes_of(&params));
+        let layout = forms[0].layout();
+        let (x, s) = (quads(layout, windows.x.view()), quads(layout, windows.s.view()));
+        put(scratch.buffer("x"), bytemuck::cast_slice(&x));
+        put(scratch.buffer("s"), bytemuck::cast_slice(&s));
 
-    let values = Params {
-        gradient_only: 1,
-        T: T as u32,
-        targets: (shape.S * T * dims.N) as f32,
-        ..Params::default()
-    };
-    gpu.queue.write_buffer(&params, 0, bytemuck::bytes_of(&values));
-    gpu.queue.write_buffer(
-        &scratch.x,
-        0,
-        bytemuck::cast_slice(&quads(layout, windows.x.view())),
-    );
-    if dims.K > 0 {
-        gpu.queue.write_buffer(
-            &scratch.s,
-            0,
-            bytemuck::cast_slice(&quads(layout, windows.s.view())),
-        );
-    }
-    // A kernel that did not run must not look like a gradient of 0.
-    let Scratch {
-        z,
-        partial,
-        loss,
-        lambda,
-        powers,
-        sums,
-        ..
-    } = &scratch;
-    for buffer in [z, partial, loss, lambda, powers, sums] {
-        gpu.queue
-            .write_buffer(buffer, 0, &vec![0xff; buffer.size() as usize]);
-    }
+        self.run(Phase::Forward)?;
+        let status = || gpu.read::<Status>(&chunk.status, 0, 1);
+        let form = &forms[status()?[0].form as usize];
+        // Read before the wide adjoint puts z~ in the place of z.
+        let z = self.unforced_states(form, theta, windows)?;
+        self.run(Phase::Backward)?;
 
-    let run = |wanted: &dyn Fn(Name) -> bool| -> Result<()> {
-        gpu.scoped(|| {
-            let mut encoder = gpu
-                .device
-                .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for stage in chunk.stages().iter().filter(|s| wanted(s.kernel.name)) {
-                stage.encode(&mut pass, 0);
-            }
-            drop(pass);
-            gpu.queue.submit([encoder.finish()]);
+        let layout = form.layout();
+        let partial: Vec<f32> = gpu.read(scratch.buffer("partial"), 0, layout.partial_len())?;
+        let status = status()?[0];
+        Ok(Gradient {
+            mse: f64::from(status.mse),
+            reg: f64::from(status.reg),
+            theta: Theta::unpack(shape.dims, &gather(layout, &partial)),
+            z,
         })
-    };
-    let way_there = |name| matches!(name, Name::Powers | Name::Forward | Name::BlockedForward);
-    run(&way_there)?;
-    let form = gpu.read::<Status>(&chunk.status, 0, 1)?[0].form as usize;
-    let arrangement = group.arrangement.forms().nth(form);
-    let arrangement = arrangement.expect("the kernels know of no other forms");
-    // Read before the wide adjoint puts z~ in the place of z.
-    let z: Vec<[f32; 4]> = gpu.read(&scratch.z, 0, one.z as usize / 16)?;
-    let z = match arrangement {
-        Arrangement::Plain(_) => Array3::from_shape_fn((shape.S, T, dims.M), |(s, t, m)| {
-            f64::from(z[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
-        }),
-        Arrangement::Blocked(blocked) => between(blocked, shape, theta, windows, &z),
-    };
+    }
 
-    run(&|name| name != Name::Sample && !way_there(name))?;
+    fn run(&self, phase: Phase) -> Result<()> {
+        self.gpu.scoped(|| {
+            let mut encoder = self.gpu.encoder();
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            let stages = self.chunks[0].stages.iter();
+            stages
+                .filter(|s| s.phase == phase)
+                .for_each(|stage| stage.encode(&mut pass, 0));
+            drop(pass);
+            self.gpu.queue.submit([encoder.finish()]);
+        })
+    }
 
-    let layout = arrangement.layout();
-    let partial: Vec<f32> = gpu.read(&scratch.partial, 0, layout.partial_len())?;
-    let status = gpu.read::<Status>(&chunk.status, 0, 1)?[0];
-
-    Ok(Gradient {
-        mse: f64::from(status.mse),
-        reg: f64::from(status.reg),
-        theta: Theta::unpack(dims, &gather(layout, &partial)),
-        z,
-    })
+    fn unforced_states(&self, form: &Arrangement, theta: &Theta, windows: &Windows) -> Result<Array3<f64>> {
+        let Shape { dims, S, T } = self.plan.shape;
+        let vectors = match form {
+            Arrangement::Plain(_) => (T + 1) * dims.M,
+            Arrangement::Blocked(blocked) => blocked.states_len(),
+        };
+        let states: Vec<[f32; 4]> =
+            self.gpu
+                .read(self.scratch.buffer("states"), 0, form.layout().Q * vectors)?;
+        Ok(match form {
+            Arrangement::Plain(_) => Array3::from_shape_fn((S, T, dims.M), |(s, t, m)| {
+                f64::from(states[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
+            }),
+            Arrangement::Blocked(blocked) => between(blocked, self.plan.shape, theta, windows, &states),
+        })
+    }
 }
 
 /// All states, from those at the starts of blocks.

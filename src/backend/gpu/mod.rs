@@ -1,34 +1,33 @@
 //! The WGSL kernels under `shaders/` and their host: any adapter that wgpu reaches.
 //!
 //! [`shader`] makes WGSL of a shader file and constants, [`layout`] decides how a shape is laid out over threads in the
-//! plain and the almost-linear form, `memory` sizes and fills buffers, `schedule` binds and times the kernels of a step;
+//! plain and the almost-linear form, `memory` sizes and fills buffers, [`schedule`] says what runs in a step;
 //! [`device`] compiles and caches pipelines.
 
 pub mod device;
 pub mod layout;
 pub mod memory;
+pub mod schedule;
 pub mod shader;
 
 mod adapters;
 mod ensemble;
 mod free_run;
 mod gradient;
-mod schedule;
 
 use std::sync::Arc;
 
 use ndarray::Array2;
 
 use crate::backend::{
-    Backend, Demand, Device, Ensemble, EnsembleState, Form, FreeModel, FreeRun, Gradient, KernelTime, Member,
-    Plan, TrainingData, Windows, check,
+    Backend, Demand, Device, Ensemble, EnsembleStart, EnsembleState, Form, FreeModel, FreeRun, Gradient,
+    KernelTime, Member, MemberState, Optimizer, Plan, TrainingData, Windows, check,
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
 pub use adapters::{AdapterDescription, adapters, hardware_available};
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
-use layout::choose::{Choice, arrange};
 use memory::allocation::Limits;
 use memory::buffers::UNIFORM_STRIDE;
 
@@ -39,7 +38,7 @@ pub struct GpuOptions {
     pub adapter: Option<String>,
     /// Whether a software rasteriser will do where no adapter is named.
     pub allow_software: bool,
-    /// Bytes of scratch memory that a chunk of members may take; by the kind of the device by default.
+    /// Bytes of scratch memory that a study may take; by the kind of the device by default.
     pub memory: Option<u64>,
     /// How long a submission should run at most, in seconds; 0.3 by default.
     pub submission_seconds: Option<f64>,
@@ -80,6 +79,19 @@ impl GpuBackend {
     }
 }
 
+impl GpuBackend {
+    fn checked(&self, plan: Plan, data: Arc<TrainingData>, state: &EnsembleState) -> Result<GpuEnsemble> {
+        check::plan(&plan, &data, state)?;
+        self.one(plan, data, state.clone())
+    }
+
+    fn one(&self, plan: Plan, data: Arc<TrainingData>, state: EnsembleState) -> Result<GpuEnsemble> {
+        let study = vec![EnsembleStart { plan, data, state }];
+        let made = GpuEnsemble::of_study(&self.gpu, study, self.limits)?.pop();
+        Ok(made.expect("an ensemble for each start"))
+    }
+}
+
 impl Backend for GpuBackend {
     fn device(&self) -> &Device {
         &self.device
@@ -98,8 +110,17 @@ impl Backend for GpuBackend {
         data: Arc<TrainingData>,
         state: &EnsembleState,
     ) -> Result<Box<dyn Ensemble>> {
-        let ensemble = GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?;
-        Ok(Box::new(ensemble))
+        Ok(Box::new(self.checked(plan, data, state)?))
+    }
+
+    fn ensembles(&self, study: Vec<EnsembleStart>) -> Result<Vec<Box<dyn Ensemble>>> {
+        study
+            .iter()
+            .try_for_each(|start| check::plan(&start.plan, &start.data, &start.state))?;
+        let ensembles = GpuEnsemble::of_study(&self.gpu, study, self.limits)?.into_iter();
+        Ok(ensembles
+            .map(|one| -> Box<dyn Ensemble> { Box::new(one) })
+            .collect())
     }
 
     fn profile(
@@ -109,7 +130,7 @@ impl Backend for GpuBackend {
         state: &EnsembleState,
         steps: u32,
     ) -> Result<Vec<KernelTime>> {
-        GpuEnsemble::new(Arc::clone(&self.gpu), plan, data, state, self.limits)?.profile(steps)
+        self.checked(plan, data, state)?.profile(steps)
     }
 
     fn gradient(
@@ -121,10 +142,26 @@ impl Backend for GpuBackend {
         windows: &Windows,
     ) -> Result<Gradient> {
         check::windows(shape, member, theta, windows)?;
-        let gaps = windows.x.iter().any(|v| v.is_nan());
-        let choice = Choice::new(&self.gpu, form, self.limits.block_length);
-        let arrangement = arrange(choice, shape, gaps, member.P, member.tau)?;
-        gradient::gradient(&self.gpu, arrangement, shape, member, theta, windows)
+        // An ensemble of this member whose windows are given instead of drawn.
+        let plan = Plan {
+            shape,
+            members: vec![member.clone()],
+            optimizer: Optimizer::default(),
+            epochs: 1,
+            batches_per_epoch: 1,
+            form,
+        };
+        let data = TrainingData {
+            N: shape.dims.N,
+            K: shape.dims.K,
+            x: Vec::new(),
+            s: Vec::new(),
+            starts: Vec::new(),
+            has_missing: windows.x.iter().any(|v| v.is_nan()),
+        };
+        let members = vec![MemberState::new(theta)];
+        let state = EnsembleState { step: 0, members };
+        self.one(plan, Arc::new(data), state)?.gradient(theta, windows)
     }
 
     fn free_run(

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::backend::{Backend, Ensemble, EnsembleState, EpochResult, MemberState};
+use crate::backend::{Backend, Ensemble, EnsembleStart, EnsembleState, EpochResult, MemberState};
 use crate::config::Settings;
 use crate::error::Result;
-use crate::model::init;
+use crate::model::{Shape, init};
 use crate::run::{Checkpoint, MemberRecord, RunFolder};
 use crate::train::observer::{Ending, Observer, Progress};
 use crate::train::task::Task;
@@ -100,16 +100,16 @@ impl<'a> Trainer<'a> {
             windows,
             ..
         } = self.task;
-        for (group, (shape, indices)) in study.groups.iter().enumerate() {
-            let state = EnsembleState {
+        let start = |(group, (shape, indices)): (usize, &(Shape, Vec<usize>))| EnsembleStart {
+            plan: study.plan(group, settings),
+            data: Arc::clone(&windows[&shape.T]),
+            state: EnsembleState {
                 step: self.epochs_done * settings.batches_per_epoch,
                 members: indices.iter().map(|&i| member_state(&self.members[i])).collect(),
-            };
-            let plan = study.plan(group, settings);
-            let training = Arc::clone(&windows[&shape.T]);
-            self.ensembles
-                .push(self.backend.ensemble(plan, training, &state)?);
-        }
+            },
+        };
+        let starts = study.groups.iter().enumerate().map(start).collect();
+        self.ensembles = self.backend.ensembles(starts)?;
         Ok(())
     }
 

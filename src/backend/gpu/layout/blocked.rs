@@ -3,7 +3,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
-use crate::backend::gpu::layout::choose::Arrangement;
 use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};
 use crate::backend::gpu::shader::source::Constants;
 use crate::model::{Dims, Shape};
@@ -28,7 +27,6 @@ const MOST_SLICES: usize = 4;
 pub struct Blocked {
     pub layout: Layout,
     pub(in crate::backend) segments: Segments,
-    pub T: usize,
     /// Rows to a thread in the forward pass's third phase.
     pub R: usize,
     pub forward_threads: usize,
@@ -41,8 +39,8 @@ pub struct Blocked {
     pub tile: (usize, usize),
     /// Slices of the quads that `collect` sums apart.
     pub slices: usize,
-    /// In which a step is computed where the powers grow too far, see [`crate::backend::blocked::MOST_GROWTH`].
-    pub(super) fallback: Option<Arrangement>,
+    /// Whether the growth of the powers is watched, because there is a form to fall back on.
+    pub guarded: bool,
 }
 
 /// Where the parts of a member's `powers` begin, in floats.
@@ -90,7 +88,6 @@ impl Blocked {
                 V,
                 ..layout
             },
-            T: shape.T,
             R,
             forward_threads: power_of_two(rows.div_ceil(R)),
             VT,
@@ -99,7 +96,7 @@ impl Blocked {
             matrix_threads: power_of_two(if M > 32 { 256 } else { 64 }),
             tile: (1, 1),
             slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
-            fallback: None,
+            guarded: false,
             segments,
         };
         let side = |entries: usize| {
@@ -110,13 +107,6 @@ impl Blocked {
         blocked.tile = (side(rows), side(columns));
         let fits = blocked.workgroup_memory() <= capacity.workgroup_memory;
         (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
-    }
-
-    /// With a form to fall back on.
-    pub(super) fn or(mut self, fallback: Option<Arrangement>) -> Self {
-        self.layout.transposed = fallback.as_ref().is_some_and(|other| other.layout().transposed);
-        self.fallback = fallback;
-        self
     }
 
     /// The layouts of blocks of at most `longest` steps that fit, the most quads to a workgroup first.
@@ -177,7 +167,7 @@ impl Blocked {
 
     /// Vectors of `states` to a quad: `z~` at the starts of blocks, ReLU units, residuals.
     pub fn states_len(&self) -> usize {
-        self.residual_at() + self.T * self.layout.dims.N
+        self.residual_at() + self.layout.T * self.layout.dims.N
     }
 
     fn relu_at(&self) -> usize {
@@ -185,7 +175,7 @@ impl Blocked {
     }
 
     fn residual_at(&self) -> usize {
-        self.relu_at() + self.T * self.segments.P
+        self.relu_at() + self.layout.T * self.segments.P
     }
 
     fn lambda_at(&self) -> usize {
@@ -306,7 +296,7 @@ impl Blocked {
             .flag("FOLLOWED", !segments.ends.is_empty())
             .flag("SOLO", self.solo())
             .number("MOST_GROWTH", MOST_GROWTH.into())
-            .flag("GUARDED", self.fallback.is_some());
+            .flag("GUARDED", self.guarded);
         self.places().constants(constants)
     }
 

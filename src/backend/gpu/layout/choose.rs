@@ -9,11 +9,10 @@
 use crate::backend::Form;
 use crate::backend::blocked::Segments;
 use crate::backend::gpu::device::Gpu;
+use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
 use crate::backend::gpu::layout::plain::{Capacity, Layout, Team, WARP};
 use crate::backend::gpu::memory::footprint::Footprint;
-use crate::backend::gpu::shader::kernel::{self, Name};
-use crate::backend::gpu::shader::source::Constants;
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
@@ -23,39 +22,6 @@ const CLEARLY: f64 = 2.0 / 3.0;
 const BARRIER: usize = 40;
 /// Cost of a read from a member's own part of memory, mostly in cache.
 const FROM_MEMORY: usize = 2;
-
-/// How the members of a chunk are computed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Arrangement {
-    Plain(Layout),
-    Blocked(Box<Blocked>),
-}
-
-impl Arrangement {
-    pub fn layout(&self) -> &Layout {
-        match self {
-            Self::Plain(layout) => layout,
-            Self::Blocked(blocked) => &blocked.layout,
-        }
-    }
-
-    /// The kernels of a step in the order in which they run, of this form alone.
-    pub fn kernels(&self) -> Vec<(Name, Constants)> {
-        match self {
-            Self::Plain(layout) => kernel::plain(layout),
-            Self::Blocked(blocked) => kernel::blocked(blocked),
-        }
-    }
-
-    /// This, then what it falls back on.
-    pub fn forms(&self) -> impl Iterator<Item = &Self> {
-        let fallback = match self {
-            Self::Plain(_) => None,
-            Self::Blocked(blocked) => blocked.fallback.as_ref(),
-        };
-        [self].into_iter().chain(fallback)
-    }
-}
 
 /// What a device and its user allow.
 #[derive(Clone, Copy, Debug)]
@@ -79,23 +45,25 @@ impl Choice {
     }
 }
 
-/// The arrangement for a member with `P` ReLU units and forcing interval `tau`: it depends on nothing else, so that
-/// a member's bits do not depend on its company.
+/// The forms for a member with `P` ReLU units and forcing interval `tau`: the one that its steps are computed in, then, where
+/// that is the almost-linear one, what it falls back on. They depend on nothing else, so that a member's bits do not depend
+/// on its company.
 ///
 /// # Errors
 /// Where the almost-linear form is asked for and no block length fits the device.
-pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -> Result<Arrangement> {
-    let plain = Layout::new(shape, gaps, choice.capacity);
+pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -> Result<Vec<Arrangement>> {
+    let layout = Layout::new(shape, gaps, choice.capacity);
+    let plain = Arrangement::Plain(layout);
     if choice.form == Form::Plain {
-        return Ok(Arrangement::Plain(plain));
+        return Ok(vec![plain]);
     }
     let cheapest_width = |segments: &Segments| {
         let fitting = WIDTHS
             .into_iter()
             .filter_map(|V| Blocked::new(shape, gaps, choice.capacity, segments.clone(), V));
         fitting
-            .filter(|blocked| Footprint::blocked(blocked).members(choice.max_buffer, u64::MAX) > 0)
-            .map(|blocked| (blocked_cost(&blocked), blocked))
+            .map(|blocked| (blocked_cost(&blocked), Arrangement::Blocked(Box::new(blocked))))
+            .filter(|(_, blocked)| fits(choice, blocked))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
     };
     let cost = |segments: &Segments| cheapest_width(segments).map_or(f64::INFINITY, |(cost, _)| cost);
@@ -104,52 +72,54 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
         None => Segments::cheapest(shape, P, tau, cost).map(|(_, segments)| segments),
     };
     let best = segments.as_ref().and_then(cheapest_width);
-    let plain_fits = Footprint::plain(&plain, shape.T).members(choice.max_buffer, u64::MAX) > 0;
-    let clearly_cheaper = |cost: f64| cost < CLEARLY * plain_cost(&plain, shape.T);
+    let wanted =
+        |cost| choice.form == Form::Blocked || !fits(choice, &plain) || cost < CLEARLY * plain_cost(&layout);
     match best {
-        Some((cost, blocked)) if choice.form == Form::Blocked || !plain_fits || clearly_cheaper(cost) => {
-            let fallback = fallback(choice, shape, gaps, (P, tau), blocked.length());
-            Ok(Arrangement::Blocked(Box::new(blocked.or(fallback))))
-        }
+        Some((cost, blocked)) if wanted(cost) => Ok(guarded(choice, shape, gaps, (P, tau), blocked)),
         None if choice.form == Form::Blocked => Err(Error::input(format!(
             "the blocked form of M = {}, P = {P} does not fit the workgroup memory or the buffers of this GPU",
             shape.dims.M
         ))
         .with_hint("use --form plain")),
-        _ => Ok(Arrangement::Plain(plain)),
+        _ => Ok(vec![plain]),
     }
 }
 
-/// What a step is computed in where the powers of `B` grow too far: the plain form, or the shortest blocks of which a buffer
-/// holds the states; nothing where these are no shorter.
-fn fallback(
+fn fits(choice: Choice, form: &Arrangement) -> bool {
+    Footprint::new(std::slice::from_ref(form)).members(choice.max_buffer, u64::MAX) > 0
+}
+
+/// The blocked form and what a step is computed in where the powers of `B` grow too far: the plain form, or the shortest
+/// blocks of which a buffer holds the states; nothing where these are no shorter.
+fn guarded(
     choice: Choice,
     shape: Shape,
     gaps: bool,
     member: (usize, usize),
-    length: usize,
-) -> Option<Arrangement> {
-    let fits = |form: &Arrangement| Footprint::new(form, shape.T).members(choice.max_buffer, u64::MAX) > 0;
-    let plain = Layout {
-        fallback: true,
-        ..Layout::new(shape, gaps, choice.capacity)
+    mut first: Arrangement,
+) -> Vec<Arrangement> {
+    let plain = Arrangement::Plain(Layout::new(shape, gaps, choice.capacity));
+    let longer = match &first {
+        Arrangement::Blocked(blocked) => 1..blocked.length(),
+        Arrangement::Plain(_) => 1..1,
     };
-    let plain = Some(Arrangement::Plain(plain)).filter(fits);
-    let shorter = || {
-        (1..length)
-            .flat_map(|longest| Blocked::with_length(shape, gaps, choice.capacity, member, longest))
-            .map(|mut shorter| {
-                shorter.layout.fallback = true;
-                Arrangement::Blocked(Box::new(shorter))
-            })
-            .find(fits)
+    let shorter = longer
+        .flat_map(|longest| Blocked::with_length(shape, gaps, choice.capacity, member, longest))
+        .map(|blocked| Arrangement::Blocked(Box::new(blocked)));
+    let Some(mut fallback) = [plain].into_iter().chain(shorter).find(|form| fits(choice, form)) else {
+        return vec![first];
     };
-    plain.or_else(shorter)
+    fallback.layout_mut().fallback = true;
+    first.layout_mut().transposed = fallback.layout().transposed;
+    if let Arrangement::Blocked(blocked) = &mut first {
+        blocked.guarded = true;
+    }
+    vec![first, fallback]
 }
 
 /// What a member's step costs in the plain form.
-fn plain_cost(layout: &Layout, T: usize) -> f64 {
-    let (M, V, wide) = (layout.dims.M, layout.V, layout.wide);
+fn plain_cost(layout: &Layout) -> f64 {
+    let (M, T, V, wide) = (layout.dims.M, layout.T, layout.V, layout.wide);
     // A team's share of its workgroup's warps.
     let threads = |team: Team| team.workgroup_threads().next_multiple_of(WARP) as f64 / team.teams as f64;
     // A column's step: R V vectors of multiply-adds (twice that for dW at hand), V or 2 V vectors read, wide R weights.
@@ -246,18 +216,19 @@ mod tests {
         ] {
             let shape = Shape::new(Dims::new(M, N, 0).expect("sizes"), S, T).expect("sizes");
             let arranged = |form| arrange(choice(form), shape, false, P, tau).expect("it fits");
-            let auto = matches!(arranged(Form::Auto), Arrangement::Blocked(_));
-            let Arrangement::Blocked(asked_for) = arranged(Form::Blocked) else {
+            let auto = matches!(arranged(Form::Auto)[0], Arrangement::Blocked(_));
+            let asked_for = arranged(Form::Blocked);
+            let Arrangement::Blocked(asked_for) = &asked_for[0] else {
                 panic!("{name}: the blocked form was asked for");
             };
-            let plain = plain_cost(&Layout::new(shape, false, Capacity::FLOOR), T);
-            let share = blocked_cost(&asked_for) / plain;
+            let plain = plain_cost(&Layout::new(shape, false, Capacity::FLOOR));
+            let share = blocked_cost(asked_for) / plain;
             println!(
                 "{name} S {S}: {share:.2} of plain in blocks of {}",
                 asked_for.length()
             );
             assert_eq!(auto, blocked, "{name}: {share}");
-            assert!(matches!(arranged(Form::Plain), Arrangement::Plain(_)));
+            assert!(matches!(arranged(Form::Plain)[..], [Arrangement::Plain(_)]));
         }
     }
 
@@ -269,14 +240,14 @@ mod tests {
         assert_eq!(refused.exit_code(), 2);
         assert!(refused.hint().is_some());
         let auto = arrange(choice(Form::Auto), shape, false, 256, 10).expect("plain fits");
-        assert!(matches!(auto, Arrangement::Plain(_)));
+        assert!(matches!(auto[..], [Arrangement::Plain(_)]));
         // Windows whose states fill more than a buffer in the plain form.
         let shape = Shape::new(Dims::new(64, 2, 0).expect("sizes"), 64, 10_000).expect("sizes");
         let auto = arrange(choice(Form::Auto), shape, false, 2, 20).expect("the blocked form fits");
-        assert!(matches!(auto, Arrangement::Blocked(_)));
+        assert!(matches!(auto[0], Arrangement::Blocked(_)));
         // It falls back on shorter blocks.
         let lengths: Vec<usize> = auto
-            .forms()
+            .iter()
             .map(|form| match form {
                 Arrangement::Blocked(blocked) => blocked.length(),
                 Arrangement::Plain(_) => 0,
@@ -293,8 +264,7 @@ mod tests {
     fn the_blocked_form_falls_back_on_the_plain_one() {
         for (M, wide) in [(20, false), (100, true)] {
             let shape = Shape::new(Dims::new(M, 3, 0).expect("sizes"), 16, 40).expect("sizes");
-            let blocked = arrange(choice(Form::Blocked), shape, false, 2, 10).expect("it fits");
-            let forms: Vec<&Arrangement> = blocked.forms().collect();
+            let forms = arrange(choice(Form::Blocked), shape, false, 2, 10).expect("it fits");
             assert!(matches!(
                 forms[..],
                 [Arrangement::Blocked(_), Arrangement::Plain(_)]

@@ -1,7 +1,33 @@
-//! How a shape is laid out over threads: in the [`plain`] form, in the almost-linear one ([`blocked`]), and which of the
+//! How a step is laid out over threads: in the [`plain`] form, in the almost-linear one ([`blocked`]), and which of the
 //! two is taken (`choose`).
 
 pub mod blocked;
 pub(super) mod choose;
 pub mod plain;
 mod products;
+
+use blocked::Blocked;
+use plain::Layout;
+
+/// A form in which steps are computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    Plain(Layout),
+    Blocked(Box<Blocked>),
+}
+
+impl Arrangement {
+    pub fn layout(&self) -> &Layout {
+        match self {
+            Self::Plain(layout) => layout,
+            Self::Blocked(blocked) => &blocked.layout,
+        }
+    }
+
+    fn layout_mut(&mut self) -> &mut Layout {
+        match self {
+            Self::Plain(layout) => layout,
+            Self::Blocked(blocked) => &mut blocked.layout,
+        }
+    }
+}

@@ -71,6 +71,7 @@ impl Team {
 pub struct Layout {
     pub dims: Dims,
     pub S: usize,
+    pub T: usize,
     /// Whether observations are missing.
     pub gaps: bool,
     /// Whether `W` is streamed from memory instead of held in registers.
@@ -95,7 +96,7 @@ pub struct Layout {
 }
 
 /// Time steps that `outer` stages at a time.
-pub const OUTER_STEPS: usize = 4;
+const OUTER_STEPS: usize = 4;
 
 impl Layout {
     pub fn new(shape: Shape, gaps: bool, capacity: Capacity) -> Self {
@@ -104,7 +105,7 @@ impl Layout {
 
     /// The layout with `wide` chosen by the caller.
     pub fn with_width(shape: Shape, gaps: bool, capacity: Capacity, wide: bool) -> Self {
-        let Shape { dims, S, .. } = shape;
+        let Shape { dims, S, T } = shape;
         let M = dims.M;
         let Q = S.div_ceil(4);
         let buffer = 2 * M * 16;
@@ -130,6 +131,7 @@ impl Layout {
         Self {
             dims,
             S,
+            T,
             gaps,
             wide,
             blocked: false,
@@ -184,6 +186,16 @@ impl Layout {
             .flag("WIDE", self.wide)
             .flag("TRANSPOSED", self.transposed)
             .number("FORM", usize::from(self.fallback))
+    }
+
+    /// Those of `outer`, which makes the wide `dW`.
+    pub fn outer_constants(&self) -> Constants {
+        self.constants()
+            .number("TILES", self.tiles)
+            .number("DOWN", self.block)
+            .number("ACROSS", self.block)
+            .number("STEPS", OUTER_STEPS)
+            .number("SLICE_QUADS", self.Q / self.slices)
     }
 
     /// [`Layout::constants`] and those of a kernel whose threads form teams.

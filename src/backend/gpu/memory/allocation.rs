@@ -1,17 +1,21 @@
-//! Memory of an ensemble: as many members to a chunk as the device's limits and the budget allow.
+//! Memory of a study: one scratch memory for the chunks of all its ensembles, which have as many members as the device's
+//! limits and the budget allow.
+
+use std::sync::Arc;
 
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::layout::choose::{Arrangement, Choice, arrange};
-use crate::backend::gpu::memory::buffers::{UNIFORM, UNIFORM_STRIDE};
-use crate::backend::gpu::memory::footprint::{Footprint, Scratch};
-use crate::backend::gpu::schedule::chunk::{Chunk, Common, Data, Group};
-use crate::backend::{EnsembleState, Plan, TrainingData};
+use crate::backend::gpu::layout::Arrangement;
+use crate::backend::gpu::layout::choose::{Choice, arrange};
+use crate::backend::gpu::memory::buffers::{Named, UNIFORM, UNIFORM_STRIDE};
+use crate::backend::gpu::memory::footprint::{Footprint, Scratch, ScratchBytes, largest};
+use crate::backend::gpu::schedule::chunk::{Chunk, Group};
+use crate::backend::{EnsembleStart, Plan, TrainingData};
 use crate::error::{Error, Result};
 
-/// What an ensemble may take; defaults where `None`.
+/// What a study may take; defaults where `None`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Bytes of scratch memory of a chunk of members.
+    /// Bytes of scratch memory.
     pub memory: Option<u64>,
     /// How long a submission should run at most.
     pub submission_seconds: Option<f64>,
@@ -19,7 +23,7 @@ pub struct Limits {
     pub block_length: Option<usize>,
 }
 
-/// Scratch memory of a chunk unless the caller says otherwise, in bytes.
+/// Scratch memory of a study unless the caller says otherwise, in bytes.
 fn default_budget(gpu: &Gpu) -> u64 {
     match gpu.info.device_type {
         wgpu::DeviceType::DiscreteGpu => 4 << 30,
@@ -28,19 +32,10 @@ fn default_budget(gpu: &Gpu) -> u64 {
     }
 }
 
-/// All buffers of an ensemble.
-#[derive(Debug)]
-pub struct Allocation {
-    pub scratch: Scratch,
-    pub chunks: Vec<Chunk>,
-    /// One uniform entry a step of an epoch, and one to spare.
-    pub params: wgpu::Buffer,
-}
-
 /// Members that are computed alike, each group in the order of its first member.
 pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, limits: Limits) -> Result<Vec<Group>> {
     let choice = Choice::new(gpu, plan.form, limits.block_length);
-    let mut groups: Vec<(Arrangement, Vec<usize>)> = Vec::new();
+    let mut groups: Vec<(Vec<Arrangement>, Vec<usize>)> = Vec::new();
     // Of members that are alike, the choice is made once.
     let mut known: Vec<((usize, usize), usize)> = Vec::new();
     for (e, member) in plan.members.iter().enumerate() {
@@ -49,82 +44,175 @@ pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, limits: Limits) -> Result<Vec<
             groups[group].1.push(e);
             continue;
         }
-        let arrangement = arrange(choice, plan.shape, gaps, member.P, member.tau)?;
-        let group = match groups.iter().position(|(other, _)| *other == arrangement) {
-            Some(group) => group,
-            None => {
-                groups.push((arrangement, Vec::new()));
-                groups.len() - 1
-            }
-        };
+        let forms = arrange(choice, plan.shape, gaps, member.P, member.tau)?;
+        let group = groups
+            .iter()
+            .position(|(other, _)| *other == forms)
+            .unwrap_or(groups.len());
+        if group == groups.len() {
+            groups.push((forms, Vec::new()));
+        }
         groups[group].1.push(e);
         known.push((key, group));
     }
     groups
         .into_iter()
-        .map(|(arrangement, members)| Group::new(gpu, arrangement, members))
+        .map(|(forms, members)| Group::new(gpu, forms, members))
         .collect()
 }
 
-impl Allocation {
-    /// Takes the memory; where there is not enough, tries again with chunks of half the size.
-    pub fn new(
-        gpu: &Gpu,
-        groups: &[Group],
-        plan: &Plan,
-        data: &TrainingData,
-        state: &EnsembleState,
-        limits: Limits,
-    ) -> Result<Self> {
-        let data = Data::new(gpu, data)?;
-        let budget = limits.memory.unwrap_or_else(|| default_budget(gpu));
-        let mut most = Vec::with_capacity(groups.len());
-        for group in groups {
-            let one = Footprint::new(&group.arrangement, plan.shape.T);
-            let members = one.members(gpu.max_buffer(), budget);
-            if members == 0 {
-                return Err(too_large(gpu));
-            }
-            most.push((one, (members as usize).min(group.members.len())));
+/// Observations on the device.
+#[derive(Debug)]
+struct Data([wgpu::Buffer; 3]);
+
+impl Data {
+    fn new(gpu: &Gpu, data: &TrainingData) -> Result<Self> {
+        let most = data.x.len().max(data.s.len()).max(data.starts.len()) as u64 * 4;
+        if most > gpu.max_buffer() {
+            return Err(Error::runtime(format!(
+                "the data take {most} bytes, more than the {} of a buffer on {}",
+                gpu.max_buffer(),
+                gpu.info.name
+            ))
+            .with_hint("use a part of the data, or --backend cpu"));
         }
+        gpu.scoped(|| {
+            Self([
+                gpu.storage("data", &data.x),
+                gpu.storage("inputs", &data.s),
+                gpu.storage("starts", &data.starts),
+            ])
+        })
+    }
+
+    /// Those of each ensemble; equal ones are there once.
+    fn of_study(gpu: &Gpu, study: &[EnsembleStart]) -> Result<Vec<Arc<Self>>> {
+        let mut all: Vec<Arc<Self>> = Vec::with_capacity(study.len());
+        for start in study {
+            let same = |other: &EnsembleStart| Arc::ptr_eq(&other.data, &start.data);
+            let data = match study[..all.len()].iter().position(same) {
+                Some(earlier) => Arc::clone(&all[earlier]),
+                None => Arc::new(Self::new(gpu, &start.data)?),
+            };
+            all.push(data);
+        }
+        Ok(all)
+    }
+}
+
+/// All buffers of an ensemble.
+#[derive(Debug)]
+pub struct Allocation {
+    pub scratch: Arc<Scratch>,
+    pub chunks: Vec<Chunk>,
+    /// One uniform entry a step of an epoch, and one to spare.
+    pub params: wgpu::Buffer,
+}
+
+impl Allocation {
+    fn new(
+        gpu: &Gpu,
+        scratch: &Arc<Scratch>,
+        data: &Data,
+        start: &EnsembleStart,
+        (groups, most): (&[Group], &[usize]),
+    ) -> Self {
+        let entries = u64::from(start.plan.batches_per_epoch) + 1;
+        let params = gpu.buffer("params", UNIFORM_STRIDE * entries, UNIFORM);
+        let Data([x, s, starts]) = data;
+        let named: [Named<'_>; 4] = [
+            ("params", &params),
+            ("data", x),
+            ("inputs", s),
+            ("starts", starts),
+        ];
+        let shared: Vec<Named<'_>> = named.into_iter().chain(scratch.named()).collect();
+        let chunks = groups.iter().enumerate().zip(most).flat_map(|(group, &most)| {
+            let shared = &shared;
+            let ranges = split(group.1.members.len(), most).into_iter();
+            ranges.map(move |range| {
+                let members = &group.1.members[range];
+                Chunk::new(gpu, shared, group, members, &start.plan, &start.state)
+            })
+        });
+        Self {
+            scratch: Arc::clone(scratch),
+            chunks: chunks.collect(),
+            params,
+        }
+    }
+
+    /// Takes the memory of a study, given with the groups of each ensemble; where there is not enough, tries again with
+    /// half of it.
+    pub fn of_study(
+        gpu: &Gpu,
+        study: &[EnsembleStart],
+        groups: &[Vec<Group>],
+        limits: Limits,
+    ) -> Result<Vec<Self>> {
+        let data = Data::of_study(gpu, study)?;
+        let needs: Vec<(Footprint, usize)> = groups
+            .iter()
+            .flatten()
+            .map(|group| (Footprint::new(&group.forms), group.members.len()))
+            .collect();
+        let mut budget = limits.memory.unwrap_or_else(|| default_budget(gpu));
         loop {
+            let (most, bytes) = share_out(&needs, gpu.max_buffer(), budget).ok_or_else(|| too_large(gpu))?;
             let (made, error) = gpu.capture(|| {
-                let entries = u64::from(plan.batches_per_epoch) + 1;
-                let params = gpu.buffer("params", UNIFORM_STRIDE * entries, UNIFORM);
-                let scratch = Scratch::new(gpu, &most);
-                let common = Common {
-                    gpu,
-                    shape: plan.shape,
-                    data: &data,
-                    scratch: &scratch,
-                    params: &params,
-                };
-                let each = groups.iter().enumerate().zip(&most);
-                let chunks = each.flat_map(|(group, &(_, most))| {
-                    let members = split(group.1.members.len(), most);
-                    members.into_iter().map(move |range| {
-                        let members = &group.1.members[range];
-                        Chunk::new(common, group, members, &plan.members, &state.members)
-                    })
-                });
-                let chunks = chunks.collect();
-                Self {
-                    scratch,
-                    chunks,
-                    params,
-                }
+                let scratch = Arc::new(Scratch::new(gpu, bytes));
+                let mut most = &most[..];
+                let ensembles = study
+                    .iter()
+                    .zip(&data)
+                    .zip(groups)
+                    .map(|((start, data), groups)| {
+                        let (own, others) = most.split_at(groups.len());
+                        most = others;
+                        Self::new(gpu, &scratch, data, start, (groups, own))
+                    });
+                ensembles.collect()
             });
             gpu.check()?;
             match error {
                 None => return Ok(made),
-                Some(wgpu::Error::OutOfMemory { .. }) if most.iter().any(|&(_, most)| most > 1) => {
+                Some(wgpu::Error::OutOfMemory { .. }) if most.iter().any(|&most| most > 1) => {
                     drop(made);
                     gpu.wait()?;
-                    most.iter_mut().for_each(|(_, most)| *most = (*most / 2).max(1));
+                    budget = bytes.iter().sum::<u64>() / 2;
                 }
                 Some(error) => return Err(gpu.explain(&error)),
             }
         }
+    }
+}
+
+/// How many members a chunk of each group may have, and the scratch memory for any of these chunks, which is within `budget`
+/// where that holds a member of each at all. `None` where a member is too large for the buffers. Groups are given by what a
+/// member takes and how many there are.
+fn share_out(
+    groups: &[(Footprint, usize)],
+    max_buffer: u64,
+    budget: u64,
+) -> Option<(Vec<usize>, ScratchBytes)> {
+    let mut share = budget;
+    loop {
+        let members = |&(each, all): &(Footprint, usize)| (each.members(max_buffer, share) as usize).min(all);
+        let most: Vec<usize> = groups.iter().map(members).collect();
+        let bytes = largest(
+            groups
+                .iter()
+                .zip(&most)
+                .map(|((each, _), &most)| each.scratch(most)),
+        );
+        if most.contains(&0) {
+            return None;
+        }
+        // Groups that differ in what they need most of take more together than each of them alone.
+        if bytes.iter().sum::<u64>() <= budget || most.iter().all(|&most| most == 1) {
+            return Some((most, bytes));
+        }
+        share -= share.div_ceil(8);
     }
 }
 

@@ -18,6 +18,9 @@ pub const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
 pub const UNIFORM: wgpu::BufferUsages = wgpu::BufferUsages::UNIFORM.union(wgpu::BufferUsages::COPY_DST);
 pub const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
+/// A buffer by the name that shaders declare it by.
+pub type Named<'a> = (&'static str, &'a wgpu::Buffer);
+
 impl Gpu {
     /// A buffer of at least one 16-byte element (an unused binding still needs something).
     pub fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
@@ -42,30 +45,48 @@ impl Gpu {
         buffer
     }
 
-    /// A bind group of these buffers in the order of the kernel's bindings; binding 0 is the uniform entry of
-    /// `uniform_size` bytes at a dynamic offset.
-    pub fn bind(&self, kernel: &Kernel, uniform_size: usize, buffers: &[&wgpu::Buffer]) -> wgpu::BindGroup {
-        let entries: Vec<_> = buffers
-            .iter()
-            .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry {
+    /// A bind group of the buffers that the kernel declares, found by their names; binding 0 is the uniform entry of
+    /// `uniform_size` bytes at a dynamic offset. A name that is missing is refused by the device.
+    pub fn bind(&self, kernel: &Kernel, uniform_size: usize, buffers: &[Named<'_>]) -> wgpu::BindGroup {
+        let found = |name: &String| buffers.iter().find(|(other, _)| other == name);
+        let entry = |(name, binding)| {
+            let &(_, buffer) = found(name)?;
+            let size = (binding == 0).then_some(uniform_size as u64);
+            Some(wgpu::BindGroupEntry {
                 binding,
-                resource: if binding == 0 {
-                    wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                        buffer,
-                        offset: 0,
-                        size: wgpu::BufferSize::new(uniform_size as u64),
-                    })
-                } else {
-                    buffer.as_entire_binding()
-                },
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer,
+                    offset: 0,
+                    size: size.and_then(wgpu::BufferSize::new),
+                }),
             })
-            .collect();
+        };
+        let entries: Vec<_> = kernel.bindings.iter().zip(0..).filter_map(entry).collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel.name.as_str()),
+            label: Some(kernel.name),
             layout: &kernel.layout,
             entries: &entries,
         })
+    }
+
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// Submits commands that fill a staging buffer for the host.
+    pub fn fetch(&self, encoder: wgpu::CommandEncoder, staging: wgpu::Buffer) -> Readback {
+        let submission = self.queue.submit([encoder.finish()]);
+        let answer = Arc::new(OnceLock::new());
+        let slot = Arc::clone(&answer);
+        staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+            slot.set(result).expect("the callback runs once");
+        });
+        Readback {
+            staging,
+            answer,
+            submission,
+        }
     }
 
     /// Waits for the device and reads `count` values from the byte `offset` on.
@@ -74,18 +95,13 @@ impl Gpu {
         if bytes == 0 {
             return Ok(Vec::new());
         }
-        let staging = self.scoped(|| {
+        let readback = self.scoped(|| {
             let staging = self.buffer("read back", bytes, STAGING);
-            let mut encoder = self
-                .device
-                .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder = self.encoder();
             encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
-            self.queue.submit([encoder.finish()]);
-            staging
+            self.fetch(encoder, staging)
         })?;
-        let mapped = map(&staging);
-        self.wait()?;
-        mapped.finish(self, &staging, count)
+        readback.values(self, count)
     }
 
     /// The two-dimensional grid of at least `workgroups` workgroups.
@@ -102,29 +118,26 @@ fn grid(workgroups: usize, most: u32) -> [u32; 2] {
 /// How long a mapping may take once the device is done.
 const DELIVERY: Duration = Duration::from_secs(30);
 
-/// A mapping that was asked for.
+/// Values on their way to the host.
 #[derive(Debug)]
-pub struct Mapping(Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>);
-
-/// Asks for a staging buffer to be mapped once the device is done with it.
-pub fn map(staging: &wgpu::Buffer) -> Mapping {
-    let answer = Arc::new(OnceLock::new());
-    let slot = Arc::clone(&answer);
-    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-        slot.set(result).expect("the callback runs once");
-    });
-    Mapping(answer)
+pub struct Readback {
+    staging: wgpu::Buffer,
+    answer: Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>,
+    submission: wgpu::SubmissionIndex,
 }
 
-impl Mapping {
+impl Readback {
     /// Whether the device has answered.
     pub fn is_ready(&self) -> bool {
-        self.0.get().is_some()
+        self.answer.get().is_some()
     }
 
-    /// The first `count` values, after waiting for the device; unmaps the buffer.
-    pub fn finish<T: Pod>(&self, gpu: &Gpu, staging: &wgpu::Buffer, count: usize) -> Result<Vec<T>> {
-        gpu.check()?;
+    /// The first `count` values, after waiting for the submission that writes them (later ones may be running).
+    pub fn values<T: Pod>(self, gpu: &Gpu, count: usize) -> Result<Vec<T>> {
+        gpu.poll(wgpu::PollType::Wait {
+            submission_index: Some(self.submission.clone()),
+            timeout: None,
+        })?;
         let failed = |why: String| {
             Error::runtime(format!("cannot read from {}: {why}", gpu.info.name))
                 .with_hint("try --backend cpu")
@@ -135,21 +148,15 @@ impl Mapping {
             gpu.poll(wgpu::PollType::Poll)?;
             std::thread::sleep(Duration::from_micros(50));
         }
-        match self.0.get() {
+        match self.answer.get() {
             Some(Ok(())) => {}
             Some(Err(e)) => return Err(failed(e.to_string())),
             None => return Err(failed("the device did not answer".into())),
         }
         let bytes = (count * size_of::<T>()) as u64;
-        let values = {
-            let view = staging
-                .slice(..bytes)
-                .get_mapped_range()
-                .map_err(|e| failed(e.to_string()))?;
-            bytemuck::pod_collect_to_vec(&view)
-        };
-        staging.unmap();
-        Ok(values)
+        let view = self.staging.slice(..bytes).get_mapped_range();
+        let view = view.map_err(|e| failed(e.to_string()))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }
 

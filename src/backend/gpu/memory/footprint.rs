@@ -1,156 +1,120 @@
-//! What a member takes of each buffer, and the scratch memory that all chunks of members share.
+//! What a member takes of each buffer, and the scratch memory that all chunks of all ensembles of a study share.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::layout::blocked::Blocked;
-use crate::backend::gpu::layout::choose::Arrangement;
-use crate::backend::gpu::layout::plain::Layout;
-use crate::backend::gpu::memory::buffers::STORAGE;
+use crate::backend::gpu::layout::Arrangement;
+use crate::backend::gpu::memory::buffers::{Named, STORAGE};
 
-/// Bytes that one member takes of each buffer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The buffers of scratch memory, as the shaders name them. `states` holds all, or those that the almost-linear form keeps;
+/// `back` the gradients of states for `outer`, or what the almost-linear form keeps on its way back; `powers` and `sums` are
+/// that form's alone.
+const SCRATCH: [&str; 8] = ["x", "s", "states", "back", "loss", "partial", "powers", "sums"];
+
+/// Bytes of each buffer of scratch memory.
+pub type ScratchBytes = [u64; SCRATCH.len()];
+
+/// Bytes that one member takes.
+#[derive(Clone, Copy, Debug)]
 pub struct Footprint {
-    pub x: u64,
-    pub s: u64,
-    /// States: all, or those that the almost-linear form keeps.
-    pub z: u64,
-    /// Gradients of states for `outer`, or what the almost-linear form keeps on its way back.
-    pub lambda: u64,
-    pub loss: u64,
-    pub partial: u64,
-    pub theta: u64,
-    pub moments: u64,
-    pub transposed: u64,
-    /// For the almost-linear form only.
-    pub powers: u64,
-    pub sums: u64,
-}
-
-/// Bytes of `width` vectors for each of `rows` rows and each quad.
-fn quads(layout: &Layout, rows: usize, width: usize) -> u64 {
-    (16 * layout.Q * rows * width) as u64
+    scratch: ScratchBytes,
+    /// The largest buffer of what lasts between steps.
+    moments: u64,
 }
 
 impl Footprint {
-    /// Room for each form of an arrangement, one at a time.
-    pub fn new(arrangement: &Arrangement, T: usize) -> Self {
-        let one = |form: &Arrangement| match form {
-            Arrangement::Plain(layout) => Self::plain(layout, T),
-            Arrangement::Blocked(blocked) => Self::blocked(blocked),
-        };
-        arrangement.forms().map(one).fold(Self::default(), Self::max)
-    }
-
-    /// Room for either.
-    fn max(self, other: Self) -> Self {
+    /// Room for each of these forms, one at a time.
+    pub fn new(forms: &[Arrangement]) -> Self {
+        let moments = |form: &Arrangement| 8 * form.layout().dims.n_params() as u64;
         Self {
-            x: self.x.max(other.x),
-            s: self.s.max(other.s),
-            z: self.z.max(other.z),
-            lambda: self.lambda.max(other.lambda),
-            loss: self.loss.max(other.loss),
-            partial: self.partial.max(other.partial),
-            theta: self.theta.max(other.theta),
-            moments: self.moments.max(other.moments),
-            transposed: self.transposed.max(other.transposed),
-            powers: self.powers.max(other.powers),
-            sums: self.sums.max(other.sums),
+            scratch: largest(forms.iter().map(scratch)),
+            moments: forms.iter().map(moments).max().unwrap_or(0),
         }
     }
 
-    /// What both forms have.
-    fn common(layout: &Layout, T: usize) -> Self {
-        let theta = 4 * layout.dims.n_params() as u64;
-        Self {
-            x: quads(layout, T + 1, layout.dims.N),
-            s: quads(layout, T + 1, layout.dims.K),
-            loss: 8 * layout.groups() as u64,
-            partial: 4 * layout.partial_len() as u64,
-            theta,
-            moments: 2 * theta,
-            ..Self::default()
-        }
-    }
-
-    pub fn plain(layout: &Layout, T: usize) -> Self {
-        let M = layout.dims.M;
-        Self {
-            z: quads(layout, T + 1, M),
-            lambda: if layout.wide { quads(layout, T, M) } else { 0 },
-            transposed: if layout.wide { 4 * (M * M) as u64 } else { 0 },
-            ..Self::common(layout, T)
-        }
-    }
-
-    pub fn blocked(blocked: &Blocked) -> Self {
-        let (rows, columns) = blocked.sums();
-        Self {
-            z: quads(&blocked.layout, 1, blocked.states_len()),
-            lambda: quads(&blocked.layout, 1, blocked.back_len()),
-            powers: 4 * blocked.powers_len() as u64,
-            sums: 4 * (blocked.slices * rows * columns) as u64,
-            ..Self::common(&blocked.layout, blocked.T)
-        }
-    }
-
-    fn all(&self) -> [u64; 11] {
-        [
-            self.x,
-            self.s,
-            self.z,
-            self.lambda,
-            self.loss,
-            self.partial,
-            self.theta,
-            self.moments,
-            self.transposed,
-            self.powers,
-            self.sums,
-        ]
-    }
-
-    /// Bytes of scratch memory.
-    pub fn scratch(&self) -> u64 {
-        self.x + self.s + self.z + self.lambda + self.loss + self.partial + self.powers + self.sums
+    /// Bytes of scratch memory for this many members.
+    pub fn scratch(&self, members: usize) -> ScratchBytes {
+        self.scratch.map(|bytes| bytes * members as u64)
     }
 
     /// How many members a chunk may have: no buffer above `max_buffer` (0 where one member's is), the scratch of
     /// a chunk within `budget` where that holds a member at all.
     pub fn members(&self, max_buffer: u64, budget: u64) -> u64 {
-        let largest = self.all().into_iter().fold(1, u64::max);
-        (max_buffer / largest).min((budget / self.scratch()).max(1))
+        let largest = self.scratch.into_iter().fold(self.moments, u64::max);
+        (max_buffer / largest).min((budget / self.scratch.iter().sum::<u64>()).max(1))
     }
+}
+
+/// What a member's step takes in this form.
+fn scratch(form: &Arrangement) -> ScratchBytes {
+    let layout = form.layout();
+    let (dims, rows) = (layout.dims, layout.T + 1);
+    // Of so many vectors for each quad.
+    let quads = |vectors: usize| (16 * layout.Q * vectors) as u64;
+    let floats = |count: usize| 4 * count as u64;
+    let (states, back, powers, sums) = match form {
+        Arrangement::Plain(_) => {
+            let back = if layout.wide { layout.T * dims.M } else { 0 };
+            (rows * dims.M, back, 0, 0)
+        }
+        Arrangement::Blocked(blocked) => {
+            let (rows, columns) = blocked.sums();
+            let sums = blocked.slices * rows * columns;
+            (
+                blocked.states_len(),
+                blocked.back_len(),
+                blocked.powers_len(),
+                sums,
+            )
+        }
+    };
+    [
+        quads(rows * dims.N),
+        quads(rows * dims.K),
+        quads(states),
+        quads(back),
+        floats(2 * layout.groups()),
+        floats(layout.partial_len()),
+        floats(powers),
+        floats(sums),
+    ]
+}
+
+/// Buffers that hold any of these.
+pub fn largest(each: impl IntoIterator<Item = ScratchBytes>) -> ScratchBytes {
+    let most = |a: ScratchBytes, b: ScratchBytes| std::array::from_fn(|i| a[i].max(b[i]));
+    each.into_iter().fold(Default::default(), most)
 }
 
 /// What a step computes on its way, for one chunk at a time.
 #[derive(Debug)]
 pub struct Scratch {
-    pub x: wgpu::Buffer,
-    pub s: wgpu::Buffer,
-    pub z: wgpu::Buffer,
-    pub lambda: wgpu::Buffer,
-    pub loss: wgpu::Buffer,
-    pub partial: wgpu::Buffer,
-    pub powers: wgpu::Buffer,
-    pub sums: wgpu::Buffer,
+    buffers: [wgpu::Buffer; SCRATCH.len()],
+    turn: Mutex<()>,
 }
 
 impl Scratch {
-    /// Room for each of these chunks: what one member takes, and how many there are.
-    pub fn new(gpu: &Gpu, chunks: &[(Footprint, usize)]) -> Self {
-        let buffer = |label, one: fn(&Footprint) -> u64| {
-            let bytes = chunks.iter().map(|(each, members)| one(each) * *members as u64);
-            gpu.buffer(label, bytes.max().unwrap_or(0), STORAGE)
-        };
+    pub fn new(gpu: &Gpu, bytes: ScratchBytes) -> Self {
         Self {
-            x: buffer("x", |one| one.x),
-            s: buffer("s", |one| one.s),
-            z: buffer("z", |one| one.z),
-            lambda: buffer("lambda", |one| one.lambda),
-            loss: buffer("loss", |one| one.loss),
-            partial: buffer("partial gradients", |one| one.partial),
-            powers: buffer("powers", |one| one.powers),
-            sums: buffer("sums", |one| one.sums),
+            buffers: std::array::from_fn(|i| gpu.buffer(SCRATCH[i], bytes[i], STORAGE)),
+            turn: Mutex::default(),
         }
+    }
+
+    /// All of them by their names.
+    pub fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        SCRATCH.into_iter().zip(&self.buffers)
+    }
+
+    /// The buffer that shaders declare by this name.
+    pub fn buffer(&self, name: &str) -> &wgpu::Buffer {
+        let found = self.named().find(|&(other, _)| other == name);
+        found.expect("the name is one of SCRATCH").1
+    }
+
+    /// Held while commands are submitted that leave something here for later ones.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

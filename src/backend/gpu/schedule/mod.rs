@@ -1,6 +1,7 @@
-//! What runs when: the kernels of a step bound for a [`chunk`] of members, results on their way back ([`ring`]), and how
-//! long kernels take ([`profile`]).
+//! What runs when: the kernels of a [`step`], bound for a `chunk` of members, results on their way back (`ring`), and how
+//! long kernels take (`profile`).
 
-pub mod chunk;
-pub mod profile;
-pub mod ring;
+pub(super) mod chunk;
+pub(super) mod profile;
+pub(super) mod ring;
+pub mod step;

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::ensemble::pass;
 use crate::backend::gpu::memory::buffers::STORAGE;
 use crate::backend::gpu::schedule::chunk::Stage;
 use crate::error::Result;
@@ -29,18 +28,16 @@ impl Timer {
 
     /// Runs a kernel and waits for it: seconds by the device's clock, or by the host's where it has none.
     pub fn time(&mut self, gpu: &Gpu, stage: &Stage, offset: u32) -> Result<f64> {
-        let mut descriptor = pass("profile");
-        descriptor.timestamp_writes = self
-            .0
-            .as_ref()
-            .map(|(queries, _)| wgpu::ComputePassTimestampWrites {
-                query_set: queries,
-                beginning_of_pass_write_index: Some(0),
-                end_of_pass_write_index: Some(1),
-            });
-        let mut encoder = gpu
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let timestamps = |query_set| wgpu::ComputePassTimestampWrites {
+            query_set,
+            beginning_of_pass_write_index: Some(0),
+            end_of_pass_write_index: Some(1),
+        };
+        let descriptor = wgpu::ComputePassDescriptor {
+            label: Some("profile"),
+            timestamp_writes: self.0.as_ref().map(|(queries, _)| timestamps(queries)),
+        };
+        let mut encoder = gpu.encoder();
         stage.encode(&mut encoder.begin_compute_pass(&descriptor), offset);
         if let Some((queries, ticks)) = &self.0 {
             encoder.resolve_query_set(queries, 0..2, ticks, 0);

@@ -1,11 +1,11 @@
-//! Results of epochs on their way to the host: staging buffers that are filled, mapped and used again, so that
+//! Results of epochs on their way to the host: a few may be enqueued, so that
 //! reading one epoch does not hold up the next.
 
 use std::collections::VecDeque;
 
 use crate::backend::EpochResult;
 use crate::backend::gpu::device::Gpu;
-use crate::backend::gpu::memory::buffers::{Mapping, STAGING, map};
+use crate::backend::gpu::memory::buffers::{Readback, STAGING};
 use crate::backend::gpu::memory::params::Status;
 use crate::error::Result;
 
@@ -15,7 +15,6 @@ const EPOCHS_IN_FLIGHT: usize = 3;
 #[derive(Debug, Default)]
 pub struct Ring {
     in_flight: VecDeque<InFlight>,
-    idle: Vec<wgpu::Buffer>,
     finished: Vec<EpochResult>,
 }
 
@@ -27,9 +26,7 @@ struct InFlight {
     steps: u32,
     /// Numbers of the members in the order in which their status is copied.
     members: Vec<usize>,
-    staging: wgpu::Buffer,
-    mapping: Mapping,
-    submission: wgpu::SubmissionIndex,
+    status: Readback,
 }
 
 /// The step that was not finite, if there was one.
@@ -41,11 +38,6 @@ impl Ring {
     /// Waits for the oldest epoch where as many as allowed are enqueued.
     pub fn make_room(&mut self, gpu: &Gpu) -> Result<()> {
         while self.in_flight.len() >= EPOCHS_IN_FLIGHT {
-            let submission_index = self.in_flight.front().map(|oldest| oldest.submission.clone());
-            gpu.poll(wgpu::PollType::Wait {
-                submission_index,
-                timeout: None,
-            })?;
             self.collect_one(gpu)?;
         }
         Ok(())
@@ -61,56 +53,46 @@ impl Ring {
     ) -> Result<()> {
         let one = size_of::<Status>();
         let members: Vec<usize> = chunks.iter().flat_map(|(members, _)| *members).copied().collect();
-        let staging = match self.idle.pop() {
-            Some(staging) => staging,
-            None => gpu.scoped(|| gpu.buffer("results", (one * members.len()) as u64, STAGING))?,
-        };
-        let mut encoder = gpu
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let staging = gpu.scoped(|| gpu.buffer("results", (one * members.len()) as u64, STAGING))?;
+        let mut encoder = gpu.encoder();
         let mut at = 0;
         for (members, status) in chunks {
             let length = (one * members.len()) as u64;
             encoder.copy_buffer_to_buffer(status, 0, &staging, at, length);
             at += length;
         }
-        let submission = gpu.queue.submit([encoder.finish()]);
-        let mapping = map(&staging);
         self.in_flight.push_back(InFlight {
             epoch,
             steps,
             members,
-            staging,
-            mapping,
-            submission,
+            status: gpu.fetch(encoder, staging),
         });
         Ok(())
     }
 
-    /// The finished epochs that were not taken before, oldest first; with `all`, the device was waited for and
-    /// every epoch is finished.
+    /// The finished epochs that were not taken before, oldest first; with `all`, waits for
+    /// every enqueued one.
     pub fn take(&mut self, gpu: &Gpu, all: bool) -> Result<Vec<EpochResult>> {
         while self
             .in_flight
             .front()
-            .is_some_and(|oldest| all || oldest.mapping.is_ready())
+            .is_some_and(|oldest| all || oldest.status.is_ready())
         {
             self.collect_one(gpu)?;
         }
         Ok(std::mem::take(&mut self.finished))
     }
 
-    /// Takes in the oldest enqueued epoch, which is finished.
+    /// Takes in the oldest enqueued epoch once it is finished.
     fn collect_one(&mut self, gpu: &Gpu) -> Result<()> {
         let Some(done) = self.in_flight.pop_front() else {
             return Ok(());
         };
-        let copied: Vec<Status> = done.mapping.finish(gpu, &done.staging, done.members.len())?;
+        let copied: Vec<Status> = done.status.values(gpu, done.members.len())?;
         let mut all = vec![Status::default(); copied.len()];
         for (&e, status) in done.members.iter().zip(copied) {
             all[e] = status;
         }
-        self.idle.push(done.staging);
         let loss = |s: &Status| match stopped_at(s) {
             None => s.loss_sum / done.steps as f32,
             Some(_) => f32::NAN,

@@ -1,6 +1,5 @@
-//! From files under `shaders/` to kernels: [`source`] makes WGSL of a file and constants, [`reflect`] reads its bindings,
-//! [`kernel`] lists what runs in a step.
+//! From files under `shaders/` to what a device compiles: [`source`] makes WGSL of a file and constants, [`reflect`] reads
+//! its bindings.
 
-pub mod kernel;
 pub mod reflect;
 pub mod source;

@@ -4,6 +4,8 @@
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess};
 
+use crate::backend::gpu::shader::source::{Constants, expand};
+
 /// One `@group(0)` buffer of a shader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binding {
@@ -17,8 +19,8 @@ pub enum Binding {
 #[derive(Debug)]
 pub struct Shader {
     pub source: String,
-    /// By binding number, from 0 without gaps.
-    pub bindings: Vec<Binding>,
+    /// Names and kinds by binding number, from 0 without gaps.
+    pub bindings: Vec<(String, Binding)>,
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
     /// Invocations of a workgroup.
@@ -26,6 +28,13 @@ pub struct Shader {
 }
 
 impl Shader {
+    /// A kernel by its file under `shaders/`, without the extension.
+    pub fn of_kernel(name: &str, constants: &Constants) -> Result<Self, String> {
+        expand(&format!("{name}.wgsl"), constants)
+            .and_then(Self::new)
+            .map_err(|e| format!("shaders/{name}.wgsl: {e}"))
+    }
+
     /// Parses and validates; the error is naga's, with the line it points at.
     pub fn new(source: String) -> Result<Self, String> {
         let module = naga::front::wgsl::parse_str(&source).map_err(|e| e.emit_to_string(&source))?;
@@ -43,12 +52,15 @@ impl Shader {
                     workgroup_memory += layouter[global.ty].size.next_multiple_of(16);
                 }
                 (None, AddressSpace::Private) => {}
-                (Some(at), space) => bindings.push((at.binding, kind(space)?)),
+                (Some(at), space) => {
+                    let name = global.name.clone().unwrap_or_default();
+                    bindings.push((at.binding, (name, kind(space)?)));
+                }
                 (None, space) => return Err(format!("unexpected global in {space:?}")),
             }
         }
-        bindings.sort_by_key(|&(at, _)| at);
-        if bindings.iter().zip(0..).any(|(&(at, _), i)| at != i) {
+        bindings.sort_by_key(|(at, _)| *at);
+        if bindings.iter().zip(0..).any(|((at, _), i)| *at != i) {
             return Err("bindings are not numbered from 0 without gaps".into());
         }
         let [entry] = &module.entry_points[..] else {
