@@ -37,28 +37,10 @@ fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let lane = lid % TEAM;
-    let team = lid / TEAM;
-    let unit = linear_workgroup(group, groups) * TEAMS + team;
-    let e = min(unit / GROUPS, arrayLength(&members) - 1);
-    let running = unit < arrayLength(&members) * GROUPS && takes_part(status[e]);
-    let member = members[e];
-    let base = e * N_PARAMS;
-    let quad = e * Q + (unit % GROUPS) * V;
-    let x_step = (params.T + 1) * N;
-    let z_step = (params.T + 1) * M;
-    let s_step = (params.T + 1) * K;
-    let linear_units = M - member.P;
-
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    #include "shared/team.wgsl"
     #for r in range(R)
-    let row_$r$ = lane + $r$ * TEAM;
-    let i_$r$ = min(row_$r$, M - 1);
-    let A_$r$ = theta[base + i_$r$];
     var dA_$r$ = 0.0;
     var dh_$r$ = 0.0;
     #endfor
@@ -250,10 +232,7 @@ fn main(
             for (var n = 0u; n < N; n++) {
                 var sum = 0.0;
                 #for v in range(V)
-                {
-                    let x0 = x[(quad + $v$) * x_step + n];
-                    sum = add_dot(l[$r$][$v$], select(x0, vec4(0.0), x0 >= vec4(MISSING)), sum);
-                }
+                sum = add_dot(l[$r$][$v$], known(x[(quad + $v$) * x_step + n]), sum);
                 #endfor
                 partial[other + OTHER_L + (row_$r$ - N) * N + n] = sum;
             }

@@ -31,29 +31,10 @@ var<workgroup> sums: array<f32, THREADS>;
 var<workgroup> counts: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let lane = lid % TEAM;
-    let team = lid / TEAM;
-    let unit = linear_workgroup(group, groups) * TEAMS + team;
-    let e = min(unit / GROUPS, arrayLength(&members) - 1);
-    let running = unit < arrayLength(&members) * GROUPS && takes_part(status[e]);
-    let member = members[e];
-    let base = e * N_PARAMS;
-    let quad = e * Q + (unit % GROUPS) * V;
-    let x_step = (params.T + 1) * N;
-    let z_step = (params.T + 1) * M;
-    let s_step = (params.T + 1) * K;
-    let linear_units = M - member.P;
-
-    // Row numbers; the surplus threads of a team repeat the last row and write nothing.
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    #include "shared/team.wgsl"
     #for r in range(R)
-    let row_$r$ = lane + $r$ * TEAM;
-    let i_$r$ = min(row_$r$, M - 1);
-    let A_$r$ = theta[base + i_$r$];
     let h_$r$ = theta[base + H_AT + i_$r$];
     #endfor
     #include "shared/weights.wgsl"
@@ -65,13 +46,11 @@ fn main(
     #for r in range(R)
     #for v in range(V)
     if i_$r$ < N {
-        let x0 = x[(quad + $v$) * x_step + i_$r$];
-        state[$r$][$v$] = select(x0, vec4(0.0), x0 >= vec4(MISSING));
+        state[$r$][$v$] = known(x[(quad + $v$) * x_step + i_$r$]);
     } else {
         for (var n = 0u; n < N; n++) {
-            let x0 = x[(quad + $v$) * x_step + n];
             let l = theta[base + L_AT + (i_$r$ - N) * N + n];
-            state[$r$][$v$] += l * select(x0, vec4(0.0), x0 >= vec4(MISSING));
+            state[$r$][$v$] += l * known(x[(quad + $v$) * x_step + n]);
         }
     }
     if running && row_$r$ < M {

@@ -36,15 +36,12 @@ struct FreeParams {
 var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
     let lane = lid % TEAM;
     let team = lid / TEAM;
     let quads = (params.runs + 3) / 4;
-    let unit = linear_workgroup(group, groups) * TEAMS + team;
+    let unit = linear_workgroup(invocation) * TEAMS + team;
     let running = unit < params.models * quads;
     let e = min(unit / quads, params.models - 1);
     let quad = unit % quads;

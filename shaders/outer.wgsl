@@ -25,12 +25,9 @@ var<workgroup> rows: array<vec4<f32>, STEPS * HEIGHT>;
 var<workgroup> columns: array<vec4<f32>, STEPS * WIDTH>;
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let at = linear_workgroup(group, groups);
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    let at = linear_workgroup(invocation);
     let tile = at % (TILES * TILES);
     let slice = (at / (TILES * TILES)) % GW;
     let e = min(at / (TILES * TILES * GW), arrayLength(&members) - 1);

@@ -30,12 +30,9 @@ fn with_noise(value: f32, noise: f32) -> f32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let at = linear_workgroup(group, groups);
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    let at = linear_workgroup(invocation);
     let quad = at / params.slices;
     let slice = at % params.slices;
     let inside = quad < arrayLength(&members) * Q;

@@ -60,12 +60,9 @@ fn where_off(quad: u32, t: u32, p: u32, value: vec4<f32>) -> vec4<f32> {
 #endif
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let unit = linear_workgroup(group, groups);
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    let unit = linear_workgroup(invocation);
     let e = min(unit / GROUPS, arrayLength(&members) - 1);
     if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
         return;
@@ -185,10 +182,7 @@ fn main(
     for (var k = lid; k < (M - N) * N; k += THREADS) {
         var sum = 0.0;
         #for v in range(V)
-        {
-            let x0 = x[(quad + $v$) * x_step + k % N];
-            sum += dot(lambda[N + k / N][$v$], select(x0, vec4(0.0), x0 >= vec4(MISSING)));
-        }
+        sum += dot(lambda[N + k / N][$v$], known(x[(quad + $v$) * x_step + k % N]));
         #endfor
         partial[other + OTHER_L + k] = sum;
     }

@@ -66,12 +66,9 @@ fn right(quad: u32, b: u32, column: u32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let at = linear_workgroup(group, groups);
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    let at = linear_workgroup(invocation);
     let tile = at % (TILES * TILES_RIGHT);
     let slice = at / (TILES * TILES_RIGHT) % SLICES;
     let unit = at / (TILES * TILES_RIGHT * SLICES);

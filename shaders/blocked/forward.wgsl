@@ -68,12 +68,9 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
 #endif
 
 @compute @workgroup_size(THREADS)
-fn main(
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    let unit = linear_workgroup(group, groups);
+fn main(invocation: Invocation) {
+    let lid = invocation.lid;
+    let unit = linear_workgroup(invocation);
     let e = min(unit / GROUPS, arrayLength(&members) - 1);
     if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
         return;
@@ -88,12 +85,10 @@ fn main(
         {
             var start: vec4<f32>;
             if m < N {
-                let x0 = x[(quad + $v$) * x_step + m];
-                start = select(x0, vec4(0.0), x0 >= vec4(MISSING));
+                start = known(x[(quad + $v$) * x_step + m]);
             } else {
                 for (var n = 0u; n < N; n++) {
-                    let x0 = x[(quad + $v$) * x_step + n];
-                    start += powers[base + LL_AT + (m - N) * N + n] * select(x0, vec4(0.0), x0 >= vec4(MISSING));
+                    start += powers[base + LL_AT + (m - N) * N + n] * known(x[(quad + $v$) * x_step + n]);
                 }
             }
             z[m][$v$] = start;

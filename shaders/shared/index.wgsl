@@ -19,14 +19,25 @@ const PARTIAL: u32 = GW * M * M + GROUPS * N_OTHER;
 // An entry of x at or above this is a missing observation.
 const MISSING: f32 = 0.5e38;
 
+struct Invocation {
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+}
+
 // Workgroups are dispatched as a two-dimensional grid because one dimension ends at 65,535.
-fn linear_workgroup(id: vec3<u32>, count: vec3<u32>) -> u32 {
-    return id.y * count.x + id.x;
+fn linear_workgroup(invocation: Invocation) -> u32 {
+    return invocation.group.y * invocation.groups.x + invocation.group.x;
 }
 
 // 1 where the lane is a sequence of the batch, 0 where it is padding.
 fn batch_lanes(q: u32) -> vec4<f32> {
     return select(vec4(0.0), vec4(1.0), vec4(4 * q) + vec4(0u, 1u, 2u, 3u) < vec4(S));
+}
+
+// The observation, 0 where it is missing.
+fn known(x: vec4<f32>) -> vec4<f32> {
+    return select(x, vec4(0.0), x >= vec4(MISSING));
 }
 
 // 1 where observed, 0 where missing.

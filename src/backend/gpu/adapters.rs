@@ -42,18 +42,18 @@ pub fn enumerate(instance: &wgpu::Instance) -> Vec<wgpu::Adapter> {
     pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
 }
 
-/// Preference of `auto` among hardware; a software rasteriser comes last and only when asked for.
-fn rank(kind: wgpu::DeviceType) -> u8 {
-    match kind {
-        wgpu::DeviceType::DiscreteGpu => 0,
-        wgpu::DeviceType::VirtualGpu => 1,
-        wgpu::DeviceType::IntegratedGpu => 2,
-        wgpu::DeviceType::Other => 3,
-        wgpu::DeviceType::Cpu => 4,
+/// Preference of `auto` among hardware (a software rasteriser comes last and only when asked for), and the kind in words.
+fn kind(device_type: wgpu::DeviceType) -> (u8, &'static str) {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => (0, "discrete GPU"),
+        wgpu::DeviceType::VirtualGpu => (1, "virtual GPU"),
+        wgpu::DeviceType::IntegratedGpu => (2, "integrated GPU"),
+        wgpu::DeviceType::Other => (3, "other"),
+        wgpu::DeviceType::Cpu => (4, "software"),
     }
 }
 
-pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu
 }
 
@@ -88,7 +88,7 @@ fn preferred(adapters: &[wgpu::Adapter], allow_software: bool) -> Option<usize> 
     (0..adapters.len())
         .filter(|&i| allow_software || !is_software(&adapters[i].get_info()))
         .filter(|&i| unsuitable(&adapters[i].limits()).is_none())
-        .min_by_key(|&i| rank(adapters[i].get_info().device_type))
+        .min_by_key(|&i| kind(adapters[i].get_info().device_type).0)
 }
 
 /// All adapters of this machine in the order that a number in `--device` counts.
@@ -104,7 +104,7 @@ pub fn adapters() -> Vec<AdapterDescription> {
             None => "another comes before it; name it with `--device`".into(),
         };
         AdapterDescription {
-            kind: kind(info.device_type),
+            kind: kind(info.device_type).1,
             api: format!("{:?}", info.backend),
             driver: driver(&info),
             name: info.name,
@@ -136,16 +136,6 @@ fn device_files() -> bool {
         "/dev/nvmap",
     ];
     !cfg!(target_os = "linux") || files.iter().any(|file| std::path::Path::new(file).exists())
-}
-
-fn kind(device_type: wgpu::DeviceType) -> &'static str {
-    match device_type {
-        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-        wgpu::DeviceType::VirtualGpu => "virtual GPU",
-        wgpu::DeviceType::Cpu => "software",
-        wgpu::DeviceType::Other => "other",
-    }
 }
 
 pub fn driver(info: &wgpu::AdapterInfo) -> String {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::gpu::GpuOptions;
-use crate::backend::gpu::adapters::{INSTALL, choose, driver, enumerate, instance, is_software};
+use crate::backend::gpu::adapters::{INSTALL, choose, driver, enumerate, instance};
 use crate::backend::gpu::layout::plain::Capacity;
 use crate::backend::gpu::shader::reflect::{Binding, Shader};
 use crate::backend::gpu::shader::source::Constants;
@@ -91,10 +91,6 @@ impl Gpu {
             self.info.backend,
             driver(&self.info)
         )
-    }
-
-    pub fn is_software(&self) -> bool {
-        is_software(&self.info)
     }
 
     pub fn capacity(&self) -> Capacity {

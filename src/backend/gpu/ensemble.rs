@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use ndarray::Array3;
 
+use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
-use crate::backend::gpu::memory::allocation::{Allocation, Limits, groups};
+use crate::backend::gpu::memory::allocation::{Allocation, groups};
 use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
 use crate::backend::gpu::memory::footprint::Scratch;
 use crate::backend::gpu::memory::params::{Params, Status};
@@ -48,10 +49,10 @@ pub struct GpuEnsemble {
 
 impl GpuEnsemble {
     /// The ensembles of a study.
-    pub fn of_study(gpu: &Arc<Gpu>, study: Vec<EnsembleStart>, limits: Limits) -> Result<Vec<Self>> {
-        let grouped = |start: &EnsembleStart| groups(gpu, &start.plan, start.data.has_missing, limits);
+    pub fn of_study(gpu: &Arc<Gpu>, study: Vec<EnsembleStart>, options: &GpuOptions) -> Result<Vec<Self>> {
+        let grouped = |start: &EnsembleStart| groups(gpu, &start.plan, start.data.has_missing, options);
         let groups = study.iter().map(grouped).collect::<Result<Vec<_>>>()?;
-        let allocated = Allocation::of_study(gpu, &study, &groups, limits)?;
+        let allocated = Allocation::of_study(gpu, &study, &groups, options)?;
         let ensembles = study.into_iter().zip(groups).zip(allocated);
         Ok(ensembles
             .map(|((start, groups), allocated)| {
@@ -66,7 +67,7 @@ impl GpuEnsemble {
                     step: start.state.step,
                     paces: vec![None; groups.len()],
                     groups,
-                    submission_seconds: limits.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
+                    submission_seconds: options.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
                     ring: Ring::default(),
                 }
             })
@@ -352,11 +353,11 @@ mod tests {
                 .iter()
                 .map(|&i| start(10 + 4 * i, form(i), &data))
                 .collect();
-            let limits = Limits {
+            let options = GpuOptions {
                 memory: Some(4 << 20),
-                ..Limits::default()
+                ..GpuOptions::default()
             };
-            GpuEnsemble::of_study(&gpu, starts, limits).expect("there is room")
+            GpuEnsemble::of_study(&gpu, starts, &options).expect("there is room")
         };
         let all: Vec<usize> = (0..20).collect();
         let bytes = |scratch: &Scratch| scratch.named().map(|(_, buffer)| buffer.size()).sum::<u64>();

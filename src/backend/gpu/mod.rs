@@ -28,7 +28,6 @@ use crate::model::{Dims, Shape, Theta};
 pub use adapters::{AdapterDescription, adapters, hardware_available};
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
-use memory::allocation::Limits;
 use memory::buffers::UNIFORM_STRIDE;
 
 /// Which adapter to open and how to use it.
@@ -51,7 +50,7 @@ pub struct GpuOptions {
 pub struct GpuBackend {
     gpu: Arc<Gpu>,
     device: Device,
-    limits: Limits,
+    options: GpuOptions,
 }
 
 impl GpuBackend {
@@ -70,11 +69,7 @@ impl GpuBackend {
         Self {
             gpu: Arc::new(gpu),
             device,
-            limits: Limits {
-                memory: options.memory,
-                submission_seconds: options.submission_seconds,
-                block_length: options.block_length,
-            },
+            options: options.clone(),
         }
     }
 }
@@ -87,7 +82,7 @@ impl GpuBackend {
 
     fn one(&self, plan: Plan, data: Arc<TrainingData>, state: EnsembleState) -> Result<GpuEnsemble> {
         let study = vec![EnsembleStart { plan, data, state }];
-        let made = GpuEnsemble::of_study(&self.gpu, study, self.limits)?.pop();
+        let made = GpuEnsemble::of_study(&self.gpu, study, &self.options)?.pop();
         Ok(made.expect("an ensemble for each start"))
     }
 }
@@ -117,7 +112,7 @@ impl Backend for GpuBackend {
         study
             .iter()
             .try_for_each(|start| check::plan(&start.plan, &start.data, &start.state))?;
-        let ensembles = GpuEnsemble::of_study(&self.gpu, study, self.limits)?.into_iter();
+        let ensembles = GpuEnsemble::of_study(&self.gpu, study, &self.options)?.into_iter();
         Ok(ensembles
             .map(|one| -> Box<dyn Ensemble> { Box::new(one) })
             .collect())

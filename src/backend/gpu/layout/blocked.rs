@@ -43,27 +43,6 @@ pub struct Blocked {
     pub guarded: bool,
 }
 
-/// Where the parts of a member's `powers` begin, in floats.
-struct Places {
-    /// Name of the constant and size, in order of place.
-    sizes: Vec<(&'static str, usize)>,
-}
-
-impl Places {
-    fn len(&self) -> usize {
-        self.sizes.iter().map(|(_, size)| size).sum()
-    }
-
-    fn constants(&self, mut constants: Constants) -> Constants {
-        let mut at = 0;
-        for &(name, size) in &self.sizes {
-            constants = constants.number(name, at);
-            at += size;
-        }
-        constants
-    }
-}
-
 impl Blocked {
     /// With `V` quads to a workgroup of the two passes. `None` where these do not divide the batch, or the device has
     /// too little workgroup memory for blocks of this length.
@@ -189,44 +168,46 @@ impl Blocked {
 
     /// Floats of a member's `powers`.
     pub fn powers_len(&self) -> usize {
-        self.places().len()
+        self.at("POWERS")
     }
 
-    fn places(&self) -> Places {
+    /// Where a part of `powers` begins, by its constant's name.
+    pub(super) fn at(&self, name: &str) -> usize {
+        let found = self.parts().into_iter().find(|&(part, _)| part == name);
+        found.expect("the name is one of the parts").1
+    }
+
+    /// Where the parts of a member's `powers` begin, in floats, and where the last ends.
+    fn parts(&self) -> [(&'static str, usize); 17] {
         let (Dims { M, N, .. }, segments) = (self.layout.dims, &self.segments);
         let (P, J, Y, H) = (segments.P, segments.J, self.Y(), segments.D + 1);
-        let (LE, ends, matrices) = (
-            segments.longest_end(),
-            segments.ends.len(),
-            self.matrices() * M * M,
-        );
-        Places {
-            sizes: vec![
-                ("B_AT", matrices),
-                ("ET_AT", ends * M * M),
-                ("WH_AT", M * H),
-                ("G_AT", (J + 1) * Y * M),
-                ("GP_AT", M * J * P),
-                ("GN_AT", M * J * (Y - P)),
-                ("K_AT", J * Y * H),
-                ("CC_AT", J * Y),
-                ("RT_AT", LE * H * M),
-                ("R_AT", M * LE * P),
-                ("GE_AT", ends * M),
-                ("LL_AT", (M - N) * N),
-                ("D_AT", matrices),
-                ("DG_AT", (J + 1) * Y * M),
-                ("DK_AT", J * Y * H),
-                ("DR_AT", LE.max(1) * H * M),
-            ],
-        }
-    }
-
-    /// Place of a part of `powers`.
-    pub(super) fn at(&self, name: &str) -> usize {
-        let sizes = self.places().sizes;
-        let before = sizes.iter().take_while(|&&(part, _)| part != name);
-        before.map(|(_, size)| size).sum()
+        let (LE, ends) = (segments.longest_end(), segments.ends.len());
+        let matrices = self.matrices() * M * M;
+        let mut end = 0;
+        [
+            ("B_AT", matrices),
+            ("ET_AT", ends * M * M),
+            ("WH_AT", M * H),
+            ("G_AT", (J + 1) * Y * M),
+            ("GP_AT", M * J * P),
+            ("GN_AT", M * J * (Y - P)),
+            ("K_AT", J * Y * H),
+            ("CC_AT", J * Y),
+            ("RT_AT", LE * H * M),
+            ("R_AT", M * LE * P),
+            ("GE_AT", ends * M),
+            ("LL_AT", (M - N) * N),
+            ("D_AT", matrices),
+            ("DG_AT", (J + 1) * Y * M),
+            ("DK_AT", J * Y * H),
+            ("DR_AT", LE.max(1) * H * M),
+            ("POWERS", 0),
+        ]
+        .map(|(name, size)| {
+            let begin = end;
+            end += size;
+            (name, begin)
+        })
     }
 
     /// The table that the kernels read: blocks, matrices, ends, products; see `shaders/shared/blocked.wgsl`.
@@ -285,7 +266,6 @@ impl Blocked {
             .number("RESIDUAL_AT", self.residual_at())
             .number("BACK", self.back_len())
             .number("LAMBDA_AT", self.lambda_at())
-            .number("POWERS", self.powers_len())
             .number("LEFT", rows)
             .number("RIGHT", columns)
             .number("SLICES", self.slices)
@@ -297,7 +277,8 @@ impl Blocked {
             .flag("SOLO", self.solo())
             .number("MOST_GROWTH", MOST_GROWTH.into())
             .flag("GUARDED", self.guarded);
-        self.places().constants(constants)
+        let parts = self.parts().into_iter();
+        parts.fold(constants, |constants, (name, at)| constants.number(name, at))
     }
 
     pub fn forward_constants(&self) -> Constants {

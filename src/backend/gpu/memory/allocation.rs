@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::choose::{Choice, arrange};
@@ -11,17 +12,6 @@ use crate::backend::gpu::memory::footprint::{Footprint, Scratch, ScratchBytes, l
 use crate::backend::gpu::schedule::chunk::{Chunk, Group};
 use crate::backend::{EnsembleStart, Plan, TrainingData};
 use crate::error::{Error, Result};
-
-/// What a study may take; defaults where `None`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
-    /// Bytes of scratch memory.
-    pub memory: Option<u64>,
-    /// How long a submission should run at most.
-    pub submission_seconds: Option<f64>,
-    /// Length of the almost-linear form's blocks.
-    pub block_length: Option<usize>,
-}
 
 /// Scratch memory of a study unless the caller says otherwise, in bytes.
 fn default_budget(gpu: &Gpu) -> u64 {
@@ -33,8 +23,8 @@ fn default_budget(gpu: &Gpu) -> u64 {
 }
 
 /// Members that are computed alike, each group in the order of its first member.
-pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, limits: Limits) -> Result<Vec<Group>> {
-    let choice = Choice::new(gpu, plan.form, limits.block_length);
+pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, options: &GpuOptions) -> Result<Vec<Group>> {
+    let choice = Choice::new(gpu, plan.form, options.block_length);
     let mut groups: Vec<(Vec<Arrangement>, Vec<usize>)> = Vec::new();
     // Of members that are alike, the choice is made once.
     let mut known: Vec<((usize, usize), usize)> = Vec::new();
@@ -148,7 +138,7 @@ impl Allocation {
         gpu: &Gpu,
         study: &[EnsembleStart],
         groups: &[Vec<Group>],
-        limits: Limits,
+        options: &GpuOptions,
     ) -> Result<Vec<Self>> {
         let data = Data::of_study(gpu, study)?;
         let needs: Vec<(Footprint, usize)> = groups
@@ -156,7 +146,7 @@ impl Allocation {
             .flatten()
             .map(|group| (Footprint::new(&group.forms), group.members.len()))
             .collect();
-        let mut budget = limits.memory.unwrap_or_else(|| default_budget(gpu));
+        let mut budget = options.memory.unwrap_or_else(|| default_budget(gpu));
         loop {
             let (most, bytes) = share_out(&needs, gpu.max_buffer(), budget).ok_or_else(|| too_large(gpu))?;
             let (made, error) = gpu.capture(|| {

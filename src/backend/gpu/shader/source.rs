@@ -34,9 +34,11 @@ impl Constants {
     fn declare(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.0 {
-            let bool = value.kind() == ValueKind::Bool;
-            let kind = if bool { "bool" } else { "u32" };
-            writeln!(text, "const {name}: {kind} = {value};").expect("writing to a string succeeds");
+            match value.kind() {
+                ValueKind::Bool => writeln!(text, "const {name}: bool = {};", value.is_true()),
+                _ => writeln!(text, "const {name}: u32 = {value};"),
+            }
+            .expect("writing to a string succeeds");
         }
         text
     }
@@ -49,7 +51,7 @@ macro_rules! files {
 }
 
 /// The files under `shaders/`.
-const FILES: [(&str, &str); 21] = files![
+const FILES: [(&str, &str); 22] = files![
     "sample.wgsl",
     "forward.wgsl",
     "adjoint.wgsl",
@@ -66,6 +68,7 @@ const FILES: [(&str, &str); 21] = files![
     "shared/threefry.wgsl",
     "shared/normal.wgsl",
     "shared/reduce.wgsl",
+    "shared/team.wgsl",
     "shared/weights.wgsl",
     "shared/advance.wgsl",
     "shared/tile.wgsl",
@@ -99,7 +102,7 @@ pub fn expand(name: &str, constants: &Constants) -> Result<String, String> {
 
 /// Expands a shader that is no file but may include some.
 pub fn expand_text(name: &str, text: &str, constants: &Constants) -> Result<String, String> {
-    let values: Value = constants.0.iter().cloned().collect();
+    let values = Value::from_pairs(constants.0.iter().cloned());
     match TEMPLATES.render_named_str(name, text, values) {
         Ok(body) => Ok(constants.declare() + &body),
         Err(error) => Err(error.to_string()),

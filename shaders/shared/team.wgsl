@@ -1,0 +1,20 @@
+// What a thread of forward.wgsl and adjoint.wgsl works on: its place in its team, the team's quads, its rows.
+let lane = lid % TEAM;
+let team = lid / TEAM;
+let unit = linear_workgroup(invocation) * TEAMS + team;
+let e = min(unit / GROUPS, arrayLength(&members) - 1);
+let running = unit < arrayLength(&members) * GROUPS && takes_part(status[e]);
+let member = members[e];
+let base = e * N_PARAMS;
+let quad = e * Q + (unit % GROUPS) * V;
+let x_step = (params.T + 1) * N;
+let z_step = (params.T + 1) * M;
+let s_step = (params.T + 1) * K;
+let linear_units = M - member.P;
+
+// Row numbers; the surplus threads of a team repeat the last row and write nothing.
+#for r in range(R)
+let row_$r$ = lane + $r$ * TEAM;
+let i_$r$ = min(row_$r$, M - 1);
+let A_$r$ = theta[base + i_$r$];
+#endfor
