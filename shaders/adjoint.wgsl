@@ -85,8 +85,8 @@ fn main(invocation: Invocation) {
 
     // t mod tau, walked back.
     var phase = (params.T - 1) % member.tau;
-    for (var back = 1u; back <= params.T; back++) {
-        let t = params.T - back;
+    for (var steps = 1u; steps <= params.T; steps++) {
+        let t = params.T - steps;
         let forced = t > 0 && phase == 0;
         phase = select(phase, member.tau, phase == 0) - 1;
         let buffer = (t & 1) * TEAMS + team;
