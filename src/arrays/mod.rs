@@ -19,7 +19,7 @@ use crate::error::{Error, Result, nearest};
 
 pub use csv::{Fault, Table, read_csv, refuse_faults};
 pub use npy::read_npy;
-pub use npz::{Npz, matches_glob};
+pub use npz::Npz;
 pub use write::{Entry, beside, check_target, npz_bytes, save_array};
 
 /// One array of a file.
@@ -105,6 +105,12 @@ pub fn split_key(spec: &str) -> (&str, Option<&str>) {
         Some((path, key)) if extension(path) == "npz" => (path, Some(key)),
         _ => (spec, None),
     }
+}
+
+/// The first `most` names, for messages.
+fn listing(names: &[String], most: usize) -> String {
+    let rest = if names.len() > most { ", …" } else { "" };
+    names[..most.min(names.len())].join(", ") + rest
 }
 
 fn extension(path: &str) -> String {

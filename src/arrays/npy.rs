@@ -1,5 +1,6 @@
 //! The `.npy` format (NumPy enhancement proposal 1): any real dtype, order and endianness, chosen at run time.
 
+use half::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ndarray_npy::npy::header::Header;
 
@@ -37,7 +38,7 @@ pub fn read_npy(bytes: &[u8], name: &str) -> Result<ArrayD<f64>> {
 }
 
 /// `3 × 4 values`, for messages.
-pub(super) fn describe_shape(shape: &[usize]) -> String {
+fn describe_shape(shape: &[usize]) -> String {
     match shape {
         [] => "a single value".into(),
         _ => {
@@ -73,10 +74,9 @@ fn split_header<'a>(bytes: &'a [u8], name: &str) -> Result<(Header, &'a [u8])> {
     let (Some(text), Some(end)) = (text, end) else {
         return Err(damaged(name, "it ends within its header"));
     };
-    if !is_harmless(text) {
+    let Some(plain) = harmless(text) else {
         return Err(damaged(name, "its header is not what NumPy writes for numbers"));
-    }
-    let plain = without_long_marks(text);
+    };
     let mut lengths = (plain.len() as u32).to_le_bytes().to_vec();
     lengths.truncate(prefix - 8);
     let rebuilt = [&bytes[..8], &lengths, &plain].concat();
@@ -87,26 +87,12 @@ fn split_header<'a>(bytes: &'a [u8], name: &str) -> Result<(Header, &'a [u8])> {
     Ok((header, &bytes[end..]))
 }
 
-/// The header with `150L`, as NumPy wrote whole numbers under Python 2, as `150`.
-fn without_long_marks(text: &[u8]) -> Vec<u8> {
-    let mut quote = None;
-    let mut plain = Vec::with_capacity(text.len());
-    for &byte in text {
-        match (quote, byte) {
-            (Some(open), _) if byte == open => quote = None,
-            (None, b'\'' | b'"') => quote = Some(byte),
-            (None, b'L' | b'l') if plain.last().is_some_and(u8::is_ascii_digit) => continue,
-            _ => {}
-        }
-        plain.push(byte);
-    }
-    plain
-}
-
-/// Whether the literal parser can take this header: short, not deeply nested, and without signs outside of names.
-fn is_harmless(text: &[u8]) -> bool {
+/// The header as the literal parser can take it: short, not deeply nested, without signs outside of names, and with
+/// `150L`, as NumPy wrote whole numbers under Python 2, as `150`. `None` for any other.
+fn harmless(text: &[u8]) -> Option<Vec<u8>> {
     let mut depth = 0usize;
     let mut quote = None;
+    let mut plain = Vec::with_capacity(text.len());
     for &byte in text {
         match (quote, byte) {
             (Some(open), _) if byte == open => quote = None,
@@ -114,32 +100,29 @@ fn is_harmless(text: &[u8]) -> bool {
             (None, b'\'' | b'"') => quote = Some(byte),
             (None, b'(' | b'[' | b'{') => depth += 1,
             (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            (None, b'+' | b'-') => return false,
+            (None, b'+' | b'-') => return None,
+            (None, b'L' | b'l') if plain.last().is_some_and(u8::is_ascii_digit) => continue,
             _ => {}
         }
         if depth > MAX_DEPTH {
-            return false;
+            return None;
         }
+        plain.push(byte);
     }
     // Escapes and triple quotes would set the two readings of what is quoted apart.
     let has = |part: &[u8]| text.windows(part.len()).any(|w| w == part);
-    text.len() <= MAX_HEADER && !has(b"\\") && !has(b"'''") && !has(b"\"\"\"")
+    let short = text.len() <= MAX_HEADER;
+    (short && !has(b"\\") && !has(b"'''") && !has(b"\"\"\"")).then_some(plain)
 }
 
 /// How one element is stored.
 #[derive(Clone, Copy, Debug)]
 struct Dtype {
-    kind: Kind,
+    /// `b` for truth values, `i` and `u` for whole numbers with and without a sign, `f` for floating-point ones.
+    code: char,
+    /// Bytes.
     size: usize,
     big_endian: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Bool,
-    Int,
-    Uint,
-    Float,
 }
 
 impl Dtype {
@@ -160,56 +143,44 @@ impl Dtype {
         let order = chars.next().unwrap_or(' ');
         let code = chars.next().unwrap_or(' ');
         let size: usize = chars.as_str().parse().unwrap_or(0);
-        let kind = match (code, size) {
-            ('b', 1) => Kind::Bool,
-            ('i', 1 | 2 | 4 | 8) => Kind::Int,
-            ('u', 1 | 2 | 4 | 8) => Kind::Uint,
-            ('f', 2 | 4 | 8) => Kind::Float,
-            ('f', _) => {
-                return not_real("extended floats", "save it as float64: array.astype('float64')");
-            }
-            ('c', _) => {
-                return not_real(
-                    "complex numbers",
-                    "save the real part, or real and imaginary part as columns",
-                );
-            }
+        match (code, size) {
+            ('b', 1) | ('i' | 'u', 1 | 2 | 4 | 8) | ('f', 2 | 4 | 8) => Ok(Self {
+                code,
+                size,
+                big_endian: order == '>' || (order == '=' && cfg!(target_endian = "big")),
+            }),
+            ('f', _) => not_real("extended floats", "save it as float64: array.astype('float64')"),
+            ('c', _) => not_real(
+                "complex numbers",
+                "save the real part, or real and imaginary part as columns",
+            ),
             ('U' | 'S' | 'a', _) => {
-                return not_real("text", "convert the columns to numbers: array.astype('float64')");
+                not_real("text", "convert the columns to numbers: array.astype('float64')")
             }
-            ('O', _) => {
-                return not_real(
-                    "Python objects",
-                    "convert it to numbers: array.astype('float64'); trials of unequal length go into one .npz, an array each",
-                );
-            }
-            ('M' | 'm', _) => {
-                return not_real("dates", "leave the time column out");
-            }
-            _ => return not_real("something else", "save it as float64: array.astype('float64')"),
-        };
-        Ok(Self {
-            kind,
-            size,
-            big_endian: order == '>' || (order == '=' && cfg!(target_endian = "big")),
-        })
+            ('O', _) => not_real(
+                "Python objects",
+                "convert it to numbers: array.astype('float64'); trials of unequal length go into one .npz, an array each",
+            ),
+            ('M' | 'm', _) => not_real("dates", "leave the time column out"),
+            _ => not_real("something else", "save it as float64: array.astype('float64')"),
+        }
     }
 
     fn decode(self, bytes: &[u8]) -> Vec<f64> {
         let big = self.big_endian;
-        match (self.kind, self.size) {
-            (Kind::Bool, _) => bytes.iter().map(|&b| f64::from(u8::from(b != 0))).collect(),
-            (Kind::Int, 1) => bytes.iter().map(|&b| f64::from(b as i8)).collect(),
-            (Kind::Int, 2) => elements(bytes, big, |b| f64::from(i16::from_le_bytes(b))),
-            (Kind::Int, 4) => elements(bytes, big, |b| f64::from(i32::from_le_bytes(b))),
-            (Kind::Int, _) => elements(bytes, big, |b| i64::from_le_bytes(b) as f64),
-            (Kind::Uint, 1) => bytes.iter().map(|&b| f64::from(b)).collect(),
-            (Kind::Uint, 2) => elements(bytes, big, |b| f64::from(u16::from_le_bytes(b))),
-            (Kind::Uint, 4) => elements(bytes, big, |b| f64::from(u32::from_le_bytes(b))),
-            (Kind::Uint, _) => elements(bytes, big, |b| u64::from_le_bytes(b) as f64),
-            (Kind::Float, 2) => elements(bytes, big, |b| half(u16::from_le_bytes(b))),
-            (Kind::Float, 4) => elements(bytes, big, |b| f64::from(f32::from_le_bytes(b))),
-            (Kind::Float, _) => elements(bytes, big, f64::from_le_bytes),
+        match (self.code, self.size) {
+            ('b', _) => elements(bytes, big, |[b]| f64::from(u8::from(b != 0))),
+            ('i', 1) => elements(bytes, big, |b| f64::from(i8::from_le_bytes(b))),
+            ('i', 2) => elements(bytes, big, |b| f64::from(i16::from_le_bytes(b))),
+            ('i', 4) => elements(bytes, big, |b| f64::from(i32::from_le_bytes(b))),
+            ('i', _) => elements(bytes, big, |b| i64::from_le_bytes(b) as f64),
+            ('u', 1) => elements(bytes, big, |[b]| f64::from(b)),
+            ('u', 2) => elements(bytes, big, |b| f64::from(u16::from_le_bytes(b))),
+            ('u', 4) => elements(bytes, big, |b| f64::from(u32::from_le_bytes(b))),
+            ('u', _) => elements(bytes, big, |b| u64::from_le_bytes(b) as f64),
+            (_, 2) => elements(bytes, big, |b| f16::from_le_bytes(b).to_f64()),
+            (_, 4) => elements(bytes, big, |b| f64::from(f32::from_le_bytes(b))),
+            _ => elements(bytes, big, f64::from_le_bytes),
         }
     }
 }
@@ -217,29 +188,13 @@ impl Dtype {
 /// Decodes elements of `B` bytes; `f` gets them in little-endian order.
 fn elements<const B: usize>(bytes: &[u8], big_endian: bool, f: impl Fn([u8; B]) -> f64) -> Vec<f64> {
     let (chunks, _) = bytes.as_chunks::<B>();
-    chunks
-        .iter()
-        .map(|&chunk| {
-            let mut chunk = chunk;
-            if big_endian {
-                chunk.reverse();
-            }
-            f(chunk)
-        })
-        .collect()
-}
-
-/// IEEE 754 half precision.
-fn half(bits: u16) -> f64 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let exponent = i32::from(bits >> 10 & 0x1f);
-    let mantissa = f64::from(bits & 0x3ff);
-    sign * match exponent {
-        0 => mantissa * 2f64.powi(-24),
-        31 if mantissa == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1024.0 + mantissa) * 2f64.powi(exponent - 25),
-    }
+    let little = |mut chunk: [u8; B]| {
+        if big_endian {
+            chunk.reverse();
+        }
+        chunk
+    };
+    chunks.iter().map(|&chunk| f(little(chunk))).collect()
 }
 
 #[cfg(test)]
@@ -248,6 +203,7 @@ mod tests {
 
     #[test]
     fn half_precision_is_exact() {
+        let half = |bits: u16| f16::from_bits(bits).to_f64();
         for (bits, value) in [
             (0x3c00, 1.0),
             (0xc000, -2.0),

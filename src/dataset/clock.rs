@@ -2,6 +2,8 @@
 
 use ndarray::ArrayView1;
 
+use crate::dataset::range;
+
 /// Fewest rises, and fewest rows, from which an uneven column is judged.
 const FEWEST_RISES: usize = 10;
 const FEWEST_ROWS: usize = 50;
@@ -104,10 +106,10 @@ fn errors_stay(seen: &[(f64, f64)], steps: &[f64], sign: f64, gap: f64, blur: f6
     }
     stretches.push(rest);
     let slope = sign * common_slope(&stretches);
-    let allowed = 1.05 * range(within.into_iter()) + blur;
+    let allowed = 1.05 * spread(within.into_iter()) + blur;
     stretches
         .iter()
-        .all(|stretch| range(stretch.iter().map(|&(t, v)| sign * v - slope * t)) <= allowed)
+        .all(|stretch| spread(stretch.iter().map(|&(t, v)| sign * v - slope * t)) <= allowed)
 }
 
 /// The least-squares slope of all stretches, each about its own mean.
@@ -127,10 +129,8 @@ fn common_slope(stretches: &[&[(f64, f64)]]) -> f64 {
 }
 
 /// How far values lie apart.
-fn range(values: impl Iterator<Item = f64>) -> f64 {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-        (low.min(v), high.max(v))
-    });
+fn spread(values: impl Iterator<Item = f64>) -> f64 {
+    let (low, high) = range(values);
     high - low
 }
 

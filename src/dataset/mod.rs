@@ -19,6 +19,7 @@ use crate::model::Scaling;
 
 pub use for_model::{check_columns, load_for};
 pub use load::{LoadRequest, from_arrays, load};
+pub use precision::range;
 pub use standardize::{column_scaling, standardize};
 pub use training::{MISSING, TrainingData, is_missing};
 pub use trajectories::load_trajectories;

@@ -7,15 +7,18 @@ const ROUNDING_F32: f64 = 2.0;
 /// f32's step may be this share of a column's standard deviation.
 const FINE_ENOUGH: f64 = 1e-3;
 
+/// The least and the largest of these values; NaN does not count.
+pub fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    })
+}
+
 /// Whether values differ by no more than rounding: by few steps (`ε |x|`) of the precision they were kept in. That is
 /// f32 where all of them are f32 numbers and not all are whole, which any precision holds; else f64. The least and the
 /// largest value are returned as well.
 pub(super) fn is_constant(values: &[f64]) -> (bool, f64, f64) {
-    let (least, largest) = values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| {
-            (low.min(v), high.max(v))
-        });
+    let (least, largest) = range(values.iter().copied());
     let was_f32 = values.iter().all(|&v| f64::from(v as f32) == v) && values.iter().any(|v| v.fract() != 0.0);
     let steps = if was_f32 {
         ROUNDING_F32 * f64::from(f32::EPSILON)

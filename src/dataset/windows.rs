@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::dataset::{Dataset, MISSING, TrainingData, Trial};
+use crate::dataset::{Dataset, TrainingData, Trial};
 use crate::error::{Error, Result};
 
 /// A trial that no training window fits in.
@@ -51,14 +51,8 @@ impl Dataset {
                 "the data have {rows} rows, more than 2³² − 1"
             )));
         }
-        let mut data = TrainingData {
-            N: self.N,
-            K: self.K,
-            x: Vec::with_capacity(rows * self.N),
-            s: Vec::with_capacity(rows * self.K),
-            starts: Vec::new(),
-            has_missing: false,
-        };
+        let trials: Vec<_> = self.trials.iter().map(|t| (t.x.view(), t.s.view())).collect();
+        let mut data = TrainingData::without_starts(&trials);
         let mut skipped = Vec::new();
         let mut first_row = 0;
         for trial in &self.trials {
@@ -76,16 +70,8 @@ impl Dataset {
                     },
                 });
             }
-            data.x.extend(
-                trial
-                    .x
-                    .iter()
-                    .map(|&v| if v.is_nan() { MISSING } else { v as f32 }),
-            );
-            data.s.extend(trial.s.iter().map(|&v| v as f32));
             first_row += trial.x.nrows();
         }
-        data.has_missing = self.missing() > 0;
         if data.starts.is_empty() {
             return Err(self.no_window(T));
         }

@@ -1,8 +1,9 @@
 //! Which columns of the data can be scored: a column without spread says nothing about a model, and has neither a
 //! range to put into bins nor a spectrum.
 
-use ndarray::{ArrayView2, Axis, CowArray, Ix2};
+use ndarray::{ArrayBase, ArrayView2, Axis, CowArray, Data, Ix2};
 
+use crate::dataset::range;
 use crate::error::{Error, Result};
 
 /// Columns of `trials` (`[_, N]`, NaN where missing) that vary: whose values spread over more than one unit of single
@@ -15,11 +16,7 @@ pub(super) fn varying(trials: &[ArrayView2<'_, f64>]) -> Result<Vec<usize>> {
     let varying: Vec<usize> = (0..columns)
         .filter(|&n| {
             let values = trials.iter().flat_map(|x| x.column(n).into_iter().copied());
-            let (low, high) = values
-                .filter(|v| !v.is_nan())
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-                    (low.min(v), high.max(v))
-                });
+            let (low, high) = range(values.filter(|v| !v.is_nan()));
             high - low > f64::from(f32::EPSILON) * low.abs().max(high.abs())
         })
         .collect();
@@ -40,4 +37,8 @@ pub(super) fn only<'a, V: Copy>(x: ArrayView2<'a, V>, columns: &[usize]) -> CowA
     } else {
         x.select(Axis(1), columns).into()
     }
+}
+
+pub(super) fn views<S: Data>(arrays: &[ArrayBase<S, Ix2>]) -> Vec<ArrayView2<'_, S::Elem>> {
+    arrays.iter().map(|x| x.view()).collect()
 }

@@ -6,7 +6,8 @@
 
 use ndarray::ArrayView2;
 
-use super::complete_rows;
+use super::{Divergence, complete_rows};
+use crate::dataset::range;
 use crate::error::{Error, Result};
 
 /// Pseudo-count of every bin (Laplace smoothing).
@@ -31,15 +32,6 @@ pub struct Histogram {
     counts: Counts,
     /// Complete rows counted.
     rows: usize,
-}
-
-/// KL(data ‖ generated) over the data's bins.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BinnedDivergence {
-    /// In nats; NaN where no generated row falls in the range, or the data have no complete row.
-    pub value: f64,
-    /// Generated rows inside the range.
-    pub inside: usize,
 }
 
 impl Histogram {
@@ -73,7 +65,7 @@ impl Histogram {
             histogram.low.push(low);
             histogram.per_unit.push(bins as f64 / (high - low));
         }
-        histogram.counts = histogram.count(&rows).0;
+        histogram.counts = histogram.count(&[&rows]).0;
         Ok(histogram)
     }
 
@@ -88,26 +80,19 @@ impl Histogram {
     /// Because `Σp = 1`, this is `ln(Z_q/Z_p) + Σ_b (c_b + a) ln((c_b + a)/(g_b + a)) / Z_p` with the two
     /// denominators `Z`: bins that neither visited are in the first term and cost nothing. `generated` holds
     /// blocks of rows `[_, N]`; the order of rows does not matter.
-    pub fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> BinnedDivergence {
-        let mut other = Counts::new();
-        let mut inside = 0;
-        for block in generated {
-            let block = block.as_standard_layout();
-            let values = block.as_slice().expect("standard layout is contiguous");
-            let (counts, rows) = self.count(values);
-            inside += rows;
-            other = if other.is_empty() {
-                counts
-            } else {
-                merged(other, counts)
-            };
-        }
+    pub fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> Divergence {
+        let blocks: Vec<_> = generated.iter().map(|block| block.as_standard_layout()).collect();
+        let values = blocks.iter().map(|block| block.as_slice());
+        let values: Vec<_> = values
+            .map(|values| values.expect("standard layout is contiguous"))
+            .collect();
+        let (other, inside) = self.count(&values);
         let value = if inside == 0 || self.rows == 0 {
             f64::NAN
         } else {
             self.divergence_from(&other, inside)
         };
-        BinnedDivergence { value, inside }
+        Divergence::below(self.disjoint(inside), value, None, inside)
     }
 
     /// What a run scores that shares nothing with the data: `inside` rows in the range, none of them in a bin that the
@@ -155,11 +140,10 @@ impl Histogram {
         ((inside as f64 - self.rows as f64) / Z_p).ln_1p() + sum / Z_p
     }
 
-    /// Visits per bin, sorted by bin, and how many rows of `values` (`[_, N]`, row-major) fell in the range.
-    fn count<V: Copy + Into<f64>>(&self, values: &[V]) -> (Counts, usize) {
-        let visits = values
-            .chunks_exact(self.low.len())
-            .filter_map(|row| self.bin(row));
+    /// Visits per bin, sorted by bin, and how many rows of the blocks (`[_, N]`, row-major) fell in the range.
+    fn count<V: Copy + Into<f64>>(&self, blocks: &[&[V]]) -> (Counts, usize) {
+        let rows = blocks.iter().flat_map(|block| block.chunks_exact(self.low.len()));
+        let visits = rows.filter_map(|row| self.bin(row));
         let counts = match (self.bins as u64).checked_pow(self.low.len() as u32) {
             Some(all) if all <= TABLE => count_by_table(visits, all as usize),
             _ => count_by_sorting(visits),
@@ -194,12 +178,10 @@ fn count_by_table(visits: impl Iterator<Item = u64>, bins: usize) -> Counts {
 fn count_by_sorting(visits: impl Iterator<Item = u64>) -> Counts {
     // A trajectory lingers in a bin, so runs are counted before anything is sorted.
     let mut runs = Counts::new();
-    for bin in visits {
-        match runs.last_mut() {
-            Some(last) if last.0 == bin => last.1 += 1,
-            _ => runs.push((bin, 1)),
-        }
-    }
+    visits.for_each(|bin| match runs.last_mut() {
+        Some(last) if last.0 == bin => last.1 += 1,
+        _ => runs.push((bin, 1)),
+    });
     runs.sort_unstable_by_key(|run| run.0);
     runs.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
@@ -216,32 +198,11 @@ fn widened_range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / count;
     let square = values.clone().map(|v| (v - mean).powi(2)).sum::<f64>();
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-        (low.min(v), high.max(v))
-    });
+    let (low, high) = range(values);
     if high > low {
         let margin = MARGIN * (square / (count - 1.0)).sqrt();
         (low - margin, high + margin)
     } else {
         (low - 0.5, high + 0.5)
-    }
-}
-
-/// Sum of two sorted lists of counts.
-fn merged(a: Counts, b: Counts) -> Counts {
-    let mut sum = Counts::with_capacity(a.len() + b.len());
-    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
-    loop {
-        let next = match (a.peek(), b.peek()) {
-            (Some(x), Some(y)) if x.0 <= y.0 => a.next(),
-            (Some(_), None) => a.next(),
-            (_, Some(_)) => b.next(),
-            (None, None) => return sum,
-        };
-        let (bin, count) = next.expect("peeked just now");
-        match sum.last_mut() {
-            Some(last) if last.0 == bin => last.1 += count,
-            _ => sum.push((bin, count)),
-        }
     }
 }

@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::complete_rows;
+use super::{Divergence, complete_rows};
 use crate::rng::{Stream, index, normal_pair, threefry2x32};
 
 /// Mixture components: the first rows of a trajectory.
@@ -31,17 +31,6 @@ pub struct Mixture {
     rows: usize,
     /// See [`Mixture::resting`].
     resting: f64,
-}
-
-/// A Monte Carlo estimate of KL(data ‖ generated).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MixtureDivergence {
-    /// In nats; NaN where the generated trajectory has no finite row, or the data no complete one.
-    pub value: f64,
-    /// Standard error of the Monte Carlo mean.
-    pub standard_error: f64,
-    /// Generated rows used.
-    pub components: usize,
 }
 
 impl Mixture {
@@ -85,23 +74,16 @@ impl Mixture {
 
     /// `1/n Σ_i [ln p(x_i) − ln q(x_i)]` over the samples `x_i` of the data's mixture `p`; `q` has a component at
     /// each of the first 10,000 finite rows of `generated` (blocks of rows `[_, N]`).
-    pub fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> MixtureDivergence {
+    pub fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> Divergence {
         let mut rows = complete_rows(generated);
         rows.truncate(COMPONENTS * self.N);
         let components = rows.len() / self.N.max(1);
-        if components == 0 || self.rows == 0 {
-            return MixtureDivergence {
-                value: f64::NAN,
-                standard_error: f64::NAN,
-                components,
-            };
-        }
-        let (value, standard_error) = self.above(&self.log_density(&rows));
-        MixtureDivergence {
-            value,
-            standard_error,
-            components,
-        }
+        let (value, standard_error) = if components == 0 || self.rows == 0 {
+            (f64::NAN, f64::NAN)
+        } else {
+            self.above(&self.log_density(&rows))
+        };
+        Divergence::below(self.resting, value, Some(standard_error), components)
     }
 
     /// The score of a run that stays at the data's mean, the lowest of all runs that never move.

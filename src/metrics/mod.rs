@@ -27,9 +27,9 @@ use rayon::join;
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::FreeRun;
-use columns::{only, varying};
-pub use dstsp_bins::{BinnedDivergence, Histogram};
-pub use dstsp_gmm::{Mixture, MixtureDivergence};
+use columns::{only, varying, views};
+pub use dstsp_bins::Histogram;
+pub use dstsp_gmm::Mixture;
 pub use gaps::{Gaps, interpolated};
 use gaps::{at_rows, complete_rows_of};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
@@ -39,7 +39,7 @@ pub use roughness::roughness;
 pub use settings::ScoreSettings;
 pub use spectra::Spectra;
 pub use standing::{ROUGHNESS_BOUND, Standing};
-pub use state_space::DstspKind;
+pub use state_space::{Divergence, DstspKind};
 use state_space::{StateDistribution, count_complete};
 
 /// How good one model is. Small is good; NaN means undefined.
@@ -80,7 +80,7 @@ pub struct Scores {
 pub struct Scorer {
     kind: DstspKind,
     settings: ScoreSettings,
-    /// Observations from the start of each trial on.
+    /// Observations from the start of each trial on, of the columns that vary.
     trials: Vec<Array2<f64>>,
     /// Rows of each trial before its start.
     starts: Vec<usize>,
@@ -107,8 +107,8 @@ impl Scorer {
         let observations: Vec<_> = trials.iter().map(|(x, _)| *x).collect();
         let columns = varying(&observations)?;
         let constant = constant_columns(dataset, &columns);
-        let seen: Vec<_> = observations.iter().map(|x| only(*x, &columns)).collect();
-        let seen: Vec<_> = seen.iter().map(|x| x.view()).collect();
+        let varying: Vec<_> = observations.iter().map(|x| only(*x, &columns)).collect();
+        let seen = views(&varying);
         let kind = DstspKind::of(&settings, columns.len(), count_complete(&seen));
         let spectra = Spectra::new(&seen, settings.smoothing);
         let prediction = PredictionData::new(&trials, settings.pe_steps);
@@ -121,7 +121,7 @@ impl Scorer {
             starts: dataset.trials.iter().map(Trial::start).collect(),
             complete: seen.iter().map(complete_rows_of).collect(),
             free_runs: trials.iter().map(|(x, s)| free_run(x, s)).collect(),
-            trials: observations.iter().map(|x| x.to_owned()).collect(),
+            trials: seen.iter().map(|x| x.to_owned()).collect(),
             columns,
             constant,
             settings,
@@ -155,12 +155,13 @@ impl Scorer {
     /// error `pe` of [`Scorer::predictions`]. Panics unless there are as many runs, rows and columns as asked for.
     pub fn score(&self, generated: &[Array2<f32>], pe: f64) -> Scores {
         let shapes = generated.iter().map(|run| run.dim());
-        assert!(
-            shapes.eq(self.trials.iter().map(|x| x.dim())),
-            "free runs have the shapes of the trials"
-        );
-        let runs: Vec<_> = generated.iter().map(|run| run.view()).collect();
-        let data: Vec<_> = self.trials.iter().map(|x| x.view()).collect();
+        let expected = self.free_runs.iter().map(|run| (run.steps + 1, run.x0.len()));
+        assert!(shapes.eq(expected), "free runs have the shapes of the trials");
+        let runs: Vec<_> = generated
+            .iter()
+            .map(|run| only(run.view(), &self.columns))
+            .collect();
+        let runs = views(&runs);
         let states: Vec<_> = runs
             .iter()
             .zip(&self.complete)
@@ -169,12 +170,12 @@ impl Scorer {
         Scores {
             pe,
             pairs_pe: self.prediction.pairs(),
-            ..self.compare(&states, &data, &runs, &self.spectra)
+            ..self.compare(&states, &views(&self.trials), &runs, &self.spectra)
         }
     }
 
-    /// All scores but PE, of the columns that vary. `states` are the generated rows that D_stsp counts; `runs` lie beside
-    /// `data`, trial by trial and row by row, and `spectra` are those of the columns of `data` that vary.
+    /// All scores but PE; every array has the columns that vary. `states` are the generated rows that D_stsp counts; `runs`
+    /// lie beside `data`, trial by trial and row by row, and `spectra` are those of `data`.
     fn compare<V: Copy + Into<f64> + Sync>(
         &self,
         states: &[CowArray<'_, V, Ix2>],
@@ -182,15 +183,9 @@ impl Scorer {
         runs: &[ArrayView2<'_, V>],
         spectra: &Spectra,
     ) -> Scores {
-        let states: Vec<_> = states.iter().map(|x| only(x.view(), &self.columns)).collect();
-        let states: Vec<_> = states.iter().map(|x| x.view()).collect();
-        let data: Vec<_> = data.iter().map(|x| only(*x, &self.columns)).collect();
-        let data: Vec<_> = data.iter().map(|x| x.view()).collect();
-        let runs: Vec<_> = runs.iter().map(|x| only(*x, &self.columns)).collect();
-        let runs: Vec<_> = runs.iter().map(|x| x.view()).collect();
         let (divergence, (roughness, dh)) = join(
-            || self.states.divergence(&states),
-            || join(|| roughness(&data, &runs), || spectra.distance(&runs)),
+            || self.states.divergence(&views(states)),
+            || join(|| roughness(data, runs), || spectra.distance(runs)),
         );
         Scores {
             dstsp: divergence.value,
@@ -208,17 +203,7 @@ impl Scorer {
 
     /// See [`noise_floor`].
     pub fn noise_floor(&self) -> Result<NoiseFloor> {
-        let trials = self.seen_trials();
-        let trials: Vec<_> = trials.iter().map(|x| x.view()).collect();
-        noise_floor::between_halves(&trials, self.kind, &self.settings)
-    }
-
-    /// The columns of the trials that are scored.
-    fn seen_trials(&self) -> Vec<CowArray<'_, f64, Ix2>> {
-        self.trials
-            .iter()
-            .map(|x| only(x.view(), &self.columns))
-            .collect()
+        noise_floor(&views(&self.trials), &self.settings)
     }
 }
 

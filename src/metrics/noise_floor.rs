@@ -4,7 +4,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Zip, s};
 
-use super::columns::{only, varying};
+use super::columns::{only, varying, views};
 use super::spectra::is_sparse;
 use super::state_space::{StateDistribution, count_complete};
 use super::{DstspKind, ScoreSettings, Spectra, interpolated};
@@ -64,17 +64,8 @@ pub fn success_threshold(floor: f64, resting: f64, factor: f64) -> Option<f64> {
 pub fn noise_floor(trials: &[ArrayView2<'_, f64>], settings: &ScoreSettings) -> Result<NoiseFloor> {
     let columns = varying(trials)?;
     let seen: Vec<_> = trials.iter().map(|x| only(*x, &columns)).collect();
-    let seen: Vec<_> = seen.iter().map(|x| x.view()).collect();
-    let kind = DstspKind::of(settings, columns.len(), count_complete(&seen));
-    between_halves(&seen, kind, settings)
-}
-
-/// [`noise_floor`] of columns that vary.
-pub(super) fn between_halves(
-    trials: &[ArrayView2<'_, f64>],
-    kind: DstspKind,
-    settings: &ScoreSettings,
-) -> Result<NoiseFloor> {
+    let trials = views(&seen);
+    let kind = DstspKind::of(settings, columns.len(), count_complete(&trials));
     let half = |x: &ArrayView2<'_, f64>| x.nrows() / 2;
     let first: Vec<_> = trials.iter().map(|x| x.slice_move(s![..half(x), ..])).collect();
     let second: Vec<_> = trials

@@ -1,9 +1,8 @@
 //! PE(n): mean squared error of the n-step prediction from every point of the data.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView2;
 
-use crate::dataset::{MISSING, TrainingData};
+use crate::dataset::TrainingData;
 
 /// Which predictions a prediction error is the mean of; [`crate::backend::prediction_error`] makes them:
 ///
@@ -21,27 +20,15 @@ pub struct PredictionData {
 impl PredictionData {
     /// `trials` are pairs of observations `[T_r, N]` (NaN where missing) and inputs `[T_r, K]`; `steps` is n.
     pub fn new(trials: &[(ArrayView2<'_, f64>, ArrayView2<'_, f64>)], steps: usize) -> Self {
-        let (N, K) = trials.first().map_or((0, 0), |(x, s)| (x.ncols(), s.ncols()));
+        let mut rows = TrainingData::without_starts(trials);
         let observed = |v: &f64| !v.is_nan();
-        let mut rows = TrainingData {
-            N,
-            K,
-            x: Vec::new(),
-            s: Vec::new(),
-            starts: Vec::new(),
-            has_missing: false,
-        };
         let mut first = 0;
-        for (x, s) in trials {
+        for (x, _) in trials {
             let starts = 0..x.nrows().saturating_sub(steps);
             let usable =
                 starts.filter(|&t| x.row(t).iter().all(observed) && x.row(t + steps).iter().any(observed));
             let number = |t| u32::try_from(first + t).expect("fewer than 2³² rows fit memory");
             rows.starts.extend(usable.map(number));
-            rows.has_missing |= !x.iter().all(observed);
-            rows.x
-                .extend(x.iter().map(|v| if observed(v) { *v as f32 } else { MISSING }));
-            rows.s.extend(s.iter().map(|&v| v as f32));
             first += x.nrows();
         }
         Self { rows, steps }

@@ -55,14 +55,29 @@ pub(super) enum StateDistribution {
     Gmm(Mixture),
 }
 
-/// D_stsp of one run.
-pub(super) struct Divergence {
+/// D_stsp of one run: KL(data ‖ generated), by either estimate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    /// In nats; NaN where no row of the run was compared, or the data have no complete row.
     pub value: f64,
+    /// Of the Monte Carlo mean; `None` for bins.
     pub standard_error: Option<f64>,
-    /// Rows of the run that were compared.
+    /// Rows of the run that were compared: those in the range of the bins, or the components of the mixture.
     pub rows: usize,
     /// The value says no more than that of a run that shares nothing with the data.
     pub saturated: bool,
+}
+
+impl Divergence {
+    /// `ceiling` is what a run scores that shares nothing with the data.
+    pub(super) fn below(ceiling: f64, value: f64, standard_error: Option<f64>, rows: usize) -> Self {
+        Self {
+            value,
+            standard_error,
+            rows,
+            saturated: value > SATURATED * ceiling,
+        }
+    }
 }
 
 impl StateDistribution {
@@ -81,23 +96,9 @@ impl StateDistribution {
     }
 
     pub fn divergence<V: Copy + Into<f64>>(&self, generated: &[ArrayView2<'_, V>]) -> Divergence {
-        let (value, standard_error, rows, ceiling) = match self {
-            Self::Bins(histogram) => {
-                let divergence = histogram.divergence(generated);
-                let ceiling = histogram.disjoint(divergence.inside);
-                (divergence.value, None, divergence.inside, ceiling)
-            }
-            Self::Gmm(mixture) => {
-                let divergence = mixture.divergence(generated);
-                let error = Some(divergence.standard_error);
-                (divergence.value, error, divergence.components, mixture.resting())
-            }
-        };
-        Divergence {
-            value,
-            standard_error,
-            rows,
-            saturated: value > SATURATED * ceiling,
+        match self {
+            Self::Bins(histogram) => histogram.divergence(generated),
+            Self::Gmm(mixture) => mixture.divergence(generated),
         }
     }
 

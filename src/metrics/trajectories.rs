@@ -3,7 +3,7 @@
 
 use ndarray::{ArrayView2, CowArray, s};
 
-use super::columns::only;
+use super::columns::{only, views};
 use super::gaps::at_rows;
 use super::{Scorer, Scores, Spectra};
 use crate::error::{Error, Result};
@@ -22,12 +22,18 @@ impl Scorer {
     /// When there are several trials and several trajectories, but not as many. Panics unless each has `N` columns.
     pub fn score_trajectories(&self, name: &str, generated: &[ArrayView2<'_, f64>]) -> Result<Scores> {
         let pairs = pairs(name, self.trials.len(), generated.len())?;
+        let N = self.free_runs[0].x0.len();
+        assert!(
+            generated.iter().all(|run| run.ncols() == N),
+            "columns of a trajectory"
+        );
+        let generated: Vec<_> = generated.iter().map(|run| only(*run, &self.columns)).collect();
+        let generated = views(&generated);
         // Trajectories from the start of their trial on.
         let runs: Vec<_> = pairs
             .iter()
             .map(|&(r, j)| {
                 let (trial, start, run) = (&self.trials[r], self.starts[r], generated[j]);
-                assert_eq!(run.ncols(), trial.ncols(), "columns of a trajectory");
                 let whole = run.nrows() == start + trial.nrows();
                 run.slice_move(s![if whole { start } else { 0 }.., ..])
             })
@@ -50,9 +56,7 @@ impl Scorer {
                 (data, run.slice_move(s![..rows, ..]))
             })
             .unzip();
-        let seen: Vec<_> = data.iter().map(|x| only(*x, &self.columns)).collect();
-        let seen: Vec<_> = seen.iter().map(|x| x.view()).collect();
-        let spectra = Spectra::new(&seen, self.settings.smoothing);
+        let spectra = Spectra::new(&data, self.settings.smoothing);
         Ok(self.compare(&states, &data, &runs, &spectra))
     }
 }

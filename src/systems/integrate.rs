@@ -30,18 +30,14 @@ impl Rk4 {
         }
     }
 
-    /// Advances by `dt` in equal steps no longer than the system's `max_step`.
+    /// Advances by `dt` in the least number of equal steps no longer than the system's `max_step` (a rounding error above
+    /// is none).
     pub fn advance(&mut self, system: &SystemInfo, x: &mut [f64], s: &[f64], dt: f64) {
-        let steps = substeps(dt, system.max_step);
+        let steps = ((dt / system.max_step - 1e-9).ceil() as u64).max(1);
         for _ in 0..steps {
             self.step(system.field, x, s, dt / steps as f64);
         }
     }
-}
-
-/// The least number of equal steps of at most `max_step` in `dt` (a rounding error above is none).
-pub fn substeps(dt: f64, max_step: f64) -> u64 {
-    ((dt / max_step - 1e-9).ceil() as u64).max(1)
 }
 
 /// Largest Lyapunov exponent per unit of time of an unforced system from state `x` on, by the growth of a small

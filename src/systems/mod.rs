@@ -1,16 +1,11 @@
 //! Benchmark systems: vector fields from the literature, integrated by fixed-step Runge–Kutta in f64.
 
-mod chua;
-mod forced_lorenz;
+mod catalogue;
 mod integrate;
-mod lorenz63;
-mod lorenz96;
-mod rossler;
 mod simulate;
-mod thomas;
-mod van_der_pol;
 
 use crate::error::{Error, Result, nearest};
+use catalogue::SYSTEMS;
 
 pub use integrate::{Rk4, largest_lyapunov};
 pub use simulate::{SHARE, SimulateRequest, Simulation, cut_gaps, simulate};
@@ -44,16 +39,6 @@ pub struct SystemInfo {
     pub spread: f64,
 }
 
-const SYSTEMS: [SystemInfo; 7] = [
-    lorenz63::INFO,
-    rossler::INFO,
-    lorenz96::INFO,
-    chua::INFO,
-    thomas::INFO,
-    van_der_pol::INFO,
-    forced_lorenz::INFO,
-];
-
 /// All systems, in the order in which they are listed.
 pub fn systems() -> &'static [SystemInfo] {
     &SYSTEMS
@@ -68,11 +53,11 @@ pub fn find(name: &str) -> Result<&'static SystemInfo> {
     if let Some(system) = SYSTEMS.iter().find(|s| s.name == wanted) {
         return Ok(system);
     }
-    let names: Vec<_> = SYSTEMS.iter().map(|s| s.name).collect();
-    Err(Error::input(format!("there is no system '{name}'")).with_hint(
-        match nearest(&wanted, names.iter().copied()) {
-            Some(near) => format!("did you mean {near}? Known are {}", names.join(", ")),
-            None => format!("known are {}", names.join(", ")),
-        },
-    ))
+    let names = SYSTEMS.map(|s| s.name);
+    let known = names.join(", ");
+    let hint = match nearest(&wanted, names) {
+        Some(near) => format!("did you mean {near}? Known are {known}"),
+        None => format!("known are {known}"),
+    };
+    Err(Error::input(format!("there is no system '{name}'")).with_hint(hint))
 }

@@ -207,7 +207,7 @@ fn what_knowing_nothing_scores_is_what_such_runs_score() {
     for rows in [1, 50, 4000] {
         let run = corner.slice(s![..rows, ..]);
         let divergence = histogram.divergence(&[run]);
-        assert_eq!(divergence.inside, rows);
+        assert_eq!(divergence.rows, rows);
         close("disjoint", histogram.disjoint(rows), divergence.value, 1e-3);
     }
 }

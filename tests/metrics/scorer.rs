@@ -144,7 +144,7 @@ fn many_dimensions_are_scored_by_mixtures() {
     let scores = scorer.score(std::slice::from_ref(&run), f64::NAN);
     let direct = Mixture::new(&[x.view()], 0.3, 0).divergence(&[run.view()]);
     assert_eq!(scores.dstsp, direct.value);
-    assert_eq!(scores.dstsp_standard_error, Some(direct.standard_error));
+    assert_eq!(scores.dstsp_standard_error, direct.standard_error);
     let floor = noise_floor(&[x.view()], &settings).expect("valid");
     assert!(
         floor.dstsp > 0.0 && floor.dstsp_standard_error.is_some_and(|e| e > 0.0),

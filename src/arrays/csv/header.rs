@@ -11,6 +11,7 @@ use crate::arrays::csv::advice::is_time;
 use crate::arrays::csv::cell::{Cell, Style};
 use crate::arrays::csv::column::Column;
 use crate::arrays::csv::records::Place;
+use crate::arrays::listing;
 
 /// Rows from which a first line is judged by those below it.
 const FEWEST_ROWS: usize = 3;
@@ -59,11 +60,7 @@ impl FirstLine {
 
     /// The first cells, for messages.
     pub(super) fn shown(&self) -> String {
-        let mut text = self.cells.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
-        if self.cells.len() > 6 {
-            text.push_str(", …");
-        }
-        text.chars().take(80).collect()
+        listing(&self.cells, 6).chars().take(80).collect()
     }
 
     fn numbers(&self) -> Option<Vec<(f64, Style)>> {
