@@ -182,9 +182,10 @@ fn a_small_file_cannot_unpack_to_a_huge_one() {
 }
 
 fn csv(text: &str) -> Result<(Array2<f64>, Option<Vec<String>>), String> {
-    read_csv(text.as_bytes(), "x.csv", b',')
-        .and_then(|t| refuse_faults(&t.faults, |_| true).map(|()| (t.values, t.columns)))
-        .map_err(|e| e.to_string())
+    let table = read_csv(text.as_bytes(), "x.csv", b',').map_err(|e| e.to_string())?;
+    refuse_faults(&table.faults, |_| true).map_err(|e| e.to_string())?;
+    let values = table.values.into_dimensionality().expect("two dimensions");
+    Ok((values, table.columns))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use alrnn_gpu::arrays::save_array;
 use alrnn_gpu::backend::{MISSING, is_missing};
-use alrnn_gpu::dataset::{Dataset, LoadRequest, SkipReason, load};
+use alrnn_gpu::dataset::{Dataset, LoadRequest, load};
 use alrnn_gpu::error::Error;
 use alrnn_gpu::model::Scaling;
 use ndarray::{Array2, Array3, array, s};
@@ -530,7 +530,7 @@ fn windows_stay_within_their_trial() {
     assert!(!training.has_missing);
     assert_eq!(training.x[2 * 9 + 2], 1.0, "row 10 is row 1 of the third trial");
     assert_eq!(skipped.len(), 1);
-    assert_eq!(skipped[0].reason, SkipReason::TooShort { window: 4 });
+    assert_eq!((skipped[0].rows, skipped[0].window), (3, 4));
     assert!(
         skipped[0]
             .to_string()
@@ -554,7 +554,11 @@ fn windows_have_something_to_predict() {
     assert_eq!(training.x[4], MISSING);
     assert!(is_missing(training.x[12]) && !is_missing(training.x[13]));
     assert_eq!(skipped.len(), 1);
-    assert_eq!(skipped[0].reason, SkipReason::NothingObserved);
+    assert!(
+        skipped[0]
+            .to_string()
+            .ends_with("none of its windows has an observed value to predict")
+    );
 }
 
 #[test]

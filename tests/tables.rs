@@ -3,7 +3,7 @@
 
 mod cli_common;
 
-use alrnn_gpu::arrays::{Table, read_csv, refuse_faults};
+use alrnn_gpu::arrays::{NamedArray, read_csv, refuse_faults};
 use alrnn_gpu::dataset::{Dataset, LoadRequest, load};
 use cli_common::{Workplace, assert_one_sentence, stderr};
 use ndarray::{Array2, array};
@@ -38,9 +38,9 @@ fn refusal(name: &str, drop: &[&str]) -> (String, String) {
     (error.to_string(), error.hint().unwrap_or_default().to_owned())
 }
 
-fn table(text: &str) -> Table {
+fn table(text: &str) -> NamedArray {
     let table = read_csv(text.as_bytes(), "x.csv", b',').expect("text");
-    assert_eq!(table.lines.len(), table.values.nrows(), "{text:?}");
+    assert_eq!(table.lines.len(), table.values.shape()[0], "{text:?}");
     table
 }
 
@@ -48,7 +48,7 @@ fn table(text: &str) -> Table {
 fn values(text: &str) -> Array2<f64> {
     let table = table(text);
     assert_eq!(table.faults, vec![], "{text:?}");
-    table.values
+    table.values.into_dimensionality().expect("two dimensions")
 }
 
 fn fault(text: &str) -> (String, String) {
@@ -356,8 +356,8 @@ fn row_numbers_and_row_names_are_told() {
         let table = table(text);
         assert_eq!(table.columns, Some(columns.map(str::to_owned).to_vec()), "{text}");
         assert_eq!(
-            table.values.slice(ndarray::s![.., 1..]),
-            array![[1.5, 2.0], [3.0, 4.0]]
+            table.values.slice_axis(ndarray::Axis(1), (1..).into()),
+            array![[1.5, 2.0], [3.0, 4.0]].into_dyn()
         );
         let error = refuse_faults(&table.faults, |_| true).expect_err(text);
         assert!(error.hint().expect("a hint").contains("--drop 1"));

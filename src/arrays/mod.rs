@@ -17,7 +17,7 @@ use ndarray::ArrayD;
 
 use crate::error::{Error, Result, nearest};
 
-pub use csv::{Fault, Table, read_csv, refuse_faults};
+pub use csv::{Fault, read_csv, refuse_faults};
 pub use npy::read_npy;
 pub use npz::Npz;
 pub use write::{Entry, beside, check_target, npz_bytes, save_array};
@@ -27,17 +27,18 @@ pub use write::{Entry, beside, check_target, npz_bytes, save_array};
 pub struct NamedArray {
     /// The path as the user gave it, with `:key` where the file holds several arrays.
     pub name: String,
+    /// NaN where a cell of a table is empty, a word for a missing value, or no number (see `faults`).
     pub values: ArrayD<f64>,
     /// Column names of a CSV header.
     pub columns: Option<Vec<String>>,
-    /// Lines of a text file that the rows stand in; empty for binary files.
+    /// Lines of a text file, from 1, that the rows stand in; empty for binary files.
     pub lines: Vec<u64>,
-    /// What spoils the array or one of its columns, see [`refuse_faults`].
+    /// Why the array, or one of its columns, must not be used as it is, the first to be told first: see [`refuse_faults`].
     pub faults: Vec<Fault>,
 }
 
 impl NamedArray {
-    fn binary(name: String, values: ArrayD<f64>) -> Self {
+    fn plain(name: String, values: ArrayD<f64>) -> Self {
         Self {
             name,
             values,
@@ -78,7 +79,7 @@ pub fn parse_arrays(bytes: &[u8], path: &str, key: Option<&str>) -> Result<Vec<N
         )));
     }
     if bytes.starts_with(b"\x93NUMPY") {
-        return Ok(vec![NamedArray::binary(path.to_string(), read_npy(bytes, path)?)]);
+        return Ok(vec![NamedArray::plain(path.to_string(), read_npy(bytes, path)?)]);
     }
     if let Some(error) = foreign::recognise(bytes, format_name) {
         return Err(error);
@@ -89,14 +90,7 @@ pub fn parse_arrays(bytes: &[u8], path: &str, key: Option<&str>) -> Result<Vec<N
         "tsv" => b'\t',
         other => return Err(unknown_format(path, other)),
     };
-    let table = read_csv(bytes, path, delimiter)?;
-    Ok(vec![NamedArray {
-        name: path.to_string(),
-        values: table.values.into_dyn(),
-        columns: table.columns,
-        lines: table.lines,
-        faults: table.faults,
-    }])
+    Ok(vec![read_csv(bytes, path, delimiter)?])
 }
 
 /// Splits `rec.npz:key` into path and key; a colon elsewhere belongs to the path.

@@ -112,7 +112,7 @@ impl<'a> Npz<'a> {
         let mut arrays = Vec::with_capacity(chosen.len());
         for key in chosen {
             let values = self.array(key)?.expect("the name is from the archive's own list");
-            arrays.push(NamedArray::binary(format!("{}:{key}", self.path), values));
+            arrays.push(NamedArray::plain(format!("{}:{key}", self.path), values));
         }
         Ok(arrays)
     }

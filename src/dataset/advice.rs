@@ -86,17 +86,14 @@ fn warn(columns: Vec<(String, Option<TooFine>)>, advice: &str) {
     let mut fine = columns
         .into_iter()
         .filter_map(|(label, fine)| Some((label, fine?)));
-    let Some((
-        label,
-        TooFine {
-            mean,
-            deviation,
-            step,
-        },
-    )) = fine.next()
-    else {
+    let Some((label, one)) = fine.next() else {
         return;
     };
+    let TooFine {
+        mean,
+        deviation,
+        step,
+    } = one;
     let others: Vec<String> = fine.map(|(label, _)| label).collect();
     let others = match others.len() {
         0 => String::new(),

@@ -18,6 +18,16 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// An array that is in memory.
+    pub fn new(name: &str, x: Array2<f64>) -> Self {
+        Self {
+            name: name.to_owned(),
+            from: (0..x.ncols()).collect(),
+            lines: Vec::new(),
+            x,
+        }
+    }
+
     /// A place for messages: `row 3, column 2` (`line 4, column 2` in a text file), counted from 1, as in the file.
     pub fn place(&self, (i, j): (usize, usize)) -> String {
         let column = self.from[j] + 1;
@@ -68,18 +78,13 @@ pub(super) fn check_inputs(data: &[Named], inputs: &[Named]) -> Result<()> {
         ))
         .with_hint("give --inputs one file (or array) for each of --data, in the same order"));
     }
-    for (
-        Named {
-            name: data_name, x, ..
-        },
-        trial,
-    ) in data.iter().zip(inputs)
-    {
-        let (name, s) = (&trial.name, &trial.x);
+    for (data, trial) in data.iter().zip(inputs) {
+        let (name, s, x) = (&trial.name, &trial.x, &data.x);
         if x.nrows() != s.nrows() {
             let error = Error::input(format!(
-                "{name} has {} rows of inputs, its data {data_name} have {}",
+                "{name} has {} rows of inputs, its data {} have {}",
                 s.nrows(),
+                data.name,
                 x.nrows()
             ));
             return Err(if s.ncols() == x.nrows() {

@@ -13,31 +13,17 @@ const MOST_GAPS_UNEVEN: f64 = 0.1;
 
 /// Whether a name is that of a time axis: `time`, `Date`, `timeStamp`, `time (ms)`, `unix_time`, but not `reaction_time`.
 pub(super) fn is_time_name(name: &str) -> bool {
-    const TIMES: [&str; 9] = [
-        "time",
-        "times",
-        "timestamp",
-        "timestamps",
-        "date",
-        "dates",
-        "datetime",
-        "unixtime",
-        "clock",
-    ];
-    const BESIDE: [&str; 29] = [
-        "s", "sec", "secs", "second", "seconds", "ms", "msec", "us", "ns", "min", "mins", "minute",
-        "minutes", "h", "hr", "hour", "hours", "d", "day", "days", "utc", "gmt", "local", "unix", "epoch",
-        "iso", "stamp", "axis", "index",
-    ];
+    const TIMES: &str = "time times timestamp timestamps date dates datetime unixtime clock";
+    const BESIDE: &str = "s sec secs second seconds ms msec us ns min mins minute minutes h hr hour hours d day days utc gmt \
+                          local unix epoch iso stamp axis index";
+    let among = |list: &str, word: &str| list.split(' ').any(|known| known == word);
     let lower = name.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    words.iter().any(|word| TIMES.contains(word))
-        && words
-            .iter()
-            .all(|word| TIMES.contains(word) || BESIDE.contains(word))
+    let is_known = |word: &&str| among(TIMES, word) || among(BESIDE, word);
+    words.iter().any(|word| among(TIMES, word)) && words.iter().all(is_known)
 }
 
 /// Whether a column goes one way in even steps, as a clock does; `None` where there are fewer than 3 values.

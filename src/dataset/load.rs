@@ -1,4 +1,4 @@
-use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2, Ix3};
+use ndarray::{Array2, ArrayView2, Axis, Ix2, Ix3};
 
 use crate::arrays::{NamedArray, read_arrays, refuse_faults};
 use crate::dataset::checks::{
@@ -51,26 +51,15 @@ pub fn load(request: &LoadRequest) -> Result<Dataset> {
 /// # Errors
 /// As [`load`]; rows and columns are counted from 1.
 pub fn from_arrays(trials: Vec<Trial>, request: &LoadRequest) -> Result<Dataset> {
-    let named = |name: &str, x: Array2<f64>| Named {
-        name: name.to_owned(),
-        from: (0..x.ncols()).collect(),
-        lines: Vec::new(),
-        x,
-    };
-    let (mut data, mut inputs) = (Vec::new(), Vec::new());
+    let (mut data, mut inputs) = (Arrays::default(), Arrays::default());
     for Trial { name, x, s } in trials {
         check_dimensions(&name, x.shape())?;
-        inputs.push(named(&name, s));
-        data.push(named(&name, x));
+        inputs.trials.push(Named::new(&name, s));
+        data.trials.push(Named::new(&name, x));
     }
-    let unnamed = |trials: Vec<Named>| -> Result<Arrays> {
-        check_widths(&trials)?;
-        Ok(Arrays {
-            trials,
-            columns: None,
-        })
-    };
-    assemble(unnamed(data)?, unnamed(inputs)?, request)
+    check_widths(&data.trials)?;
+    check_widths(&inputs.trials)?;
+    assemble(data, inputs, request)
 }
 
 fn assemble(data: Arrays, inputs: Arrays, request: &LoadRequest) -> Result<Dataset> {
@@ -122,12 +111,7 @@ fn read_inputs(request: &LoadRequest, data: &[Named]) -> Result<Arrays> {
         let all = LoadRequest::default();
         return read_trials(&request.inputs, &all, model_names(&request.input_columns));
     }
-    let none = |trial: &Named| Named {
-        name: trial.name.clone(),
-        x: Array2::zeros((trial.x.nrows(), 0)),
-        from: Vec::new(),
-        lines: Vec::new(),
-    };
+    let none = |trial: &Named| Named::new(&trial.name, Array2::zeros((trial.x.nrows(), 0)));
     Ok(Arrays {
         trials: data.iter().map(none).collect(),
         columns: None,
@@ -158,6 +142,7 @@ fn choose_scaling(
 }
 
 /// Trials and the names of their columns, where any of their files has names.
+#[derive(Default)]
 pub(super) struct Arrays {
     pub trials: Vec<Named>,
     pub columns: Option<Vec<String>>,
@@ -181,33 +166,26 @@ pub(super) fn read_trials(specs: &[String], request: &LoadRequest, known: Known<
     let mut last = None;
     for spec in specs {
         for array in read_arrays(spec)? {
-            let NamedArray {
-                name,
-                values,
-                columns: found,
-                lines,
-                faults,
-            } = array;
-            if values.is_empty() {
-                refuse_faults(&faults, |_| true)?;
+            if array.values.is_empty() {
+                refuse_faults(&array.faults, |_| true)?;
             }
-            let width = check_dimensions(&name, values.shape())?;
+            let width = check_dimensions(&array.name, array.values.shape())?;
             let wanted = Wanted {
                 drop: &request.drop,
                 drop_if_there: request.drop_if_there,
                 known: columns.as_deref(),
                 knower: &knower,
             };
-            let from = wanted.choose(&name, found.as_deref(), width, &mut used)?;
-            refuse_faults(&faults, |j| from.contains(&j))?;
+            let from = wanted.choose(&array.name, array.columns.as_deref(), width, &mut used)?;
+            refuse_faults(&array.faults, |j| from.contains(&j))?;
             if columns.is_none()
-                && let Some(found) = &found
+                && let Some(found) = &array.columns
             {
                 columns = Some(from.iter().map(|&j| found[j].clone()).collect());
-                knower = format!("{name} has");
+                knower = format!("{} has", array.name);
             }
-            cut_trials(&name, values, from, lines, &mut trials);
-            last = Some((name, found, width));
+            last = Some((array.name.clone(), array.columns.clone(), width));
+            cut_trials(array, from, &mut trials);
         }
     }
     if let (Some(entry), Some((name, found, width))) = (used.iter().position(|used| !used), last)
@@ -262,7 +240,10 @@ fn check_dimensions(name: &str, shape: &[usize]) -> Result<usize> {
 }
 
 /// Appends the trials of an array of two or three dimensions, with the columns `from`. A text file is one trial.
-fn cut_trials(name: &str, values: ArrayD<f64>, from: Vec<usize>, lines: Vec<u64>, trials: &mut Vec<Named>) {
+fn cut_trials(array: NamedArray, from: Vec<usize>, trials: &mut Vec<Named>) {
+    let NamedArray {
+        name, values, lines, ..
+    } = array;
     let mut push = |name: String, x: ArrayView2<'_, f64>| {
         let x = if from.iter().copied().eq(0..x.ncols()) {
             x.as_standard_layout().into_owned()
@@ -274,7 +255,7 @@ fn cut_trials(name: &str, values: ArrayD<f64>, from: Vec<usize>, lines: Vec<u64>
     };
     if values.ndim() == 2 {
         let x = values.into_dimensionality::<Ix2>().expect("two dimensions");
-        push(name.to_owned(), x.view());
+        push(name, x.view());
         return;
     }
     let all = values.into_dimensionality::<Ix3>().expect("three dimensions");

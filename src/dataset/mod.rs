@@ -23,7 +23,7 @@ pub use precision::range;
 pub use standardize::{column_scaling, standardize};
 pub use training::{MISSING, TrainingData, is_missing};
 pub use trajectories::load_trajectories;
-pub use windows::{SkipReason, SkippedTrial};
+pub use windows::SkippedTrial;
 
 /// One uninterrupted recording.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,31 +8,23 @@ use crate::error::{Error, Result};
 pub struct SkippedTrial {
     pub name: String,
     pub rows: usize,
-    pub reason: SkipReason,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SkipReason {
-    /// Fewer rows than the `T + 1` of a window.
-    TooShort { window: usize },
-    /// No window has an observed value to predict.
-    NothingObserved,
+    /// The rows that a window needs; where there are as many, none of its windows has an observed value to predict.
+    pub window: usize,
 }
 
 impl fmt::Display for SkippedTrial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, rows, reason } = self;
-        match reason {
-            SkipReason::TooShort { window } => write!(
+        let Self { name, rows, window } = self;
+        if rows < window {
+            write!(
                 f,
                 "{name} is left out: it has {rows} rows, a window needs T + 1 = {window}"
-            ),
-            SkipReason::NothingObserved => {
-                write!(
-                    f,
-                    "{name} is left out: none of its windows has an observed value to predict"
-                )
-            }
+            )
+        } else {
+            write!(
+                f,
+                "{name} is left out: none of its windows has an observed value to predict"
+            )
         }
     }
 }
@@ -59,15 +51,10 @@ impl Dataset {
             let before = data.starts.len();
             push_starts(trial, T, first_row, &mut data.starts);
             if data.starts.len() == before {
-                let rows = trial.x.nrows();
                 skipped.push(SkippedTrial {
                     name: trial.name.clone(),
-                    rows,
-                    reason: if rows <= T {
-                        SkipReason::TooShort { window: T + 1 }
-                    } else {
-                        SkipReason::NothingObserved
-                    },
+                    rows: trial.x.nrows(),
+                    window: T + 1,
                 });
             }
             first_row += trial.x.nrows();

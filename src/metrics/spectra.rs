@@ -1,6 +1,7 @@
 //! D_H over the columns and trials of a dataset.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -15,21 +16,21 @@ const MIN_ROWS: usize = 4;
 /// 0.18; with every tenth value left at random 0.05 and 0.08, with every twentieth 0.04 and 0.03.)
 const MAX_ROWS_PER_VALUE: usize = 10;
 
-/// The data's side of D_H: plans and spectra of every trial.
+/// The data's side of D_H: the spectra of the columns of every trial that have one, trial by trial.
 pub struct Spectra {
-    trials: Vec<Option<TrialSpectra>>,
+    columns: Vec<ColumnSpectrum>,
+    rows: usize,
     sparse: Vec<usize>,
 }
 
-struct TrialSpectra {
-    plan: SpectrumPlan,
-    /// `None` where a column has no spectrum: constant, or observed too rarely.
-    columns: Vec<Option<ColumnSpectrum>>,
-}
-
 struct ColumnSpectrum {
+    /// Which trial, and which of its columns.
+    place: (usize, usize),
+    plan: Arc<SpectrumPlan>,
     gaps: Gaps,
     amplitudes: Amplitudes,
+    /// In the mean over columns and trials: the rows of the trial over its columns that have a spectrum.
+    weight: f64,
 }
 
 impl Spectra {
@@ -39,38 +40,41 @@ impl Spectra {
     pub fn new(trials: &[ArrayView2<'_, f64>], smoothing: f64) -> Self {
         let mut planner = RealFftPlanner::new();
         let mut plans = BTreeMap::new();
-        let mut sparse = vec![0; trials.first().map_or(0, |x| x.ncols())];
-        let spectra = |x: &ArrayView2<'_, f64>| {
-            if x.nrows() < MIN_ROWS {
-                return None;
-            }
-            let plan = plans
-                .entry(x.nrows())
-                .or_insert_with(|| SpectrumPlan::new(&mut planner, x.nrows(), smoothing))
-                .clone();
-            let columns = x.columns().into_iter().zip(&mut sparse);
-            let columns: Vec<_> = columns
-                .map(|(column, sparse)| {
-                    let gaps = Gaps::of(column.iter().copied());
-                    if is_sparse(column.len(), gaps.missing()) {
-                        *sparse += 1;
-                        return None;
-                    }
-                    let mut values = column.to_vec();
-                    gaps.fill(&mut values);
-                    let amplitudes = plan.amplitudes(values)?;
-                    Some(ColumnSpectrum { gaps, amplitudes })
-                })
-                .collect();
-            columns
-                .iter()
-                .any(Option::is_some)
-                .then_some(TrialSpectra { plan, columns })
+        let mut spectra = Self {
+            columns: Vec::new(),
+            rows: 0,
+            sparse: vec![0; trials.first().map_or(0, |x| x.ncols())],
         };
-        Self {
-            trials: trials.iter().map(spectra).collect(),
-            sparse,
+        for (r, x) in trials.iter().enumerate().filter(|(_, x)| x.nrows() >= MIN_ROWS) {
+            let rows = x.nrows();
+            let plan = plans
+                .entry(rows)
+                .or_insert_with(|| Arc::new(SpectrumPlan::new(&mut planner, rows, smoothing)));
+            let before = spectra.columns.len();
+            for (n, column) in x.columns().into_iter().enumerate() {
+                let gaps = Gaps::of(column.iter().copied());
+                if is_sparse(rows, gaps.missing()) {
+                    spectra.sparse[n] += 1;
+                    continue;
+                }
+                let mut values = column.to_vec();
+                gaps.fill(&mut values);
+                spectra
+                    .columns
+                    .extend(plan.amplitudes(values).map(|amplitudes| ColumnSpectrum {
+                        place: (r, n),
+                        plan: plan.clone(),
+                        gaps,
+                        amplitudes,
+                        weight: f64::NAN,
+                    }));
+            }
+            let found = &mut spectra.columns[before..];
+            let weight = rows as f64 / found.len() as f64;
+            found.iter_mut().for_each(|column| column.weight = weight);
+            spectra.rows += if found.is_empty() { 0 } else { rows };
         }
+        spectra
     }
 
     /// In how many trials (of 4 rows or more) each column is left out because too little of it was observed.
@@ -80,11 +84,7 @@ impl Spectra {
 
     /// Rows of the trials that have a spectrum.
     pub fn rows(&self) -> usize {
-        self.trials
-            .iter()
-            .flatten()
-            .map(|trial| trial.plan.length())
-            .sum()
+        self.rows
     }
 
     /// `Σ_r T_r · mean_n D_H(data, generated) / Σ_r T_r`, over the columns whose data have a spectrum; 1 where the
@@ -92,27 +92,18 @@ impl Spectra {
     /// values where the data have none are interpolated like the data's, because interpolation changes a spectrum.
     /// NaN where no trial has a spectrum.
     pub fn distance<V: Copy + Into<f64> + Sync>(&self, generated: &[ArrayView2<'_, V>]) -> f64 {
-        let pairs: Vec<_> = self
-            .trials
-            .iter()
-            .zip(generated)
-            .filter_map(|(trial, x)| trial.as_ref().map(|trial| (trial, x)))
-            .flat_map(|(trial, x)| {
-                let columns = trial.columns.iter().zip(x.columns());
-                let weight = trial.plan.length() as f64 / trial.columns.iter().flatten().count() as f64;
-                columns.filter_map(move |(data, x)| data.as_ref().map(|data| (&trial.plan, weight, data, x)))
-            })
-            .collect();
-        let distances: Vec<f64> = pairs
+        let distances: Vec<f64> = self
+            .columns
             .par_iter()
-            .map(|(plan, weight, data, x)| {
-                let mut values: Vec<f64> = x.iter().map(|&v| v.into()).collect();
+            .map(|data| {
+                let (r, n) = data.place;
+                let mut values: Vec<f64> = generated[r].column(n).iter().map(|&v| v.into()).collect();
                 data.gaps.fill(&mut values);
-                let generated = plan.amplitudes(values);
-                weight * generated.map_or(1.0, |generated| hellinger(&data.amplitudes, &generated))
+                let generated = data.plan.amplitudes(values);
+                data.weight * generated.map_or(1.0, |generated| hellinger(&data.amplitudes, &generated))
             })
             .collect();
-        distances.iter().sum::<f64>() / self.rows() as f64
+        distances.iter().sum::<f64>() / self.rows as f64
     }
 }
 

@@ -90,20 +90,8 @@ fn drop_argument(context: &Context<'_>) -> String {
 
 /// Whether this is written as a date, a time of day or both: `2016-07-01 00:00`, `1/7/16`, `12:30:05.5`, `1-Jul-2016`.
 pub(super) fn is_time(text: &str) -> bool {
-    const WORDS: [&str; 28] = [
-        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon",
-        "tue", "wed", "thu", "fri", "sat", "sun", "am", "pm", "t", "z", "utc", "gmt", "cet", "cest",
-    ];
-    const MONTHS: [&str; 8] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-    ];
+    const WORDS: &str = "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august \
+                         september october november december mon tue wed thu fri sat sun am pm t z utc gmt cet cest";
     let lower = text.to_lowercase();
     let groups: Vec<&str> = lower
         .split(|c: char| !c.is_ascii_digit())
@@ -114,9 +102,7 @@ pub(super) fn is_time(text: &str) -> bool {
         .filter(|part| !part.is_empty())
         .peekable();
     let has_words = words.peek().is_some();
-    let only_words_of_time = words.all(|word| {
-        WORDS.contains(&word) || MONTHS.contains(&word) || ["october", "november", "december"].contains(&word)
-    });
+    let only_words_of_time = words.all(|word| WORDS.split(' ').any(|known| known == word));
     let marks = |set: &[char]| lower.chars().filter(|c| set.contains(c)).count();
     // `1.7.2016`, but not `1.234.567`.
     let has_dots = marks(&['.']) == 2 && groups.iter().all(|group| group.len() != 3);

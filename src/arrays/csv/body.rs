@@ -3,12 +3,13 @@
 use csv::ByteRecord;
 use ndarray::{Array2, s};
 
+use crate::arrays::NamedArray;
 use crate::arrays::csv::advice::{Context, describe_comma, describe_text};
 use crate::arrays::csv::cell::{Cell, is_error_mark};
 use crate::arrays::csv::column::Column;
 use crate::arrays::csv::header::{FirstLine, judge};
 use crate::arrays::csv::records::Place;
-use crate::arrays::csv::{Fault, Table, decide};
+use crate::arrays::csv::{Fault, decide};
 use crate::error::Result;
 
 struct Row {
@@ -18,8 +19,6 @@ struct Row {
     filled: usize,
     /// Whether a cell holds a line end.
     broken: bool,
-    /// Where the values of the filled cells end.
-    end: usize,
 }
 
 /// Empty lines above a row.
@@ -29,20 +28,20 @@ struct Gap {
     count: u64,
 }
 
+#[derive(Default)]
 pub(super) struct Body<'a> {
     name: &'a str,
     /// Cells of the first line, and one more where the rows have names.
     width: usize,
     /// Names of the columns, empty where there is no header.
     names: Vec<String>,
+    /// Of the filled cells of all rows.
     values: Vec<f64>,
     rows: Vec<Row>,
+    /// Lines of nothing but space.
     gaps: Vec<Gap>,
-    /// Lines of nothing but space since the last row: the first of them, and how many.
-    pending: Option<(u64, u64)>,
     /// What is known of the columns' first cells, and of all below them: the first row may turn out to be a header.
-    first_cells: Vec<Column>,
-    columns: Vec<Column>,
+    columns: Vec<[Column; 2]>,
     /// Whether any cell below the first line is in quotes.
     quoted: bool,
     /// Row names, units: told before all others.
@@ -62,15 +61,7 @@ impl<'a> Body<'a> {
             name,
             width: first.cells.len(),
             names,
-            values: Vec::new(),
-            rows: Vec::new(),
-            gaps: Vec::new(),
-            pending: None,
-            first_cells: Vec::new(),
-            columns: Vec::new(),
-            quoted: false,
-            structural: Vec::new(),
-            stop: None,
+            ..Self::default()
         }
     }
 
@@ -83,10 +74,9 @@ impl<'a> Body<'a> {
             .iter()
             .rposition(|c| *c != Cell::Empty)
             .map_or(0, |last| last + 1);
-        self.note_gap(line, blank);
+        self.note_gap(line - blank, blank);
         if filled == 0 && cells.len() == 1 && self.width > 1 && !raw.contains('"') {
-            let (_, count) = self.pending.get_or_insert((line, 0));
-            *count += 1;
+            self.note_gap(line, 1);
             return true;
         }
         if raw.trim_start().starts_with('#') && !is_error_mark(texts[0].trim()) {
@@ -103,42 +93,32 @@ impl<'a> Body<'a> {
             let fault = self.ragged(line, cells.len(), broken);
             return self.stop_at(line, fault);
         }
-        self.take_gap();
-        let columns = if self.rows.is_empty() {
-            &mut self.first_cells
-        } else {
-            &mut self.columns
-        };
-        if columns.len() < filled {
-            columns.resize(filled, Column::default());
-        }
-        for (column, text) in columns.iter_mut().zip(&texts[..filled]) {
-            self.values.push(column.note(text, line));
+        self.know_columns(filled);
+        let below = usize::from(!self.rows.is_empty());
+        for (column, text) in self.columns.iter_mut().zip(&texts[..filled]) {
+            self.values.push(column[below].note(text, line));
         }
         self.rows.push(Row {
             line,
             broken,
             cells: cells.len(),
             filled,
-            end: self.values.len(),
         });
         true
     }
 
-    fn note_gap(&mut self, line: u64, blank: u64) {
-        if blank > 0 {
-            let (_, count) = self.pending.get_or_insert((line - blank, 0));
-            *count += blank;
+    fn note_gap(&mut self, line: u64, count: u64) {
+        let row = self.rows.len();
+        match self.gaps.last_mut() {
+            _ if count == 0 => {}
+            Some(gap) if gap.row == row => gap.count += count,
+            _ => self.gaps.push(Gap { row, line, count }),
         }
     }
 
-    fn take_gap(&mut self) {
-        if let Some((line, count)) = self.pending.take() {
-            self.gaps.push(Gap {
-                row: self.rows.len(),
-                line,
-                count,
-            });
+    fn know_columns(&mut self, width: usize) {
+        if self.columns.len() < width {
+            self.columns.resize(width, Default::default());
         }
     }
 
@@ -221,7 +201,7 @@ impl<'a> Body<'a> {
     }
 
     /// The table, once all rows are there; `blank_at_end` are empty lines below the last.
-    pub(super) fn finish(mut self, first: FirstLine, blank_at_end: u64) -> Result<Table> {
+    pub(super) fn finish(mut self, first: FirstLine, blank_at_end: u64) -> Result<NamedArray> {
         let width = self.final_width();
         if let Some(i) = self.rows.iter().position(|row| row.cells < width) {
             let Row {
@@ -234,17 +214,19 @@ impl<'a> Body<'a> {
         }
         let mut lines: Vec<u64> = self.rows.iter().map(|row| row.line).collect();
         let mut values = self.array(width);
-        self.first_cells.resize(width, Column::default());
-        self.columns.resize(width, Column::default());
+        self.know_columns(width);
         let starts_with_row = self.names.is_empty();
         if starts_with_row && values.nrows() > 0 {
             let below = values.slice(s![1.., ..]);
-            let verdict = judge(&first, below, &self.columns, self.quoted);
+            let whole: Vec<usize> = self.columns.iter().map(|[_, below]| below.whole).collect();
+            let verdict = judge(&first, below, &whole, self.quoted);
             if decide(self.name, &first, &verdict) {
                 values = below.to_owned();
                 lines.remove(0);
                 self.names = first.cells;
-                self.first_cells.fill(Column::default());
+                self.columns
+                    .iter_mut()
+                    .for_each(|[first, _]| *first = Column::default());
                 self.gaps.retain(|gap| gap.row > 0);
                 for gap in &mut self.gaps {
                     gap.row -= 1;
@@ -272,8 +254,9 @@ impl<'a> Body<'a> {
             }
         }
         let columns = (!self.names.is_empty()).then_some(self.names);
-        Ok(Table {
-            values,
+        Ok(NamedArray {
+            name: self.name.to_owned(),
+            values: values.into_dyn(),
             columns,
             lines,
             faults,
@@ -282,12 +265,13 @@ impl<'a> Body<'a> {
 
     fn array(&self, width: usize) -> Array2<f64> {
         let mut values = Array2::from_elem((self.rows.len(), width), f64::NAN);
-        let mut start = 0;
+        let mut rest = self.values.iter();
         for (row, mut target) in self.rows.iter().zip(values.rows_mut()) {
-            for (value, target) in self.values[start..row.end].iter().zip(&mut target) {
-                *target = *value;
-            }
-            start = row.end;
+            let cells = rest.by_ref().take(row.filled);
+            target
+                .iter_mut()
+                .zip(cells)
+                .for_each(|(target, &value)| *target = value);
         }
         values
     }
@@ -309,7 +293,7 @@ impl<'a> Body<'a> {
         let line = *lines
             .first()
             .filter(|_| !self.names.is_empty() && lines.len() > 1)?;
-        let is_text = |j: usize| self.first_cells[j].text.is_some();
+        let is_text = |j: usize| self.columns[j][0].text.is_some();
         let is_header = values.row(0).iter().all(|v| v.is_nan())
             && values
                 .row(1)
@@ -331,7 +315,7 @@ impl<'a> Body<'a> {
     fn by_line(&mut self) -> Vec<Fault> {
         let first_row = self.rows.first().map(|row| row.line);
         let mut found: Vec<(u64, Fault)> = self.stop.take().into_iter().collect();
-        for (j, (first, below)) in self.first_cells.iter().zip(&self.columns).enumerate() {
+        for (j, [first, below]) in self.columns.iter().enumerate() {
             if let Some(seen) = first.text.as_ref().or(below.text.as_ref()) {
                 let context = Context {
                     file: self.name,
@@ -348,14 +332,18 @@ impl<'a> Body<'a> {
 
     /// Numbers with a comma, unless every comma of the file can only be a decimal one.
     fn commas(&self) -> Vec<Fault> {
-        let all = || self.first_cells.iter().chain(&self.columns);
+        let all = || {
+            self.columns
+                .iter()
+                .map(|[first, _]| first)
+                .chain(self.columns.iter().map(|[_, below]| below))
+        };
         let point = all().find_map(|column| column.point.as_ref());
         let sure_comma = all().any(|column| column.sure_comma.is_some());
         if sure_comma && point.is_none() {
             return Vec::new();
         }
-        let columns = self.first_cells.iter().zip(&self.columns).enumerate();
-        let commas = columns.filter_map(|(j, (first, below))| {
+        let commas = self.columns.iter().enumerate().filter_map(|(j, [first, below])| {
             let seen = first.comma.as_ref().or(below.comma.as_ref())?;
             Some(describe_comma(self.name, j, seen, point, sure_comma))
         });

@@ -26,23 +26,8 @@ pub(super) enum Style {
 }
 
 /// Words for a value that is not there, in lower case: those of R, pandas, C libraries and databases.
-const MISSING: [&str; 15] = [
-    "na",
-    "n/a",
-    "nan",
-    "null",
-    "none",
-    "missing",
-    "<na>",
-    "nat",
-    "nan(ind)",
-    "-nan(ind)",
-    "1.#ind",
-    "-1.#ind",
-    "1.#qnan",
-    "-1.#qnan",
-    "#n/a n/a",
-];
+const MISSING: &str =
+    "na n/a nan null none missing <na> nat nan(ind) -nan(ind) 1.#ind -1.#ind 1.#qnan -1.#qnan";
 
 impl Cell {
     pub(super) fn parse(text: &str) -> Self {
@@ -53,7 +38,8 @@ impl Cell {
         if let Some(number) = number(text) {
             return number;
         }
-        if MISSING.iter().any(|m| text.eq_ignore_ascii_case(m)) || is_error_mark(text) {
+        let mut missing = MISSING.split(' ').chain(["#n/a n/a"]);
+        if missing.any(|word| text.eq_ignore_ascii_case(word)) || is_error_mark(text) {
             return Self::Missing;
         }
         if text.is_ascii() {
@@ -121,32 +107,15 @@ fn may_be_thousands(text: &str) -> bool {
 /// Whether a spreadsheet wrote this where it has no value: `#N/A`, `#DIV/0!`, `#NAME?`, `#ZAHL!`, `####`. Errors end in
 /// `!` or `?` in every language; the words for "not available" are those of the languages that have one.
 pub(super) fn is_error_mark(text: &str) -> bool {
-    const NOT_AVAILABLE: [&str; 17] = [
-        "N/A",
-        "NA",
-        "NV",
-        "N/V",
-        "N/D",
-        "N/B",
-        "N/F",
-        "ND",
-        "I/T",
-        "YOK",
-        "SAKNAS",
-        "PUUTTUU",
-        "HIÁNYZIK",
-        "NENÍ_K_DISPOZICI",
-        "Н/Д",
-        "GETTING_DATA",
-        "BUSY",
-    ];
+    const NOT_AVAILABLE: &str = "N/A NA NV N/V N/D N/B N/F ND I/T YOK SAKNAS PUUTTUU HIÁNYZIK NENÍ_K_DISPOZICI Н/Д \
+                                 GETTING_DATA BUSY";
     let Some(word) = text.strip_prefix('#') else {
         return false;
     };
     let starts_well = word.starts_with(|c: char| c.is_alphabetic() || "¡¿".contains(c));
     let is_one_word = !word.contains(|c: char| c.is_whitespace() || ",;".contains(c));
     (starts_well && is_one_word && word.ends_with(['!', '?']))
-        || NOT_AVAILABLE.contains(&word.to_uppercase().as_str())
+        || NOT_AVAILABLE.split(' ').any(|known| known == word.to_uppercase())
         || (word.len() >= 2 && word.bytes().all(|b| b == b'#'))
 }
 

@@ -9,7 +9,6 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use crate::arrays::csv::advice::is_time;
 use crate::arrays::csv::cell::{Cell, Style};
-use crate::arrays::csv::column::Column;
 use crate::arrays::csv::records::Place;
 use crate::arrays::listing;
 
@@ -88,13 +87,9 @@ fn is_quoted(raw: &str, separator: u8, kinds: &[Cell]) -> bool {
             .all(|(cell, kind)| *kind == Cell::Empty || cell.trim_ascii().starts_with(b"\""))
 }
 
-/// Judges a first line without words by the rows below it, `[rows, columns]`; `columns` is what is known of them, and `quoted` says whether one of those below is in quotes.
-pub(super) fn judge(
-    first: &FirstLine,
-    below: ArrayView2<'_, f64>,
-    columns: &[Column],
-    quoted: bool,
-) -> Verdict {
+/// Judges a first line without words by the rows below it, `[rows, columns]`: in each column `whole` of them are written as
+/// whole numbers, and `quoted` says whether any cell is in quotes.
+pub(super) fn judge(first: &FirstLine, below: ArrayView2<'_, f64>, whole: &[usize], quoted: bool) -> Verdict {
     if below.nrows() == 0 || first.kinds.contains(&Cell::Text) && !first.quoted {
         return Verdict::Data;
     }
@@ -110,7 +105,7 @@ pub(super) fn judge(
     if (1..numbers.len()).any(|i| numbers[..i].iter().any(|(v, _)| *v == numbers[i].0)) {
         return Verdict::Data;
     }
-    let evidence = Evidence::new(&numbers, below, columns);
+    let evidence = Evidence::new(&numbers, below, whole);
     let counted = first
         .cells
         .iter()
@@ -156,7 +151,7 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn new(numbers: &[(f64, Style)], below: ArrayView2<'_, f64>, columns: &[Column]) -> Self {
+    fn new(numbers: &[(f64, Style)], below: ArrayView2<'_, f64>, whole_below: &[usize]) -> Self {
         let steps: Vec<f64> = numbers.windows(2).map(|w| w[1].0 - w[0].0).collect();
         let whole = numbers.iter().all(|(_, style)| *style == Style::Whole);
         let even = match steps[..] {
@@ -164,7 +159,7 @@ impl Evidence {
             [step] => step.abs() == 1.0,
             [step, ..] => step != 0.0 && steps.iter().all(|d| (d - step).abs() <= 1e-9 * step.abs()),
         };
-        let few = |column: &Column| column.whole * 10 <= below.nrows();
+        let few = |count: &usize| count * 10 <= below.nrows();
         let places: Vec<(bool, bool)> = numbers
             .iter()
             .zip(below.columns())
@@ -174,7 +169,7 @@ impl Evidence {
             columns: numbers.len(),
             whole,
             even,
-            unlike: whole && columns.iter().all(few),
+            unlike: whole && whole_below.iter().all(few),
             off: places.iter().any(|(off, _)| *off),
             far: places.iter().all(|(_, far)| *far),
         }
@@ -234,11 +229,12 @@ fn off_and_far(value: f64, column: ArrayView1<'_, f64>) -> (bool, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arrays::NamedArray;
     use crate::arrays::csv::dialect::reader;
-    use crate::arrays::csv::{Table, read_csv};
+    use crate::arrays::csv::read_csv;
 
     /// The table that this header makes over `rows` of a slow oscillation, written with these decimals.
-    fn table(header: &str, columns: usize, offset: f64, amplitude: f64, decimals: usize) -> Table {
+    fn table(header: &str, columns: usize, offset: f64, amplitude: f64, decimals: usize) -> NamedArray {
         let mut text = format!("{header}\n");
         for t in 0..60 {
             let cells = (0..columns).map(|j| {
@@ -269,7 +265,11 @@ mod tests {
             ("\"t\",\"10\"", 2, 15.0, 9.0, 2),
         ] {
             let table = table(header, columns, offset, amplitude, decimals);
-            assert_eq!(table.values.nrows(), 60, "{header} over {offset} ± {amplitude}");
+            assert_eq!(
+                table.values.shape()[0],
+                60,
+                "{header} over {offset} ± {amplitude}"
+            );
             let names: Vec<String> = header.split(',').map(|name| name.replace('"', "")).collect();
             assert_eq!(table.columns, Some(names));
             assert_eq!((table.lines[0], table.faults), (2, vec![]));
@@ -288,7 +288,7 @@ mod tests {
             ("5", 1, 5.0, 4.0, 0),
         ] {
             let table = table(header, columns, offset, amplitude, decimals);
-            assert_eq!((table.values.nrows(), table.columns), (61, None), "{header}");
+            assert_eq!((table.values.shape()[0], table.columns), (61, None), "{header}");
         }
     }
 
@@ -309,14 +309,7 @@ mod tests {
                 b',',
             );
             let below = ndarray::Array2::from_shape_fn((rows.len(), 2), |(i, j)| rows[i][j]);
-            let columns = vec![
-                Column {
-                    whole,
-                    ..Column::default()
-                };
-                2
-            ];
-            judge(&first, below.view(), &columns, false)
+            judge(&first, below.view(), &[whole; 2], false)
         };
         // A simulation's start, or electrodes: the next row is near.
         let near = [[1.02, 1.97], [1.04, 1.93], [1.3, 2.2]];

@@ -16,26 +16,15 @@ mod records;
 mod text;
 
 use csv::ByteRecord;
-use ndarray::Array2;
+use ndarray::ArrayD;
 
+use crate::arrays::NamedArray;
 use crate::arrays::csv::body::Body;
 use crate::arrays::csv::cell::Cell;
 use crate::arrays::csv::dialect::{Preamble, guess_separator};
 use crate::arrays::csv::header::{FirstLine, Verdict};
 use crate::arrays::csv::records::Records;
 use crate::error::{Error, Result};
-
-/// A table of numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Table {
-    /// `[rows, columns]`, NaN where a cell is empty, a word for a missing value, or no number (see `faults`).
-    pub values: Array2<f64>,
-    pub columns: Option<Vec<String>>,
-    /// Line of the file, from 1, that each row stands in.
-    pub lines: Vec<u64>,
-    /// Why the table must not be used as it is, the first to be told first.
-    pub faults: Vec<Fault>,
-}
 
 /// What spoils a table or one of its columns. It is an error only where the column is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +64,7 @@ pub fn refuse_faults(faults: &[Fault], is_used: impl Fn(usize) -> bool) -> Resul
     }
 }
 
-/// Reads a table. `delimiter` is what the file's ending stands for; another one is taken where the rows say so, or a
+/// Reads a table `[rows, columns]`, called `name` in messages. `delimiter` is what the file's ending stands for; another one is taken where the rows say so, or a
 /// first line `sep=;`.
 ///
 /// Lines that start with `#` are comments above the first row, and errors below it; `#N/A`, `#DIV/0!` and the other
@@ -84,8 +73,8 @@ pub fn refuse_faults(faults: &[Fault], is_used: impl Fn(usize) -> bool) -> Resul
 /// a number, or where it is told from the rows (see `header`).
 ///
 /// # Errors
-/// When the bytes are no text. What is wrong with rows and columns is in [`Table::faults`].
-pub fn read_csv(bytes: &[u8], name: &str, delimiter: u8) -> Result<Table> {
+/// When the bytes are no text. What is wrong with rows and columns is in [`NamedArray::faults`].
+pub fn read_csv(bytes: &[u8], name: &str, delimiter: u8) -> Result<NamedArray> {
     let text = text::decode(bytes, name)?;
     let preamble = Preamble::of(&text);
     let separator = preamble
@@ -100,12 +89,7 @@ pub fn read_csv(bytes: &[u8], name: &str, delimiter: u8) -> Result<Table> {
     let mut record = ByteRecord::new();
     let unreadable = |e| Error::input(format!("{name} cannot be read as a table: {e}"));
     let Some(place) = records.next(&mut record).map_err(unreadable)? else {
-        return Ok(Table {
-            values: Array2::zeros((0, 0)),
-            columns: None,
-            lines: Vec::new(),
-            faults: Vec::new(),
-        });
+        return Ok(NamedArray::plain(name.to_owned(), ArrayD::zeros(vec![0, 0])));
     };
     let first = FirstLine::new(&record, place, separator);
     let mut body = Body::new(name, &first);
