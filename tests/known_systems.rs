@@ -1,8 +1,6 @@
 //! Benchmark systems against what is known of them: fixed points, balances, periods, Lyapunov exponents.
 
-use alrnn_gpu::systems::{
-    Rk4, SimulateRequest, Simulation, SystemInfo, cut_gaps, find, largest_lyapunov, simulate, systems,
-};
+use alrnn_gpu::systems::{Rk4, SimulateRequest, Simulation, SystemInfo, cut_gaps, find, simulate, systems};
 use ndarray::Axis;
 
 fn system(name: &str) -> &'static SystemInfo {
@@ -29,6 +27,38 @@ fn raw(name: &str, steps: usize) -> Simulation {
         ..run(name, steps)
     })
     .expect("simulates")
+}
+
+/// Largest Lyapunov exponent per unit of time of an unforced system from state `x` on, by the growth of a small
+/// separation that is renormalised after every step (Benettin et al., Meccanica 15, 1980).
+///
+/// The error falls as `1/√(steps · h)`; for lorenz63, 10⁶ steps of 0.01 give ± 0.0008 over seeds.
+fn largest_lyapunov(system: &SystemInfo, x: &mut [f64], steps: usize) -> f64 {
+    const SEPARATION: f64 = 1e-8;
+    let h = system.max_step;
+    let mut rk4 = Rk4::new(x.len());
+    let mut other = x.to_vec();
+    other[0] += SEPARATION;
+    // Until the separation has turned into the fastest growing direction, its growth does not count.
+    let settle = steps / 10;
+    let mut growth = 0.0;
+    for step in 0..settle + steps {
+        rk4.step(system.field, x, &[], h);
+        rk4.step(system.field, &mut other, &[], h);
+        let distance = x
+            .iter()
+            .zip(&other)
+            .map(|(a, b)| (a - b) * (a - b))
+            .sum::<f64>()
+            .sqrt();
+        if step >= settle {
+            growth += (distance / SEPARATION).ln();
+        }
+        for (a, b) in x.iter().zip(&mut other) {
+            *b = a + (*b - a) * SEPARATION / distance;
+        }
+    }
+    growth / (steps as f64 * h)
 }
 
 #[test]

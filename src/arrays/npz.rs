@@ -120,22 +120,17 @@ impl<'a> Npz<'a> {
 
 /// Sort key under which runs of digits compare as numbers: by length without leading zeros, then digit by digit.
 fn natural_key(name: &str) -> (Vec<(usize, String)>, String) {
-    let mut runs: Vec<(usize, String)> = Vec::new();
-    for c in name.chars() {
-        let is_digit = c.is_ascii_digit();
-        match runs.last_mut() {
-            Some((digits, run)) if (*digits > 0) == is_digit => {
-                run.push(c);
-                *digits += usize::from(is_digit);
-            }
-            _ => runs.push((usize::from(is_digit), c.to_string())),
+    let chars: Vec<char> = name.chars().collect();
+    let runs = chars.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    let key = |run: &[char]| {
+        let text = String::from_iter(run);
+        if !run[0].is_ascii_digit() {
+            return (0, text);
         }
-    }
-    for (digits, run) in runs.iter_mut().filter(|(digits, _)| *digits > 0) {
-        *run = run.trim_start_matches('0').to_string();
-        *digits = run.len() + 1;
-    }
-    (runs, name.to_string())
+        let digits = text.trim_start_matches('0').to_string();
+        (digits.len() + 1, digits)
+    };
+    (runs.map(key).collect(), name.to_string())
 }
 
 #[cfg(test)]

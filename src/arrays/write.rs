@@ -24,13 +24,13 @@ pub fn save_array(
 ) -> Result<()> {
     let path = path.as_ref();
     let name = path.to_string_lossy();
-    let format = table_format(&name)?;
-    let write = |writer: &mut dyn Write| match format {
-        Format::Npy => values
+    let delimiter = delimiter(&name)?;
+    let write = |writer: &mut dyn Write| match delimiter {
+        None => values
             .as_standard_layout()
             .write_npy(writer)
             .map_err(io::Error::other),
-        Format::Table(delimiter) => write_table(writer, values, columns, delimiter),
+        Some(delimiter) => write_table(writer, values, columns, delimiter),
     };
     write_atomically(path, |writer| {
         if extension(&name) == "gz" {
@@ -49,7 +49,7 @@ pub fn save_array(
 /// When the format cannot be told from the ending, the folder is not there, or `path` is a folder.
 pub fn check_target(path: &Path) -> Result<()> {
     let name = path.to_string_lossy();
-    table_format(&name)?;
+    delimiter(&name)?;
     if path.is_dir() {
         return Err(Error::input(format!("{name} is a folder, not a file")));
     }
@@ -75,17 +75,12 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(format!("{stem}{suffix}{}", &name[stem.len()..]))
 }
 
-enum Format {
-    Npy,
-    /// Text, with this between the cells.
-    Table(u8),
-}
-
-fn table_format(name: &str) -> Result<Format> {
+/// What separates the cells of a text file of this name, `None` for an `.npy`.
+fn delimiter(name: &str) -> Result<Option<u8>> {
     match extension(strip_gz(name)).as_str() {
-        "npy" => Ok(Format::Npy),
-        "csv" => Ok(Format::Table(b',')),
-        "tsv" => Ok(Format::Table(b'\t')),
+        "npy" => Ok(None),
+        "csv" => Ok(Some(b',')),
+        "tsv" => Ok(Some(b'\t')),
         _ => Err(
             Error::input(format!("cannot tell the format of {name} from its ending"))
                 .with_hint("end it in .npy, .csv or .tsv (.gz of these for compression)"),

@@ -44,10 +44,7 @@ pub(super) fn is_clock(column: ArrayView1<'_, f64>) -> Option<bool> {
         return None;
     }
     let sign = (last - first).signum();
-    let steps: Vec<f64> = seen
-        .windows(2)
-        .map(|w| sign * (w[1].1 - w[0].1) / (w[1].0 - w[0].0))
-        .collect();
+    let steps: Vec<f64> = seen.windows(2).map(|w| step(&w[0], &w[1], sign)).collect();
     let mut rises: Vec<f64> = steps.iter().copied().filter(|&d| d > 0.0).collect();
     if rises.is_empty() || steps.iter().any(|&d| d < 0.0) {
         return Some(false);
@@ -64,6 +61,11 @@ pub(super) fn is_clock(column: ArrayView1<'_, f64>) -> Option<bool> {
                     .into_iter()
                     .any(|gap| errors_stay(&seen, &steps, sign, gap * typical, blur))),
     )
+}
+
+/// The rise a row from one value to the next.
+fn step(a: &(f64, f64), b: &(f64, f64), sign: f64) -> f64 {
+    sign * (b.1 - a.1) / (b.0 - a.0)
 }
 
 /// Whether steps are equal to 2 % (to 0.1 % where there are few), apart from larger ones.
@@ -83,14 +85,7 @@ fn errors_stay(seen: &[(f64, f64)], steps: &[f64], sign: f64, gap: f64, blur: f6
     if (steps.len() - within.len()) as f64 > MOST_GAPS_UNEVEN * steps.len() as f64 {
         return false;
     }
-    let mut stretches = Vec::new();
-    let mut rest = seen;
-    for end in (1..seen.len()).filter(|&end| steps[end - 1] >= gap) {
-        let (stretch, after) = rest.split_at(end - (seen.len() - rest.len()));
-        stretches.push(stretch);
-        rest = after;
-    }
-    stretches.push(rest);
+    let stretches: Vec<_> = seen.chunk_by(|a, b| step(a, b, sign) < gap).collect();
     let slope = sign * common_slope(&stretches);
     let allowed = 1.05 * spread(within.into_iter()) + blur;
     stretches

@@ -16,6 +16,8 @@ pub const COMPONENTS: usize = 10_000;
 pub const SAMPLES: usize = 1_000;
 /// Samples whose distances to the components are computed together.
 const TILE: usize = 4;
+/// Components are padded to multiples of this, at least two of the widest vectors.
+const PADDING: usize = 16;
 /// Components further away than this many nats from the nearest one add less than 1e-20 of its density.
 const NEGLIGIBLE: f64 = -46.0;
 
@@ -102,58 +104,40 @@ impl Mixture {
 
     /// `ln [1/n Σ_k exp(−‖x_i − r_k‖² / 2σ²)]` of every sample for the components `rows` (`[n, N]`, row-major).
     fn log_density(&self, rows: &[f64]) -> Vec<f64> {
-        let columns = Columns::new(rows, self.N);
+        let N = self.N;
+        let count = rows.len() / N.max(1);
+        let padded = count.next_multiple_of(PADDING);
+        let mut columns = vec![0.0; padded * N];
+        for (k, row) in rows.chunks_exact(N.max(1)).enumerate() {
+            for (n, &value) in row.iter().enumerate() {
+                columns[n * padded + k] = value;
+            }
+        }
         self.samples
-            .par_chunks(TILE * self.N.max(1))
+            .par_chunks(TILE * N.max(1))
             .flat_map_iter(|samples| {
                 let tile = Tile {
                     samples,
                     columns: &columns,
+                    count,
+                    padded,
+                    N,
                     variance: self.variance,
                 };
-                Arch::new()
-                    .dispatch(tile)
-                    .into_iter()
-                    .take(samples.len() / self.N)
+                Arch::new().dispatch(tile).into_iter().take(samples.len() / N)
             })
             .collect()
-    }
-}
-
-/// Components column by column, padded so that every vector is whole.
-struct Columns {
-    values: Vec<f64>,
-    count: usize,
-    padded: usize,
-    N: usize,
-}
-
-impl Columns {
-    /// At least two of the widest vectors.
-    const PADDING: usize = 16;
-
-    fn new(rows: &[f64], N: usize) -> Self {
-        let count = rows.len() / N.max(1);
-        let padded = count.next_multiple_of(Self::PADDING);
-        let mut values = vec![0.0; padded * N];
-        for (k, row) in rows.chunks_exact(N.max(1)).enumerate() {
-            for (n, &value) in row.iter().enumerate() {
-                values[n * padded + k] = value;
-            }
-        }
-        Self {
-            values,
-            count,
-            padded,
-            N,
-        }
     }
 }
 
 /// Log densities of up to `TILE` samples (`[_, N]`, row-major).
 struct Tile<'a> {
     samples: &'a [f64],
-    columns: &'a Columns,
+    /// The components column by column, each padded so that every vector is whole.
+    columns: &'a [f64],
+    count: usize,
+    padded: usize,
+    N: usize,
     variance: f64,
 }
 
@@ -162,14 +146,14 @@ impl WithSimd for Tile<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Columns { padded, count, N, .. } = *self.columns;
+        let Self { padded, count, N, .. } = self;
         let width = 2 * S::F64_LANES;
         let mut squares: [Vec<f64>; TILE] = std::array::from_fn(|_| vec![0.0; padded]);
         for start in (0..padded).step_by(width) {
             let mut sum = [[simd.splat_f64s(0.0); 2]; TILE];
             for n in 0..N {
                 let at = n * padded + start;
-                let (component, _) = S::as_simd_f64s(&self.columns.values[at..at + width]);
+                let (component, _) = S::as_simd_f64s(&self.columns[at..at + width]);
                 for (i, sum) in sum.iter_mut().enumerate() {
                     // A last tile with fewer samples repeats its first one.
                     let value = self.samples.get(i * N + n).unwrap_or(&self.samples[n]);

@@ -1,7 +1,7 @@
 //! Scores of trajectories that any program made.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{ArrayView2, CowArray, s};
+use ndarray::{ArrayView2, s};
 
 use super::columns::{only, views};
 use super::gaps::at_rows;
@@ -29,33 +29,20 @@ impl Scorer {
         );
         let generated: Vec<_> = generated.iter().map(|run| only(*run, &self.columns)).collect();
         let generated = views(&generated);
-        // Trajectories from the start of their trial on.
-        let runs: Vec<_> = pairs
-            .iter()
-            .map(|&(r, j)| {
-                let (trial, start, run) = (&self.trials[r], self.starts[r], generated[j]);
-                let whole = run.nrows() == start + trial.nrows();
-                run.slice_move(s![if whole { start } else { 0 }.., ..])
-            })
-            .collect();
-        let states: Vec<CowArray<'_, f64, _>> = if generated.len() < pairs.len() {
-            generated.iter().map(|run| run.view().into()).collect()
-        } else {
-            pairs
-                .iter()
-                .zip(&runs)
-                .map(|(&(r, _), run)| at_rows(*run, self.complete[r].as_deref(), self.trials[r].nrows()))
-                .collect()
-        };
-        let (data, runs): (Vec<_>, Vec<_>) = pairs
-            .iter()
-            .zip(&runs)
-            .map(|(&(r, _), run)| {
-                let rows = self.trials[r].nrows().min(run.nrows());
-                let data = self.trials[r].slice(s![..rows, ..]);
-                (data, run.slice_move(s![..rows, ..]))
-            })
-            .unzip();
+        let (mut states, mut data, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+        for &(r, j) in &pairs {
+            let (trial, start) = (&self.trials[r], self.starts[r]);
+            // From the start of the trial on.
+            let whole = generated[j].nrows() == start + trial.nrows();
+            let run = generated[j].slice_move(s![if whole { start } else { 0 }.., ..]);
+            states.push(at_rows(run, self.complete[r].as_deref(), trial.nrows()));
+            let rows = trial.nrows().min(run.nrows());
+            data.push(trial.slice(s![..rows, ..]));
+            runs.push(run.slice_move(s![..rows, ..]));
+        }
+        if generated.len() < pairs.len() {
+            states = generated.iter().map(|run| run.view().into()).collect();
+        }
         let spectra = Spectra::new(&data, self.settings.smoothing);
         Ok(self.compare(&states, &data, &runs, &spectra))
     }

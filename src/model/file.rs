@@ -108,8 +108,8 @@ impl Model {
         };
         let A = file.diagonal()?;
         let M = A.len();
-        let W = file.matrix("W", (M, M), "M × M")?;
-        let h = file.vector("h", M, "M")?;
+        let W = matrix(file.sized("W", &[M, M], "M × M")?);
+        let h = flat(&file.sized("h", &[M], "M")?);
         let (L, N) = file.readout(M)?;
         let P = file.count("P")?.ok_or_else(|| file.missing("P"))?;
         if P > M {
@@ -117,9 +117,7 @@ impl Model {
         }
         let C = match file.array("C")? {
             None => Array2::zeros((M, 0)),
-            Some(C) if C.ndim() == 2 && C.shape()[0] == M => {
-                C.into_dimensionality::<Ix2>().expect("two dimensions")
-            }
+            Some(C) if C.ndim() == 2 && C.shape()[0] == M => matrix(C),
             Some(C) => return Err(file.shape("C", C.shape(), "M × K", &format!("{M} × K"))),
         };
         let theta = Theta { A, W, h, L, C };
@@ -159,11 +157,9 @@ impl Reader<'_> {
     }
 
     fn shape(&self, key: &str, found: &[usize], symbols: &str, expected: &str) -> Error {
-        let found: Vec<_> = found.iter().map(usize::to_string).collect();
-        let found = if found.is_empty() {
-            "one number".into()
-        } else {
-            found.join(" × ")
+        let found = match found {
+            [] => "one number".into(),
+            sizes => times(sizes),
         };
         self.wrong(format!("{key} is {found}, expected {symbols} = {expected}"))
     }
@@ -201,7 +197,7 @@ impl Reader<'_> {
         match values.shape() {
             [_] | [_, 1] if !values.is_empty() => Ok(flat(&values)),
             &[rows, columns] if rows == columns && rows > 0 => {
-                let matrix = values.into_dimensionality::<Ix2>().expect("two dimensions");
+                let matrix = matrix(values);
                 if let Some(((i, j), _)) = matrix.indexed_iter().find(|((i, j), v)| i != j && **v != 0.0) {
                     return Err(self
                         .wrong(format!(
@@ -217,20 +213,14 @@ impl Reader<'_> {
         }
     }
 
-    fn vector(&mut self, key: &str, length: usize, symbol: &str) -> Result<Array1<f64>> {
+    /// An array of these sizes; a vector may be a matrix of one column.
+    fn sized(&mut self, key: &str, sizes: &[usize], symbols: &str) -> Result<ArrayD<f64>> {
         let values = self.required(key)?;
-        if values.shape() == [length] || values.shape() == [length, 1] {
-            return Ok(flat(&values));
+        let shape = values.shape();
+        if shape == sizes || sizes.len() == 1 && shape == [sizes[0], 1] {
+            return Ok(values);
         }
-        Err(self.shape(key, values.shape(), symbol, &length.to_string()))
-    }
-
-    fn matrix(&mut self, key: &str, size: (usize, usize), symbols: &str) -> Result<Array2<f64>> {
-        let values = self.required(key)?;
-        if values.shape() == [size.0, size.1] {
-            return Ok(values.into_dimensionality::<Ix2>().expect("two dimensions"));
-        }
-        Err(self.shape(key, values.shape(), symbols, &format!("{} × {}", size.0, size.1)))
+        Err(self.shape(key, shape, symbols, &times(sizes)))
     }
 
     /// `L` and `N`: from `N` where the file has it, else from the columns of `L`. A model that observes all its
@@ -252,12 +242,12 @@ impl Reader<'_> {
         }
         let rows = M - N;
         if L.shape() == [rows, N] {
-            return Ok((L.into_dimensionality::<Ix2>().expect("two dimensions"), N));
+            return Ok((matrix(L), N));
         }
         if rows == 0 && L.is_empty() {
             return Ok((Array2::zeros((0, N)), N));
         }
-        Err(self.shape("L", L.shape(), "(M − N) × N", &format!("{rows} × {N}")))
+        Err(self.shape("L", L.shape(), "(M − N) × N", &times(&[rows, N])))
     }
 
     /// A scalar, as a 0-dimensional array or one of a single element.
@@ -325,6 +315,16 @@ impl Reader<'_> {
 /// of strings and would refuse the whole file.
 fn json(names: &[String]) -> Vec<u8> {
     serde_json::to_vec(names).expect("strings are JSON")
+}
+
+/// `3 × 4`, for messages.
+fn times(sizes: &[usize]) -> String {
+    let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
+    sizes.join(" × ")
+}
+
+fn matrix(values: ArrayD<f64>) -> Array2<f64> {
+    values.into_dimensionality::<Ix2>().expect("two dimensions")
 }
 
 /// The values of an array in logical order.

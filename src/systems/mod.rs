@@ -7,7 +7,7 @@ mod simulate;
 use crate::error::{Error, Result, nearest};
 use catalogue::SYSTEMS;
 
-pub use integrate::{Rk4, largest_lyapunov};
+pub use integrate::Rk4;
 pub use simulate::{SHARE, SimulateRequest, Simulation, cut_gaps, simulate};
 
 /// An ordinary differential equation `ẋ = f(x, s)` and how it is usually sampled.

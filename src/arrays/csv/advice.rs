@@ -21,7 +21,7 @@ pub(super) fn describe_text(context: &Context<'_>, seen: &Seen) -> Fault {
         seen.line,
         column + 1
     );
-    Fault::of_column(*column, message, hint(context, seen.line, &seen.text))
+    Fault::new(Some(*column), message, hint(context, seen.line, &seen.text))
 }
 
 fn hint(context: &Context<'_>, line: u64, text: &str) -> String {
@@ -174,7 +174,7 @@ pub(super) fn describe_comma(
             ),
         ),
     };
-    Fault::of_column(column, format!("{place} {why}"), hint)
+    Fault::new(Some(column), format!("{place} {why}"), hint)
 }
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ impl<'a> Body<'a> {
         if self.rows.is_empty() {
             return true;
         }
-        let fault = Fault::of_table(
+        let fault = Fault::new(
+            None,
             format!(
                 "{}, line {line} starts with # below the first row, where only rows may stand",
                 self.name
@@ -157,7 +158,7 @@ impl<'a> Body<'a> {
             names + 1,
             if names == 1 { "" } else { "s" }
         );
-        self.structural.push(Fault::of_column(0, message, hint));
+        self.structural.push(Fault::new(Some(0), message, hint));
         self.names.insert(0, String::new());
         self.width += 1;
     }
@@ -181,7 +182,7 @@ impl<'a> Body<'a> {
         } else {
             "leave a cell empty (or write NA) where a value is missing"
         };
-        Fault::of_table(message, hint)
+        Fault::new(None, message, hint)
     }
 
     /// Columns of the table: empty ones at the right that have no name are separators at line ends.
@@ -277,8 +278,8 @@ impl<'a> Body<'a> {
     }
 
     fn nameless(&self) -> Fault {
-        Fault::of_column(
-            0,
+        Fault::new(
+            Some(0),
             format!(
                 "{}: the first column has no name, which is how pandas and R write row numbers",
                 self.name
@@ -301,7 +302,8 @@ impl<'a> Body<'a> {
                 .enumerate()
                 .any(|(j, v)| is_text(j) && !v.is_nan());
         is_header.then(|| {
-            Fault::of_table(
+            Fault::new(
+                None,
                 format!(
                     "{}, line {line} is no row of numbers: it holds units, or names again",
                     self.name
@@ -358,7 +360,8 @@ impl<'a> Body<'a> {
         if rows >= 3 && count == rows - 1 && between.all(|gap| gap.count == first.count) {
             return None;
         }
-        Some(Fault::of_table(
+        Some(Fault::new(
+            None,
             format!(
                 "{}, line {} is empty between two rows, so a row may be lost",
                 self.name, first.line

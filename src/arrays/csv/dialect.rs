@@ -1,5 +1,7 @@
 //! Where a table starts and what separates its cells.
 
+use std::iter;
+
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use crate::arrays::csv::cell::{Cell, is_error_mark};
@@ -82,14 +84,11 @@ pub(super) fn guess_separator(table: &str, declared: u8) -> u8 {
             (rows, 0, 0)
         }
     };
-    let mut best = (rank(declared), declared);
-    for separator in SEPARATORS {
-        let ranked = rank(separator);
-        if ranked > best.0 {
-            best = (ranked, separator);
-        }
-    }
-    best.1
+    // The last of the best in this order is the first in the other.
+    let candidates = iter::once(declared).chain(SEPARATORS).rev();
+    candidates
+        .max_by_key(|&separator| rank(separator))
+        .unwrap_or(declared)
 }
 
 /// How many lines are rows of numbers as wide as the first line, how many are as wide and have several cells, and how

@@ -36,17 +36,9 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn of_table(message: String, hint: impl Into<String>) -> Self {
+    fn new(column: Option<usize>, message: String, hint: impl Into<String>) -> Self {
         Self {
-            column: None,
-            message,
-            hint: hint.into(),
-        }
-    }
-
-    fn of_column(column: usize, message: String, hint: impl Into<String>) -> Self {
-        Self {
-            column: Some(column),
+            column,
             message,
             hint: hint.into(),
         }
