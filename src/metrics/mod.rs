@@ -8,6 +8,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod columns;
+mod divergence;
 mod dstsp_bins;
 mod dstsp_gmm;
 mod gaps;
@@ -28,6 +29,7 @@ use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::FreeRun;
 use columns::{only, varying, views};
+pub use divergence::Divergence;
 pub use dstsp_bins::Histogram;
 pub use dstsp_gmm::Mixture;
 pub use gaps::{Gaps, interpolated};
@@ -39,7 +41,7 @@ pub use roughness::roughness;
 pub use settings::ScoreSettings;
 pub use spectra::Spectra;
 pub use standing::{ROUGHNESS_BOUND, Standing};
-pub use state_space::{Divergence, DstspKind};
+pub use state_space::DstspKind;
 use state_space::{StateDistribution, count_complete};
 
 /// How good one model is. Small is good; NaN means undefined.
