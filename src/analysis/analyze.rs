@@ -1,7 +1,5 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::collections::HashMap;
-
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -17,7 +15,7 @@ use super::map::Map;
 use super::match_lengths::EntropyRate;
 use super::regions::{Regions, regions};
 use super::symbols::Code;
-use super::word_map::{Solution, solve_word};
+use super::word_map::solve_word;
 use crate::error::Result;
 use crate::model::Bounds;
 use crate::rng::{Stream, normals};
@@ -138,7 +136,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
     let data = input.data.iter().flat_map(|recording| &recording.x);
     let bounds = Bounds::around(data.chain(input.start.into_iter().flatten()));
     let run = free_run(&map, &start_state(input, settings.seed), settings, bounds);
-    let encoded = encoded_data(input, settings, bounds);
+    let encoded = encode(input, settings.forcing_interval, bounds);
     let model = ModelRun {
         map: &map,
         run: &run,
@@ -156,7 +154,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         || orbits(model, encoded.as_ref()),
         || {
             (
-                bounded.then(|| exponents(&map, &run, settings)).flatten(),
+                bounded.then(|| lyapunov(&map, &run.last, settings)).flatten(),
                 bounded.then(|| statistics(&run, settings)),
             )
         },
@@ -209,19 +207,6 @@ fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
     input.theta.initial_state(&x0).to_vec()
 }
 
-fn encoded_data(input: &AnalysisInput<'_>, settings: &AnalysisSettings, bounds: Bounds) -> Option<Encoded> {
-    let rows: usize = input.data.iter().map(|r| r.x.nrows()).sum();
-    (rows > 0).then(|| {
-        encode(
-            input.theta,
-            input.P,
-            input.data,
-            settings.forcing_interval,
-            bounds,
-        )
-    })
-}
-
 /// Fixed points and cycles.
 fn orbits(model: ModelRun<'_>, data: Option<&Encoded>) -> (FixedPoints, Vec<PeriodSearch>) {
     let data_codes = data.map(codes_by_count).unwrap_or_default();
@@ -236,18 +221,9 @@ fn orbits(model: ModelRun<'_>, data: Option<&Encoded>) -> (FixedPoints, Vec<Peri
 
 /// Distinct codes of the data, the most frequent ones first.
 fn codes_by_count(data: &Encoded) -> Vec<Code> {
-    let mut counts: HashMap<Code, usize> = HashMap::new();
-    data.codes
-        .iter()
-        .for_each(|&code| *counts.entry(code).or_default() += 1);
-    let mut codes: Vec<(Code, usize)> = counts.into_iter().collect();
+    let mut codes: Vec<(Code, u64)> = data.counts().into_iter().collect();
     codes.sort_by_key(|&(code, count)| (std::cmp::Reverse(count), code));
     codes.into_iter().map(|(code, _)| code).collect()
-}
-
-fn exponents(map: &Map, run: &SymbolRun, settings: &AnalysisSettings) -> Option<Lyapunov> {
-    let align = (settings.lyapunov_steps / 10).min(1000);
-    lyapunov(map, &run.last, align, settings.lyapunov_steps, settings.dt)
 }
 
 /// Statistics of the symbols of every step and of the region changes.
@@ -308,11 +284,9 @@ fn settled_orbit(model: ModelRun<'_>, period: usize) -> Option<Cycle> {
         map.step(&z, &mut next);
         std::mem::swap(&mut z, &mut next);
     }
-    match solve_word(map, &word) {
-        Solution::Isolated(mut orbit) => orbit.settle(map).then(|| Cycle {
-            word_visited: true,
-            ..describe(model, &orbit)
-        }),
-        Solution::Degenerate(_) => None,
-    }
+    let mut orbit = solve_word(map, &word).ok()?;
+    orbit.settle(map).then(|| Cycle {
+        word_visited: true,
+        ..describe(model, &orbit)
+    })
 }

@@ -7,7 +7,7 @@ use super::map::Map;
 use super::orbit::Orbit;
 use super::stability::Stability;
 use super::symbols::Code;
-use super::word_map::{Degenerate, DegenerateWord, Solution, solve_word};
+use super::word_map::{DegenerateWord, solve_word};
 use crate::rng::{Stream, index, threefry2x32};
 
 /// Moves from one start: a virtual solution names the word to try next.
@@ -71,11 +71,12 @@ impl PeriodSearch {
 }
 
 /// Real orbits and what else a search met, before they are described.
+#[derive(Default)]
 pub struct Found {
     pub orbits: Vec<Orbit>,
     pub solved: usize,
     pub virtual_words: usize,
-    pub degenerate: Vec<Degenerate>,
+    pub degenerate: Vec<DegenerateWord>,
     pub complete: bool,
 }
 
@@ -87,26 +88,18 @@ pub struct Found {
 pub fn search(model: ModelRun<'_>, k: usize, first: Vec<Vec<Code>>) -> Found {
     let (map, visited) = (model.map, &model.run.book.codes);
     let (budget, seed) = (model.settings.search_budget, model.settings.seed);
-    let mut found = Found {
-        orbits: Vec::new(),
-        solved: 0,
-        virtual_words: 0,
-        degenerate: Vec::new(),
-        complete: false,
-    };
+    let mut found = Found::default();
     let words = 2f64.powi((map.P * k) as i32);
     let exhaustive = words <= budget as f64;
     let random = (0..budget as u32).map(|i| random_word(map.P, k, visited, i, seed));
     let every = (0..words.min(budget as f64) as u64).map(|number| numbered_word(map.P, k, number));
-    let starts: Box<dyn Iterator<Item = Vec<Code>>> = if exhaustive {
-        Box::new(first.into_iter().chain(every))
-    } else {
-        Box::new(first.into_iter().chain(random))
+    let other: Box<dyn Iterator<Item = Vec<Code>>> = match exhaustive {
+        true => Box::new(every),
+        false => Box::new(random),
     };
     let mut tried: HashSet<Vec<Code>> = HashSet::new();
     let mut exhausted = true;
-    for start in starts {
-        let mut word = start;
+    for mut word in first.into_iter().chain(other) {
         for _ in 0..MAX_MOVES {
             // A repeated shorter word has the shorter word's solution.
             word = smallest_rotation(&word);
@@ -117,10 +110,10 @@ pub fn search(model: ModelRun<'_>, k: usize, first: Vec<Vec<Code>>) -> Found {
                 exhausted = false;
                 break;
             }
-            match try_word(map, &word, &mut found) {
-                Some(next) => word = next,
-                None => break,
-            }
+            let Some(next) = try_word(map, &word, &mut found) else {
+                break;
+            };
+            word = next;
         }
         if found.solved >= budget && !exhaustive {
             break;
@@ -133,28 +126,22 @@ pub fn search(model: ModelRun<'_>, k: usize, first: Vec<Vec<Code>>) -> Found {
 /// Solves one word; the word to try next where the solution is virtual.
 fn try_word(map: &Map, word: &[Code], found: &mut Found) -> Option<Vec<Code>> {
     found.solved += 1;
-    match solve_word(map, word) {
-        Solution::Degenerate(degenerate) => {
-            found.degenerate.push(degenerate);
-            None
+    let solution = solve_word(map, word).map_err(|degenerate| found.degenerate.push(degenerate));
+    let mut orbit = solution.ok()?;
+    if orbit.settle(map) {
+        // On a border the same states have several words.
+        let known = orbit.repeats() || found.orbits.iter().any(|other| other.is_same(&orbit));
+        if !known {
+            found.orbits.push(orbit);
         }
-        Solution::Isolated(mut orbit) => {
-            if orbit.settle(map) {
-                // On a border the same states have several words.
-                let known = orbit.repeats() || found.orbits.iter().any(|other| other.is_same(&orbit));
-                if !known {
-                    found.orbits.push(orbit);
-                }
-                return None;
-            }
-            let codes = orbit.codes(map);
-            if codes == word {
-                return None;
-            }
-            found.virtual_words += 1;
-            Some(codes)
-        }
+        return None;
     }
+    let codes = orbit.codes(map);
+    if codes == word {
+        return None;
+    }
+    found.virtual_words += 1;
+    Some(codes)
 }
 
 /// Word number `i` of a random search.
@@ -229,7 +216,9 @@ pub fn period_search(model: ModelRun<'_>, k: usize) -> PeriodSearch {
         map, run, settings, ..
     } = model;
     let first = returning_words(run, k, settings.search_budget / 2);
-    let found = search(model, k, first);
+    let mut found = search(model, k, first);
+    let degenerate = found.degenerate.len();
+    found.degenerate.truncate(LISTED_DEGENERATE);
     let mut orbits: Vec<(bool, Orbit)> = found
         .orbits
         .into_iter()
@@ -248,13 +237,8 @@ pub fn period_search(model: ModelRun<'_>, k: usize) -> PeriodSearch {
             .collect(),
         solved: found.solved,
         virtual_words: found.virtual_words,
-        degenerate: found.degenerate.len(),
-        degenerate_words: found
-            .degenerate
-            .iter()
-            .take(LISTED_DEGENERATE)
-            .map(|word| word.describe(map))
-            .collect(),
+        degenerate,
+        degenerate_words: found.degenerate,
         complete: found.complete,
     }
 }

@@ -1,6 +1,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use super::input::Recording;
+use std::collections::HashMap;
+
+use super::input::AnalysisInput;
 use super::map::Map;
 use super::symbols::Code;
 use crate::model::{Bounds, Theta};
@@ -14,15 +16,27 @@ pub struct Encoded {
     pub restarts: usize,
 }
 
+impl Encoded {
+    /// How many rows have each code.
+    pub fn counts(&self) -> HashMap<Code, u64> {
+        let mut counts = HashMap::new();
+        self.codes
+            .iter()
+            .for_each(|&code| *counts.entry(code).or_default() += 1);
+        counts
+    }
+}
+
 /// Encodes data by driving the model through them.
 ///
 /// From `z_0 = [x_0 ; L x_0]` on, the state of row `t` is `z̃_t = [x_t ; (F(z̃_{t−1}) + C s_t)[N:]]`: the observed
 /// units are replaced by the data (where observed) at every row with `t mod interval = 0`, the others follow the
-/// model. The code of a row is that of `z̃_t`.
-pub fn encode(theta: &Theta, P: usize, data: &[Recording<'_>], interval: usize, bounds: Bounds) -> Encoded {
-    let map = Map::new(theta, P, &[]);
+/// model. The code of a row is that of `z̃_t`. `None` without rows.
+pub fn encode(input: &AnalysisInput<'_>, interval: usize, bounds: Bounds) -> Option<Encoded> {
+    let theta = input.theta;
+    let map = Map::new(theta, input.P, &[]);
     let mut encoded = Encoded::default();
-    for recording in data {
+    for recording in input.data {
         let mut z = Vec::new();
         for (t, x) in recording.x.rows().into_iter().enumerate() {
             let x = x.to_vec();
@@ -43,7 +57,7 @@ pub fn encode(theta: &Theta, P: usize, data: &[Recording<'_>], interval: usize, 
             encoded.codes.push(map.code(&z));
         }
     }
-    encoded
+    Some(encoded).filter(|encoded| !encoded.codes.is_empty())
 }
 
 /// `F(z) + C s`.
@@ -64,6 +78,7 @@ fn driven_step(theta: &Theta, map: &Map, z: &[f64], s: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Recording;
     use crate::model::Dims;
     use ndarray::{Array2, array};
 
@@ -82,7 +97,11 @@ mod tests {
             x: x.view(),
             s: s.view(),
         };
-        let encoded = encode(&theta, 1, &[recording, recording], 1, Bounds::around(&[10.0]));
+        let input = AnalysisInput {
+            data: &[recording, recording],
+            ..AnalysisInput::new(&theta, 1)
+        };
+        let encoded = encode(&input, 1, Bounds::around(&[10.0])).expect("rows");
         let bits: String = encoded.codes.iter().map(|c| c.text(1)).collect();
         // Rows: L·1 < 0; 1; −1; 1; (row 3 kept 1) 1 − 2; −2 + 4.
         assert_eq!(bits, "010101".repeat(2));
@@ -96,16 +115,15 @@ mod tests {
         theta.L[[0, 0]] = 1.0;
         let x = Array2::from_elem((40, 1), 1.0);
         let s = Array2::zeros((40, 0));
-        let encoded = encode(
-            &theta,
-            1,
-            &[Recording {
-                x: x.view(),
-                s: s.view(),
-            }],
-            1,
-            Bounds::around(&[10.0]),
-        );
+        let recording = Recording {
+            x: x.view(),
+            s: s.view(),
+        };
+        let input = AnalysisInput {
+            data: &[recording],
+            ..AnalysisInput::new(&theta, 1)
+        };
+        let encoded = encode(&input, 1, Bounds::around(&[10.0])).expect("rows");
         assert_eq!(encoded.codes.len(), 40);
         assert_eq!(encoded.restarts, 3);
     }

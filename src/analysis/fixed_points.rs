@@ -7,7 +7,7 @@ use super::free_run::ModelRun;
 use super::orbit::Orbit;
 use super::stability::Stability;
 use super::symbols::Code;
-use super::word_map::{DegenerateWord, Solution, solve_word};
+use super::word_map::{DegenerateWord, solve_word};
 
 /// Models with no more regions than this have the virtual fixed points of all of them listed.
 const ALL_REGIONS: f64 = 64.0;
@@ -81,12 +81,10 @@ pub fn fixed_points(model: ModelRun<'_>, more: &[Code]) -> FixedPoints {
         let every = (0..1u64 << map.P).map(|n| Code::from_words([n, 0, 0, 0], map.P));
         listed.extend(every.filter(|&code| run.book.get(code).is_none()));
     }
-    let virtual_ones = listed
-        .par_iter()
-        .filter_map(|&code| match solve_word(map, &[code]) {
-            Solution::Isolated(mut orbit) => (!orbit.settle(map)).then_some((orbit, false)),
-            Solution::Degenerate(_) => None,
-        });
+    let virtual_ones = listed.par_iter().filter_map(|&code| {
+        let mut orbit = solve_word(map, &[code]).ok()?;
+        (!orbit.settle(map)).then_some((orbit, false))
+    });
     let mut orbits: Vec<(Orbit, bool)> = real.into_iter().map(|orbit| (orbit, true)).collect();
     orbits.extend(virtual_ones.collect::<Vec<_>>());
     FixedPoints {
@@ -97,7 +95,7 @@ pub fn fixed_points(model: ModelRun<'_>, more: &[Code]) -> FixedPoints {
         real: count,
         solved: found.solved,
         complete: found.complete,
-        degenerate: found.degenerate.iter().map(|word| word.describe(map)).collect(),
+        degenerate: found.degenerate,
     }
 }
 

@@ -3,6 +3,7 @@
 use nalgebra::DMatrix;
 use ndarray::Array2;
 
+use super::input::AnalysisSettings;
 use super::map::Map;
 
 /// Blocks of the error bars.
@@ -71,7 +72,19 @@ struct Frame<'a> {
     product: DMatrix<f64>,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    fn new(map: &'a Map, z: &[f64]) -> Self {
+        let M = map.M;
+        Self {
+            map,
+            z: z.to_vec(),
+            next: vec![0.0; M],
+            Q: DMatrix::identity(M, M),
+            scratch: DMatrix::zeros(M, M),
+            product: DMatrix::zeros(M, M),
+        }
+    }
+
     /// Advances by `steps`, then orthonormalises; the logarithms of the growth factors, `[M]`.
     fn advance(&mut self, steps: usize) -> Vec<f64> {
         for _ in 0..steps {
@@ -87,24 +100,8 @@ impl Frame<'_> {
         self.Q = Q;
         let growth = R.diagonal().abs();
         let floor = ZERO * growth.max();
-        growth
-            .iter()
-            .map(|&r| if r <= floor { f64::NEG_INFINITY } else { r.ln() })
-            .collect()
-    }
-}
-
-impl<'a> Frame<'a> {
-    fn new(map: &'a Map, z: &[f64]) -> Self {
-        let M = map.M;
-        Self {
-            map,
-            z: z.to_vec(),
-            next: vec![0.0; M],
-            Q: DMatrix::identity(M, M),
-            scratch: DMatrix::zeros(M, M),
-            product: DMatrix::zeros(M, M),
-        }
+        let log = |&r: &f64| if r <= floor { f64::NEG_INFINITY } else { r.ln() };
+        growth.iter().map(log).collect()
     }
 
     /// Turns the frame into place in `steps` steps; how many steps may lie between two orthonormalisations.
@@ -159,14 +156,14 @@ fn grow(frame: &mut Frame<'_>, rounds: usize, interval: usize) -> Growth {
     sums
 }
 
-/// The spectrum by QR decompositions along the run from `z` (Benettin et al. 1980): `align` steps turn the frame
-/// into place and tell how often to orthonormalise, `steps` are averaged (in whole blocks).
+/// The spectrum by QR decompositions along the run from `z` (Benettin et al. 1980): a tenth of the steps asked for (at
+/// most 1000) turn the frame into place and tell how often to orthonormalise, then all are averaged (in whole blocks).
 ///
 /// `None` where the run leaves the finite numbers.
-pub fn lyapunov(map: &Map, z: &[f64], align: usize, steps: usize, dt: Option<f64>) -> Option<Lyapunov> {
-    let M = map.M;
+pub fn lyapunov(map: &Map, z: &[f64], settings: &AnalysisSettings) -> Option<Lyapunov> {
+    let (M, steps) = (map.M, settings.lyapunov_steps);
     let mut frame = Frame::new(map, z);
-    let interval = frame.align(align);
+    let interval = frame.align((steps / 10).min(1000));
     let rounds = (steps / (interval * BLOCKS)).max(1) * BLOCKS;
     let sums = grow(&mut frame, rounds, interval);
     if !frame.z.iter().all(|v| v.is_finite()) {
@@ -181,36 +178,26 @@ pub fn lyapunov(map: &Map, z: &[f64], align: usize, steps: usize, dt: Option<f64
     order.sort_by(|&a, &b| exponents[b].total_cmp(&exponents[a]));
     let points = sums.convergence_steps.len();
     let convergence = Array2::from_shape_vec((points, M), sums.convergence).expect("M values a point");
-    Some(finish(
-        Lyapunov {
-            steps,
-            interval,
-            spectrum: order.iter().map(|&i| exponents[i]).collect(),
-            error: order.iter().map(|&i| error(i)).collect(),
-            per_time: None,
-            per_time_error: None,
-            resolution: 0.0,
-            signs: Vec::new(),
-            positive_sum: 0.0,
-            kaplan_yorke: 0.0,
-            convergence_steps: sums.convergence_steps,
-            convergence: convergence.select(ndarray::Axis(1), &order),
-        },
-        dt,
-    ))
-}
-
-/// Fills in what follows from the exponents.
-fn finish(mut l: Lyapunov, dt: Option<f64>) -> Lyapunov {
-    let per_time = |values: &[f64]| dt.map(|dt| values.iter().map(|v| v / dt).collect());
-    l.per_time = per_time(&l.spectrum);
-    l.per_time_error = per_time(&l.error);
-    (l.resolution, l.signs) = signs(&l.spectrum, &l.error, l.steps);
-    l.positive_sum = (l.spectrum.iter().zip(&l.signs))
-        .filter(|(_, sign)| **sign == Sign::Positive)
-        .fold(0.0, |sum, (v, _)| sum + v);
-    l.kaplan_yorke = kaplan_yorke(&l.spectrum, &l.signs);
-    l
+    let spectrum: Vec<f64> = order.iter().map(|&i| exponents[i]).collect();
+    let error: Vec<f64> = order.iter().map(|&i| error(i)).collect();
+    let per_time = |values: &[f64]| settings.dt.map(|dt| values.iter().map(|v| v / dt).collect());
+    let (resolution, signs) = signs(&spectrum, &error, steps);
+    let signed = spectrum.iter().zip(&signs);
+    let positive = signed.filter(|(_, sign)| **sign == Sign::Positive);
+    Some(Lyapunov {
+        steps,
+        interval,
+        per_time: per_time(&spectrum),
+        per_time_error: per_time(&error),
+        resolution,
+        positive_sum: positive.fold(0.0, |sum, (v, _)| sum + v),
+        kaplan_yorke: kaplan_yorke(&spectrum, &signs),
+        spectrum,
+        error,
+        signs,
+        convergence_steps: sums.convergence_steps,
+        convergence: convergence.select(ndarray::Axis(1), &order),
+    })
 }
 
 impl Lyapunov {

@@ -38,14 +38,29 @@ impl Map {
     /// `next = F(z)`; both `[M]`.
     pub fn step(&self, z: &[f64], next: &mut [f64]) {
         let first_relu = self.M - self.P;
+        self.add_own(z, next);
+        self.couple(z, |j, z| j < first_relu || z > 0.0, next, |wz| wz);
+    }
+
+    /// `next = A ∘ z + h`.
+    fn add_own(&self, z: &[f64], next: &mut [f64]) {
         for (((n, a), z), h) in next.iter_mut().zip(&self.A).zip(z).zip(&self.h) {
             *n = a * z + h;
         }
+    }
+
+    /// Adds `term(W_ij z_j)` to `sum_i` for the units `j` that are on.
+    #[inline]
+    fn couple(
+        &self,
+        z: &[f64],
+        is_on: impl Fn(usize, f64) -> bool,
+        sum: &mut [f64],
+        term: impl Fn(f64) -> f64,
+    ) {
         for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
-            if j < first_relu || z > 0.0 {
-                for (n, w) in next.iter_mut().zip(column) {
-                    *n += w * z;
-                }
+            if is_on(j, z) {
+                sum.iter_mut().zip(column).for_each(|(s, w)| *s += term(w * z));
             }
         }
     }
@@ -62,10 +77,8 @@ impl Map {
 
     /// `next = J z + h` with the Jacobian `J = diag(A) + W D` of a region that `z` need not lie in.
     pub fn affine_step(&self, code: Code, z: &[f64], next: &mut [f64]) {
-        for (((n, a), z), h) in next.iter_mut().zip(&self.A).zip(z).zip(&self.h) {
-            *n = a * z + h;
-        }
-        self.add_coupling(code, z, next);
+        self.add_own(z, next);
+        self.couple(z, |j, _| self.is_on(code, j), next, |wz| wz);
     }
 
     /// The states `z_1 = z, z_2, …, z_k` along a word and the image `z_{k+1}` of the last one, each region's map applied
@@ -86,18 +99,7 @@ impl Map {
         for ((n, a), d) in next.iter_mut().zip(&self.A).zip(d) {
             *n = a * d;
         }
-        self.add_coupling(code, d, next);
-    }
-
-    /// `next += W D z`.
-    fn add_coupling(&self, code: Code, z: &[f64], next: &mut [f64]) {
-        for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
-            if self.is_on(code, j) {
-                for (n, w) in next.iter_mut().zip(column) {
-                    *n += w * z;
-                }
-            }
-        }
+        self.couple(d, |j, _| self.is_on(code, j), next, |wd| wd);
     }
 
     /// `|A| ∘ |z| + |W| D |z| + |h|`: the sum of the magnitudes that a step of a region adds up, by which its
@@ -106,11 +108,7 @@ impl Map {
         let mut sum: Vec<f64> = (self.A.iter().zip(z).zip(&self.h))
             .map(|((a, z), h)| (a * z).abs() + h.abs())
             .collect();
-        for (j, (column, &z)) in self.W.as_slice().chunks_exact(self.M).zip(z).enumerate() {
-            if self.is_on(code, j) {
-                sum.iter_mut().zip(column).for_each(|(s, w)| *s += (w * z).abs());
-            }
-        }
+        self.couple(z, |j, _| self.is_on(code, j), &mut sum, f64::abs);
         sum
     }
 

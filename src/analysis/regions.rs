@@ -82,13 +82,7 @@ pub fn regions(model: ModelRun<'_>, data: Option<&Encoded>) -> Regions {
     let (run, P) = (model.run, model.map.P);
     let steps = run.sequence.len();
     let share = |count: u64| count as f64 / steps as f64;
-    let mut data_counts: HashMap<Code, u64> = HashMap::new();
-    if let Some(data) = data {
-        data.codes
-            .iter()
-            .for_each(|&code| *data_counts.entry(code).or_default() += 1);
-    }
-    let rows = data.map_or(0, |d| d.codes.len());
+    let data_counts = data.map(Encoded::counts).unwrap_or_default();
     let listed = run.counts.len().min(model.settings.max_listed);
     let (mut dwell, means) = (dwell_times(&run.sequence, listed), mean_states(run, listed));
     let list: Vec<Region> = (0..listed)
@@ -96,8 +90,9 @@ pub fn regions(model: ModelRun<'_>, data: Option<&Encoded>) -> Regions {
             index,
             code: run.book.codes[index].text(P),
             share: share(run.counts[index]),
-            data_share: data.map(|_| {
-                data_counts.get(&run.book.codes[index]).copied().unwrap_or(0) as f64 / rows.max(1) as f64
+            data_share: data.map(|data| {
+                let count = data_counts.get(&run.book.codes[index]).copied();
+                count.unwrap_or(0) as f64 / data.codes.len() as f64
             }),
             dwell: std::mem::take(&mut dwell[index]),
             mean: means[index]
@@ -140,7 +135,7 @@ fn data_coverage(run: &SymbolRun, data: &Encoded, counts: HashMap<Code, u64>) ->
         rows,
         restarts: data.restarts,
         visited: sorted.len(),
-        share_in_free_run: shared as f64 / rows.max(1) as f64,
+        share_in_free_run: shared as f64 / rows as f64,
         free_run_share_in_data: reached as f64 / run.sequence.len() as f64,
         coverage: cumulative(&sorted, rows),
     }

@@ -12,24 +12,7 @@ pub const SINGULAR: f64 = 1e13;
 /// Pivot ratio below which the condition number is worth computing during a search.
 const SUSPICIOUS: f64 = 1e-9;
 
-/// The solution of `F_w(z) = z`, where `F_w` composes the affine maps of the regions of a word `w`.
-pub enum Solution {
-    Isolated(Orbit),
-    Degenerate(Degenerate),
-}
-
-/// A word for which `I − J` is singular within rounding: no solution, or a continuum of them.
-pub struct Degenerate {
-    pub word: Vec<Code>,
-    /// Condition number of `I − J`.
-    pub condition: f64,
-    /// Dimension of the null space of `I − J`.
-    pub nullity: usize,
-    /// Whether solutions exist; then the states are those of the one of smallest norm.
-    pub states: Option<Vec<Vec<f64>>>,
-}
-
-/// A word whose map has no isolated solution.
+/// A word whose map has no isolated solution: `I − J` is singular within rounding.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DegenerateWord {
     pub word: Vec<String>,
@@ -43,24 +26,12 @@ pub struct DegenerateWord {
     pub real: bool,
 }
 
-impl Degenerate {
-    /// What is reported of it.
-    pub fn describe(&self, map: &Map) -> DegenerateWord {
-        let lies_there =
-            |states: &Vec<Vec<f64>>| states.iter().zip(&self.word).all(|(z, c)| map.code(z) == *c);
-        DegenerateWord {
-            word: self.word.iter().map(|c| c.text(map.P)).collect(),
-            condition: self.condition,
-            nullity: self.nullity,
-            continuum: self.states.is_some(),
-            real: self.states.as_ref().is_some_and(lies_there),
-        }
-    }
-}
-
-/// Solves `(I − J) z = b` with `F_w(z) = J z + b`, `J = J_k ⋯ J_1`; two rounds of iterative refinement along the
-/// word.
-pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
+/// The solution of `F_w(z) = z`, where `F_w` composes the affine maps of the regions of a word `w`:
+/// `(I − J) z = b` with `F_w(z) = J z + b`, `J = J_k ⋯ J_1`; two rounds of iterative refinement along the word.
+///
+/// # Errors
+/// A word without an isolated solution, and what is known of it.
+pub fn solve_word(map: &Map, word: &[Code]) -> Result<Orbit, DegenerateWord> {
     let M = map.M;
     let mut J = map.jacobian(word[0]);
     let (mut scratch, mut product) = (DMatrix::zeros(M, M), DMatrix::zeros(M, M));
@@ -70,7 +41,7 @@ pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
     }
     let b = map.along(word, &vec![0.0; M]).1;
     if J.iter().chain(&b).any(|v| !v.is_finite()) {
-        return degenerate(map, word, f64::INFINITY, None);
+        return Err(degenerate(map, word, f64::INFINITY, None));
     }
     let b = DVector::from_vec(b);
     let system = DMatrix::identity(M, M) - &J;
@@ -79,19 +50,18 @@ pub fn solve_word(map: &Map, word: &[Code]) -> Solution {
     if ratio.is_nan() || ratio < SUSPICIOUS {
         let condition = matrix.condition();
         if condition > SINGULAR {
-            return degenerate(map, word, condition, Some((&system, &b)));
+            return Err(degenerate(map, word, condition, Some((&system, &b))));
         }
     }
-    let Some(mut z) = matrix.solve(&b) else {
-        return degenerate(map, word, f64::INFINITY, Some((&system, &b)));
-    };
+    let singular = || degenerate(map, word, f64::INFINITY, Some((&system, &b)));
+    let mut z = matrix.solve(&b).ok_or_else(singular)?;
     for _ in 0..2 {
         let image = DVector::from_vec(map.along(word, z.as_slice()).1);
         if let Some(step) = matrix.solve(&(image - &z)) {
             z += step;
         }
     }
-    Solution::Isolated(Orbit {
+    Ok(Orbit {
         word: word.to_vec(),
         states: map.along(word, z.as_slice()).0,
         jacobian: J,
@@ -105,7 +75,7 @@ fn degenerate(
     word: &[Code],
     condition: f64,
     system: Option<(&DMatrix<f64>, &DVector<f64>)>,
-) -> Solution {
+) -> DegenerateWord {
     let solved = system.and_then(|(matrix, b)| {
         let (z, nullity) = least_squares(matrix, b)?;
         let residual = (matrix * &z - b).amax();
@@ -113,10 +83,12 @@ fn degenerate(
         Some((nullity, exists.then(|| map.along(word, z.as_slice()).0)))
     });
     let (nullity, states) = solved.unwrap_or((0, None));
-    Solution::Degenerate(Degenerate {
-        word: word.to_vec(),
+    let lies_there = |states: &Vec<Vec<f64>>| states.iter().zip(word).all(|(z, c)| map.code(z) == *c);
+    DegenerateWord {
+        word: word.iter().map(|c| c.text(map.P)).collect(),
         condition,
         nullity,
-        states,
-    })
+        continuum: states.is_some(),
+        real: states.as_ref().is_some_and(lies_there),
+    }
 }

@@ -4,7 +4,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::svg::{Anchor, Canvas, document, dots, polyline};
+pub use super::svg::Panel;
+use super::svg::{Anchor, document, dots, polyline};
 use super::theme::Look;
 use super::thin::{offset_digits, simplify};
 use super::ticks::{linear_ticks, log_label, log_ticks};
@@ -16,20 +17,6 @@ pub const TOLERANCE: f64 = 0.25;
 
 /// Size of a panel: two fit a desktop page side by side, one fits a phone with readable text.
 pub const PANEL: (f64, f64) = (480.0, 360.0);
-
-/// One drawing: a title, and shapes in its own pixels.
-#[derive(Clone, Debug)]
-pub struct Panel {
-    pub title: String,
-    pub size: (f64, f64),
-    pub body: String,
-}
-
-impl Panel {
-    pub fn svg(&self, look: Look) -> String {
-        document(look, self.size, &self.title, &self.body)
-    }
-}
 
 /// A picture of one or more panels, and what it shows as numbers.
 #[derive(Clone, Debug)]
@@ -59,10 +46,9 @@ impl Figure {
         Ok(Self {
             name: name.into(),
             caption: caption.into(),
-            columns: if panels.len() == 4 {
-                2
-            } else {
-                panels.len().clamp(1, 3)
+            columns: match panels.len() {
+                4 => 2,
+                panels => panels.clamp(1, 3),
             },
             panels,
             data,
@@ -79,11 +65,9 @@ impl Figure {
         let size = (cell.0 * self.columns as f64, cell.1 * rows as f64);
         let mut body = String::new();
         for (i, panel) in self.panels.iter().enumerate() {
-            let at = (
-                (i % self.columns) as f64 * cell.0,
-                (i / self.columns) as f64 * cell.1,
-            );
-            body += &format!("<g transform=\"translate({} {})\">{}</g>", at.0, at.1, panel.body);
+            let (column, row) = ((i % self.columns) as f64, (i / self.columns) as f64);
+            let (x, y) = (column * cell.0, row * cell.1);
+            body += &format!("<g transform=\"translate({x} {y})\">{}</g>", panel.body);
         }
         document(look, size, &self.caption, &body)
     }
@@ -133,10 +117,8 @@ impl Axis {
             Some((lo, hi)) => {
                 let room = (hi / lo).powf(0.05).max(1.08);
                 Self {
-                    label: label.into(),
                     scale: Scale::Log,
-                    range: (lo / room, hi * room),
-                    marks: None,
+                    ..Self::exact(label, (lo / room, hi * room))
                 }
             }
             None => Self::exact(label, (0.0, 1.0)),
@@ -155,15 +137,11 @@ impl Axis {
 
     /// An axis of named places 0, 1, 2, …
     pub fn categories(label: impl Into<String>, names: &[String]) -> Self {
-        let mut axis = Self::exact(label, (-0.5, names.len() as f64 - 0.5));
-        axis.marks = Some(
-            names
-                .iter()
-                .enumerate()
-                .map(|(i, n)| (i as f64, n.clone()))
-                .collect(),
-        );
-        axis
+        let places = names.iter().enumerate().map(|(i, n)| (i as f64, n.clone()));
+        Self {
+            marks: Some(places.collect()),
+            ..Self::exact(label, (-0.5, names.len() as f64 - 0.5))
+        }
     }
 
     fn fraction(&self, value: f64) -> f64 {
@@ -227,6 +205,25 @@ impl Key {
             ..Self::new(class, text)
         }
     }
+
+    /// For pictures of a free run, and of data where there are some.
+    pub fn beside(has_data: bool) -> Vec<Self> {
+        let mut keys = vec![Self::new("c0", "free run of the model")];
+        if has_data {
+            keys.insert(0, Self::new("data", "data"));
+        }
+        keys
+    }
+
+    /// For the level of a noise floor, where there is one.
+    pub fn noise_floor(floor: f64) -> Option<Self> {
+        floor.is_finite().then(|| Self::dashed("ink", "noise floor"))
+    }
+}
+
+/// The name of a column; `x1`, `x2`, … where it has none.
+pub fn column_name(columns: &[String], j: usize) -> String {
+    columns.get(j).cloned().unwrap_or_else(|| format!("x{}", j + 1))
 }
 
 /// Width that a text of 12 px takes, within a tenth or so, in the fonts pictures are shown in.
@@ -242,34 +239,41 @@ pub fn text_width(text: &str) -> f64 {
         .sum()
 }
 
-/// Writes a row of legend entries, wrapped to `width`; returns the height used.
-pub fn legend(canvas: &mut Canvas, at: (f64, f64), width: f64, keys: &[Key]) -> f64 {
-    let (mut x, mut y) = at;
+/// A panel with its title and rows of legend entries, and the height that these take.
+pub fn titled(size: (f64, f64), title: impl Into<String>, keys: &[Key]) -> (Panel, f64) {
+    let mut panel = Panel {
+        title: title.into(),
+        size,
+        body: String::new(),
+    };
+    let title = panel.title.clone();
+    panel.text("ink b", (12.0, 20.0), Anchor::Start, &title);
+    let (left, top) = (12.0, 40.0);
+    let (mut x, mut y) = (left, top);
     for key in keys {
         let needed = 24.0 + text_width(&key.text) + 14.0;
-        if x > at.0 && x + needed > at.0 + width + 14.0 {
-            (x, y) = (at.0, y + 16.0);
+        if x > left && x + needed > size.0 + 2.0 {
+            (x, y) = (left, y + 16.0);
         }
         let (from, to) = ((x, y - 4.0), (x + 18.0, y - 4.0));
         if key.dashed {
-            canvas.dashed(&key.class, from, to, 1.6);
+            panel.dashed(&key.class, from, to, 1.6);
         } else {
-            canvas.line(&key.class, from, to, 2.6);
+            panel.line(&key.class, from, to, 2.6);
         }
-        canvas.text("ink t", (x + 24.0, y), Anchor::Start, &key.text);
+        panel.text("ink t", (x + 24.0, y), Anchor::Start, &key.text);
         x += needed;
     }
-    if keys.is_empty() { 0.0 } else { y - at.1 + 16.0 }
+    let used = if keys.is_empty() { 0.0 } else { y - top + 16.0 };
+    (panel, used)
 }
 
 /// A panel in the making: axes drawn, data to come.
 #[derive(Debug)]
 pub struct Plot {
-    pub title: String,
     pub x: Axis,
     pub y: Axis,
-    pub canvas: Canvas,
-    size: (f64, f64),
+    pub panel: Panel,
     /// Left, top, right, bottom of the plotting area.
     frame: [f64; 4],
 }
@@ -280,20 +284,15 @@ impl Plot {
     }
 
     pub fn sized(size: (f64, f64), title: impl Into<String>, x: Axis, y: Axis, keys: &[Key]) -> Self {
-        let title = title.into();
-        let mut canvas = Canvas::default();
-        canvas.text("ink b", (12.0, 20.0), Anchor::Start, &title);
-        let used = legend(&mut canvas, (12.0, 40.0), size.0 - 24.0, keys);
+        let (panel, used) = titled(size, title, keys);
         let labels = y.ticks(5);
         let widest = labels.iter().map(|(_, l)| text_width(l)).fold(0.0, f64::max);
         let left = 12.0 + if y.label.is_empty() { 0.0 } else { 20.0 } + widest + 8.0;
         let mut plot = Self {
-            title,
             frame: [left, 32.0 + used, size.0 - 16.0, size.1 - 46.0],
             x,
             y,
-            canvas,
-            size,
+            panel,
         };
         plot.draw_axes();
         plot
@@ -308,9 +307,9 @@ impl Plot {
                 continue;
             }
             if self.x.marks.is_none() {
-                self.canvas.line("grid", (x, top), (x, bottom), 1.0);
+                self.panel.line("grid", (x, top), (x, bottom), 1.0);
             }
-            self.canvas
+            self.panel
                 .text("muted t", (x, bottom + 16.0), Anchor::Middle, &label);
         }
         for (value, label) in self.y.ticks(5) {
@@ -318,22 +317,17 @@ impl Plot {
             if !(top - 0.5..=bottom + 0.5).contains(&y) {
                 continue;
             }
-            self.canvas.line("grid", (left, y), (right, y), 1.0);
-            self.canvas
+            self.panel.line("grid", (left, y), (right, y), 1.0);
+            self.panel
                 .text("muted t", (left - 7.0, y + 4.0), Anchor::End, &label);
         }
-        self.canvas.line("muted", (left, bottom), (right, bottom), 1.0);
-        self.canvas.line("muted", (left, top), (left, bottom), 1.0);
+        self.panel.line("muted", (left, bottom), (right, bottom), 1.0);
+        self.panel.line("muted", (left, top), (left, bottom), 1.0);
         let middle = (0.5 * (left + right), 0.5 * (top + bottom));
-        self.canvas.text(
-            "muted t",
-            (middle.0, bottom + 36.0),
-            Anchor::Middle,
-            &self.x.label,
-        );
+        let below = (middle.0, bottom + 36.0);
+        self.panel.text("muted t", below, Anchor::Middle, &self.x.label);
         if !self.y.label.is_empty() {
-            self.canvas
-                .upward_text("muted t", (22.0, middle.1), &self.y.label);
+            self.panel.upward_text("muted t", (22.0, middle.1), &self.y.label);
         }
     }
 
@@ -355,29 +349,25 @@ impl Plot {
 
     pub fn line(&mut self, class: &str, points: &[(f64, f64)], width: f64, opacity: f64) {
         let d = polyline(&simplify(&self.placed(points), TOLERANCE));
-        self.canvas.path(class, &d, width, opacity);
+        self.panel.path(class, &d, width, opacity);
     }
 
     /// Discs without titles, as one path.
     pub fn scatter(&mut self, class: &str, points: &[(f64, f64)], diameter: f64, opacity: f64) {
         let d = dots(&self.placed(points));
-        self.canvas.path(class, &d, diameter, opacity);
+        self.panel.path(class, &d, diameter, opacity);
     }
 
     /// A dashed line across at `y`, if it is on the axis.
     pub fn level(&mut self, class: &str, y: f64) {
         let (from, to) = (self.at(self.x.range.0, y), self.at(self.x.range.1, y));
         if from.1.is_finite() && to.1.is_finite() {
-            self.canvas.dashed(class, from, to, 1.6);
+            self.panel.dashed(class, from, to, 1.6);
         }
     }
 
     pub fn finish(self) -> Panel {
-        Panel {
-            title: self.title,
-            size: self.size,
-            body: self.canvas.body,
-        }
+        self.panel
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::theme::{self, Look};
+use super::thin::is_finite;
 
 /// Text for an element's content or a quoted attribute.
 pub fn escape(text: &str) -> String {
@@ -30,13 +31,19 @@ pub enum Anchor {
     End,
 }
 
-/// Shapes drawn so far. Coordinates are pixels, y down; `class` names a tone of [`theme`].
+/// One drawing: a title, and the shapes drawn so far. Coordinates are pixels, y down; `class` names a tone of [`theme`].
 #[derive(Clone, Debug, Default)]
-pub struct Canvas {
+pub struct Panel {
+    pub title: String,
+    pub size: (f64, f64),
     pub body: String,
 }
 
-impl Canvas {
+impl Panel {
+    pub fn svg(&self, look: Look) -> String {
+        document(look, self.size, &self.title, &self.body)
+    }
+
     fn element(&mut self, name: &str, class: &str, attributes: &[(&str, String)], content: &str) {
         self.body += &format!("<{name} class=\"{class}\"");
         for (key, value) in attributes {
@@ -89,10 +96,12 @@ impl Canvas {
 
     fn circle(&mut self, class: &str, at: (f64, f64), radius: f64, more: (&str, String), content: &str) {
         let attributes = [("cx", px(at.0)), ("cy", px(at.1)), ("r", px(radius)), more];
-        self.element("circle", class, &attributes, content);
+        if is_finite(at) {
+            self.element("circle", class, &attributes, content);
+        }
     }
 
-    /// A disc; `title` is shown when the pointer rests on it.
+    /// A disc; `title` is shown when the pointer rests on it. Like a ring, nothing at a point that is not finite.
     pub fn disc(&mut self, class: &str, at: (f64, f64), radius: f64, opacity: f64, title: Option<&str>) {
         let title = title.map_or_else(String::new, |title| format!("<title>{}</title>", escape(title)));
         let opacity = ("fill-opacity", px2(opacity));
@@ -168,7 +177,7 @@ pub fn polyline(points: &[(f64, f64)]) -> String {
     let mut d = String::new();
     let mut last: Option<(i64, i64)> = None;
     for &(x, y) in points {
-        if !(x.is_finite() && y.is_finite()) {
+        if !is_finite((x, y)) {
             last = None;
             continue;
         }
@@ -195,11 +204,9 @@ pub fn polyline(points: &[(f64, f64)]) -> String {
 
 /// Path of one dot a point (a stroke with round ends and next to no length).
 pub fn dots(points: &[(f64, f64)]) -> String {
-    points
-        .iter()
-        .filter(|(x, y)| x.is_finite() && y.is_finite())
-        .map(|&(x, y)| format!("M{}{}h.1", px(x), separated((y * 10.0).round() as i64)))
-        .collect()
+    let dot = |(x, y): (f64, f64)| format!("M{}{}h.1", px(x), separated((y * 10.0).round() as i64));
+    let finite = points.iter().copied().filter(|&point| is_finite(point));
+    finite.map(dot).collect()
 }
 
 /// A number that follows another: the minus sign separates as well as a space.
@@ -221,9 +228,9 @@ mod tests {
             escape("<b a=\"1\">&'\u{7}"),
             "&lt;b a=&quot;1&quot;&gt;&amp;&#39; "
         );
-        let mut canvas = Canvas::default();
-        canvas.text("ink t", (1.0, 2.0), Anchor::Start, "</text><script>");
-        assert!(!canvas.body.contains("<script>"));
+        let mut panel = Panel::default();
+        panel.text("ink t", (1.0, 2.0), Anchor::Start, "</text><script>");
+        assert!(!panel.body.contains("<script>"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub fn simplify(points: &[(f64, f64)], tolerance: f64) -> Vec<(f64, f64)> {
     out
 }
 
-fn is_finite(p: (f64, f64)) -> bool {
+/// Whether both coordinates are finite.
+pub fn is_finite(p: (f64, f64)) -> bool {
     p.0.is_finite() && p.1.is_finite()
 }
 
@@ -61,33 +62,14 @@ fn distance(p: (f64, f64), a: (f64, f64), b: (f64, f64)) -> f64 {
     (p.0 - a.0 - t * dx).hypot(p.1 - a.1 - t * dy)
 }
 
-/// How many rows of a long trajectory are drawn: a contiguous stretch from its start, with the sentence that
-/// says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    pub rows: usize,
-    pub total: usize,
-}
-
-impl Stretch {
-    pub fn new(total: usize, most: usize) -> Self {
-        Self {
-            rows: total.min(most),
-            total,
-        }
-    }
-
-    pub fn note(&self) -> String {
-        if self.rows == self.total {
-            format!("all {} steps", typeset_count(self.total))
-        } else {
-            format!(
-                "first {} of {} steps",
-                typeset_count(self.rows),
-                typeset_count(self.total)
-            )
-        }
-    }
+/// How many rows of a long trajectory are drawn: a contiguous stretch from its start, with the words that say so.
+pub fn stretch(total: usize, most: usize) -> (usize, String) {
+    let (rows, all) = (total.min(most), typeset_count(total));
+    let note = match rows == total {
+        true => format!("all {all} steps"),
+        false => format!("first {} of {all} steps", typeset_count(rows)),
+    };
+    (rows, note)
 }
 
 /// Means of `y` in bins of equal width in log `x`, with the mean of `x` in each; empty bins are left out.
@@ -191,11 +173,9 @@ mod tests {
 
     #[test]
     fn stretches_say_what_they_leave_out() {
-        assert_eq!(Stretch::new(100, 500).note(), "all 100 steps");
-        assert_eq!(
-            Stretch::new(100_000, 5000).note(),
-            "first 5000 of 100\u{2009}000 steps"
-        );
+        assert_eq!(stretch(100, 500), (100, "all 100 steps".into()));
+        let long = "first 5000 of 100\u{2009}000 steps";
+        assert_eq!(stretch(100_000, 5000), (5000, long.into()));
     }
 
     #[test]

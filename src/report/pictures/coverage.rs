@@ -20,19 +20,12 @@ pub struct Coverage {
 /// Cumulative share of states against the number of regions, most visited first.
 pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
     let curve = |share: &[f64]| -> Vec<(f64, f64)> {
-        let points = share
-            .iter()
-            .enumerate()
-            .map(|(k, s)| ((k + 1) as f64, s.min(1.0)));
-        std::iter::once((0.0, 0.0)).chain(points).collect()
+        let shares = std::iter::once(0.0).chain(share.iter().map(|s| s.min(1.0)));
+        shares.enumerate().map(|(k, s)| (k as f64, s)).collect()
     };
     let model = curve(&input.model);
     let data = input.data.as_deref().map(curve);
     let most = model.len().max(data.as_ref().map_or(0, Vec::len)).max(3) - 1;
-    let mut keys = vec![Key::new("c0", "free run of the model")];
-    if data.is_some() {
-        keys.insert(0, Key::new("data", "data"));
-    }
     let label = "linear regions, most visited first";
     let (x, first) = if most > 60 {
         (Axis::log(label, [1.0, most as f64].into_iter()), 1)
@@ -43,7 +36,7 @@ pub fn coverage(name: &str, input: &Coverage) -> Result<Figure> {
         "Regions needed to cover the states",
         x,
         Axis::exact("share of states covered", (0.0, 1.04)),
-        &keys,
+        &Key::beside(data.is_some()),
     );
     if let Some(data) = data {
         plot.line("data", &data[first..], 1.8, 0.9);

@@ -40,25 +40,15 @@ pub fn training_curves(name: &str, input: &Curves<'_>) -> Result<Figure> {
         .into_iter()
         .map(|i| &input.members[i])
         .collect();
-    let panels = vec![
-        panel("Training loss", "loss", f64::NAN, input, &shown, |c| &c.loss),
-        panel(
-            "State space divergence D_stsp",
-            "D_stsp",
-            input.floor.0,
-            input,
-            &shown,
-            |c| &c.d_stsp,
-        ),
-        panel(
-            "Hellinger distance D_H",
-            "D_H",
-            input.floor.1,
-            input,
-            &shown,
-            |c| &c.d_h,
-        ),
+    let drawn: [(_, _, _, fn(&Curve) -> &Vec<f64>); 3] = [
+        ("Training loss", "loss", f64::NAN, |c| &c.loss),
+        ("State space divergence D_stsp", "D_stsp", input.floor.0, |c| {
+            &c.d_stsp
+        }),
+        ("Hellinger distance D_H", "D_H", input.floor.1, |c| &c.d_h),
     ];
+    let panel = |(title, label, floor, values)| panel(title, label, floor, input, &shown, values);
+    let panels = drawn.into_iter().map(panel).collect();
     let which = if shown.len() < input.members.len() {
         format!(
             "{} of {} members, evenly chosen",
@@ -75,8 +65,7 @@ pub fn training_curves(name: &str, input: &Curves<'_>) -> Result<Figure> {
         _ => String::new(),
     };
     let caption = format!("Training: {which}{best}. Values that are undefined or not positive leave a gap.");
-    let drawn: Vec<&Curve> = shown;
-    Figure::new(name, caption, panels, &drawn)
+    Figure::new(name, caption, panels, &shown)
 }
 
 fn panel(
@@ -88,14 +77,10 @@ fn panel(
     values: impl Fn(&Curve) -> &Vec<f64>,
 ) -> Panel {
     let all = shown.iter().flat_map(|c| values(c).iter().copied());
-    let last = shown
-        .iter()
-        .flat_map(|c| c.epoch.iter().copied())
-        .fold(1.0, f64::max);
+    let epochs = shown.iter().flat_map(|c| c.epoch.iter().copied());
+    let last = epochs.fold(1.0, f64::max);
     let mut keys = input.keys.clone();
-    if floor.is_finite() {
-        keys.push(Key::dashed("ink", "noise floor"));
-    }
+    keys.extend(Key::noise_floor(floor));
     let y = Axis::log(label, all.chain(std::iter::once(floor)));
     let mut plot = Plot::new(title, Axis::exact("epochs completed", (0.0, last)), y, &keys);
     let alone = shown.len() == 1;
@@ -109,8 +94,6 @@ fn panel(
         plot.line("paper", &points(best), 5.0, 0.9);
         plot.line(&best.class, &points(best), 2.6, 1.0);
     }
-    if floor.is_finite() {
-        plot.level("ink", floor);
-    }
+    plot.level("ink", floor);
     plot.finish()
 }

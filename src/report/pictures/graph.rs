@@ -5,8 +5,8 @@ use std::f64::consts::{PI, TAU};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::report::plot::{Figure, Panel};
-use crate::report::svg::{Anchor, Canvas, polyline, px};
+use crate::report::plot::{Figure, Panel, text_width, titled};
+use crate::report::svg::{Anchor, polyline, px};
 use crate::report::theme::color_class;
 
 /// Nodes drawn at most; the rest become one.
@@ -77,37 +77,18 @@ impl Transitions {
 pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
     let graph = input.merged(MOST);
     let n = graph.labels.len();
-    let mut canvas = Canvas::default();
-    canvas.text(
-        "ink b",
-        (12.0, 20.0),
-        Anchor::Start,
-        "Transitions between regions",
-    );
+    let (mut panel, _) = titled(SIZE, "Transitions between regions", &[]);
     let place = places(&graph);
-    let radius: Vec<f64> = graph
-        .share
-        .iter()
-        .map(|s| 11.0 + 34.0 * s.max(0.0).sqrt())
-        .collect();
+    let radius = |i: usize| 11.0 + 34.0 * graph.share[i].max(0.0).sqrt();
     let labelled = n <= 6;
     let mut texts = Vec::new();
     for i in 0..n {
         let leaving = 1.0 - graph.probability[i][i];
-        for j in (0..n).filter(|&j| j != i) {
-            let p = if leaving > 0.0 {
-                graph.probability[i][j] / leaving
-            } else {
-                0.0
-            };
+        for j in (0..n).filter(|&j| j != i && leaving > 0.0) {
+            let p = graph.probability[i][j] / leaving;
             if p >= 0.02 {
-                let middle = arrow(
-                    &mut canvas,
-                    &color_class(i),
-                    (place[i], radius[i]),
-                    (place[j], radius[j]),
-                    p,
-                );
+                let (from, to) = ((place[i], radius(i)), (place[j], radius(j)));
+                let middle = arrow(&mut panel, &color_class(i), from, to, p);
                 texts.push((middle, format!("{:.0} %", 100.0 * p)));
             }
         }
@@ -120,15 +101,16 @@ pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
             100.0 * graph.share[i],
             graph.probability[i][i]
         );
-        canvas.disc("paper", place[i], radius[i], 1.0, None);
-        canvas.disc(&class, place[i], radius[i], 0.25, Some(&title));
-        canvas.ring(&class, place[i], radius[i], 1.8);
-        label(&mut canvas, &graph, i, place[i], radius[i]);
+        let (at, radius) = (place[i], radius(i));
+        panel.disc("paper", at, radius, 1.0, None);
+        panel.disc(&class, at, radius, 0.25, Some(&title));
+        panel.ring(&class, at, radius, 1.8);
+        label(&mut panel, &graph, i, at, radius);
     }
     if labelled {
         for (at, text) in texts {
-            canvas.rect("paper", (at.0 - 15.0, at.1 - 8.0), (30.0, 14.0), 0.85);
-            canvas.text("muted n", (at.0, at.1 + 3.0), Anchor::Middle, &text);
+            panel.rect("paper", (at.0 - 15.0, at.1 - 8.0), (30.0, 14.0), 0.85);
+            panel.text("muted n", (at.0, at.1 + 3.0), Anchor::Middle, &text);
         }
     }
     let merged = if n < input.labels.len() {
@@ -139,11 +121,6 @@ pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
     let caption = format!(
         "Symbolic code of the free run. Area: share of all steps. Arrows: probability of the next region once a region is left (below 2 % left out).{merged}"
     );
-    let panel = Panel {
-        title: "Transitions between regions".into(),
-        size: SIZE,
-        body: canvas.body,
-    };
     Figure::new(name, caption, vec![panel], input)
 }
 
@@ -165,13 +142,13 @@ fn places(graph: &Transitions) -> Vec<(f64, f64)> {
 }
 
 /// The symbol in its node, or outside where it does not fit; the share below.
-fn label(canvas: &mut Canvas, graph: &Transitions, i: usize, at: (f64, f64), radius: f64) {
+fn label(panel: &mut Panel, graph: &Transitions, i: usize, at: (f64, f64), radius: f64) {
     let text = &graph.labels[i];
     let share = format!("{:.1} %", 100.0 * graph.share[i]);
-    let width = crate::report::plot::text_width(text);
+    let width = text_width(text);
     if width + 10.0 <= 2.0 * radius && radius >= 25.0 {
-        canvas.text("ink b", (at.0, at.1 + 1.0), Anchor::Middle, text);
-        canvas.text("ink n", (at.0, at.1 + 14.0), Anchor::Middle, &share);
+        panel.text("ink b", (at.0, at.1 + 1.0), Anchor::Middle, text);
+        panel.text("ink n", (at.0, at.1 + 14.0), Anchor::Middle, &share);
         return;
     }
     let center = (0.5 * SIZE.0, 0.5 * SIZE.1 + 10.0);
@@ -194,14 +171,14 @@ fn label(canvas: &mut Canvas, graph: &Transitions, i: usize, at: (f64, f64), rad
     } else {
         text.clone()
     };
-    canvas.text("ink n", (out.0, out.1 - 2.0), anchor, &short);
-    canvas.text("muted n", (out.0, out.1 + 10.0), anchor, &share);
+    panel.text("ink n", (out.0, out.1 - 2.0), anchor, &short);
+    panel.text("muted n", (out.0, out.1 + 10.0), anchor, &share);
 }
 
 /// A curved arrow from one disc's rim to another's, to the right of the straight line, so that the way there and
 /// the way back are two; returns the middle of the curve.
 fn arrow(
-    canvas: &mut Canvas,
+    panel: &mut Panel,
     class: &str,
     from: ((f64, f64), f64),
     to: ((f64, f64), f64),
@@ -225,31 +202,19 @@ fn arrow(
     let head = 6.0 + 1.6 * width;
     let start = toward(a, ra + 1.0);
     let (tip, base) = (toward(b, rb + 2.0), toward(b, rb + 2.0 + head));
-    let d = format!(
-        "M{} {}Q{} {} {} {}",
-        px(start.0),
-        px(start.1),
-        px(control.0),
-        px(control.1),
-        px(base.0),
-        px(base.1)
-    );
-    canvas.path(class, &d, width, 0.25 + 0.65 * p);
+    let [s, c, e] = [start, control, base].map(|p| format!("{} {}", px(p.0), px(p.1)));
+    let d = format!("M{s}Q{c} {e}");
+    panel.path(class, &d, width, 0.25 + 0.65 * p);
     let side = (
         (tip.1 - base.1) / head * 0.45 * head,
         -(tip.0 - base.0) / head * 0.45 * head,
     );
-    let corners = [
-        tip,
-        (base.0 + side.0, base.1 + side.1),
-        (base.0 - side.0, base.1 - side.1),
-    ];
-    canvas.area(class, &polyline(&corners), 0.35 + 0.6 * p);
+    let [left, right] = [1.0, -1.0].map(|s| (base.0 + s * side.0, base.1 + s * side.1));
+    let corners = [tip, left, right];
+    panel.area(class, &polyline(&corners), 0.35 + 0.6 * p);
     let middle = |s: f64, c: f64, e: f64| 0.25 * s + 0.5 * c + 0.25 * e;
-    (
-        middle(start.0, control.0, base.0),
-        middle(start.1, control.1, base.1),
-    )
+    let x = middle(start.0, control.0, base.0);
+    (x, middle(start.1, control.1, base.1))
 }
 
 #[cfg(test)]

@@ -55,11 +55,9 @@ fn panel(title: &str, bars: &[LyapunovBar], unit: &str) -> Panel {
         let stem = [(x, bar.exponent - reach), (x, bar.exponent + reach)];
         plot.line(class, &stem, 1.4, 0.8);
         let at = plot.at(x, bar.exponent);
-        if at.1.is_finite() {
-            let value = format!("{} ± {}", typeset(bar.exponent, 4), typeset(reach, 2));
-            plot.canvas
-                .disc(class, at, 3.6, 1.0, Some(&format!("λ{} = {value}", i + 1)));
-        }
+        let value = format!("{} ± {}", typeset(bar.exponent, 4), typeset(reach, 2));
+        let title = format!("λ{} = {value}", i + 1);
+        plot.panel.disc(class, at, 3.6, 1.0, Some(&title));
     }
     plot.finish()
 }

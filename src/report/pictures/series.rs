@@ -1,11 +1,11 @@
 //! Time series of data and free run, one above the other.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use serde_json::json;
 
 use crate::error::Result;
-use crate::report::plot::{Axis, Figure, Key, PANEL, Plot, extent};
-use crate::report::thin::{Stretch, rounded};
+use crate::report::plot::{Axis, Figure, Key, PANEL, Plot, column_name, extent};
+use crate::report::thin::{rounded, stretch};
 
 /// What the picture is made from.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Series<'a> {
 
 /// The first rows of (at most) the first three columns, model over data.
 pub fn time_series(input: &Series<'_>) -> Result<Figure> {
-    let stretch = Stretch::new(input.model.nrows(), input.most);
+    let (rows, note) = stretch(input.model.nrows(), input.most);
     let n = input.model.ncols();
     let shown = n.min(3);
     let dt = input.dt.unwrap_or(1.0);
@@ -32,38 +32,32 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
     } else {
         "steps from the start"
     };
-    let cut = |x: ArrayView2<'_, f64>| -> Array2<f64> {
-        x.slice(s![..stretch.rows.min(x.nrows()), ..shown]).to_owned()
-    };
+    let cut =
+        |x: ArrayView2<'_, f64>| -> Array2<f64> { x.slice(s![..rows.min(x.nrows()), ..shown]).to_owned() };
     let (data, model) = (input.data.map(cut), cut(input.model));
     let mut panels = Vec::new();
     for j in 0..shown {
         let column = |x: &Array2<f64>| -> Vec<(f64, f64)> {
-            x.column(j)
-                .iter()
-                .enumerate()
-                .map(|(t, &v)| (t as f64 * dt, v))
-                .collect()
+            let values = x.column(j).into_iter().enumerate();
+            values.map(|(t, &v)| (t as f64 * dt, v)).collect()
         };
         let (data, model) = (data.as_ref().map(column), column(&model));
         // The axis follows the data: a model that runs away must not flatten them.
         let range = data.as_ref().unwrap_or(&model).iter().map(|p| p.1);
-        let label = input
-            .columns
-            .get(j)
-            .cloned()
-            .unwrap_or_else(|| format!("x{}", j + 1));
-        let keys = [Key::new("data", "data"), Key::new("c0", "free run of the model")];
-        let keys = if data.is_some() { &keys[..] } else { &keys[1..] };
+        let keys = if j == 0 {
+            Key::beside(data.is_some())
+        } else {
+            Vec::new()
+        };
         let mut y = Axis::linear("", range);
         let room = 0.25 * (y.range.1 - y.range.0);
         y.range = (y.range.0 - room, y.range.1 + room);
         let mut plot = Plot::sized(
             (PANEL.0, 190.0),
-            label,
-            Axis::exact(time, (0.0, dt * (stretch.rows.max(2) - 1) as f64)),
+            column_name(input.columns, j),
+            Axis::exact(time, (0.0, dt * (rows.max(2) - 1) as f64)),
             y,
-            if j == 0 { keys } else { &[] },
+            &keys,
         );
         if let Some(data) = data {
             plot.line("data", &data, 1.3, 0.8);
@@ -77,23 +71,17 @@ pub fn time_series(input: &Series<'_>) -> Result<Figure> {
         String::new()
     };
     let caption = format!(
-        "Time series from the same first observation{dimensions}; {}. A chaotic system and its model part ways soon: the shapes should agree, not the values.",
-        stretch.note()
+        "Time series from the same first observation{dimensions}; {note}. A chaotic system and its model part ways soon: the shapes should agree, not the values."
     );
     let of = data.as_ref().unwrap_or(&model);
-    let spans: Vec<f64> = of
-        .columns()
-        .into_iter()
-        .map(|column| {
-            let finite = column.iter().copied().filter(|v| v.is_finite());
-            extent(finite).map_or(0.0, |(lo, hi)| hi - lo)
-        })
-        .collect();
+    let span = |column: ArrayView1<'_, f64>| {
+        let finite = column.into_iter().copied().filter(|v| v.is_finite());
+        extent(finite).map_or(0.0, |(lo, hi)| hi - lo)
+    };
+    let spans: Vec<f64> = of.columns().into_iter().map(span).collect();
     let rows = |x: &Array2<f64>| -> Vec<Vec<f64>> {
-        x.rows()
-            .into_iter()
-            .map(|r| r.iter().zip(&spans).map(|(&v, &span)| rounded(v, span)).collect())
-            .collect()
+        let row = |r: ArrayView1<'_, f64>| r.iter().zip(&spans).map(|(&v, &span)| rounded(v, span)).collect();
+        x.rows().into_iter().map(row).collect()
     };
     let drawn = json!({ "dt": dt, "data": data.as_ref().map(rows), "model": rows(&model) });
     let mut figure = Figure::new(input.name, caption, panels, &drawn)?;

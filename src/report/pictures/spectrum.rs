@@ -32,10 +32,6 @@ pub fn power_spectra(name: &str, input: &PowerSpectra) -> Result<Figure> {
     let bins = |power: &[f64]| log_bins(&frequency, &power[1.min(power.len())..], BINS);
     let (at, model) = bins(&input.model);
     let data = input.data.as_deref().map(|d| bins(d).1);
-    let mut keys = vec![Key::new("c0", "free run of the model")];
-    if data.is_some() {
-        keys.insert(0, Key::new("data", "data"));
-    }
     let label = if input.dt.is_some() {
         "cycles per unit of time"
     } else {
@@ -48,7 +44,7 @@ pub fn power_spectra(name: &str, input: &PowerSpectra) -> Result<Figure> {
         "Power spectrum",
         Axis::log(label, at.iter().copied()),
         Axis::log("share of power", both.filter(|v| *v > 1e-10 * top)),
-        &keys,
+        &Key::beside(data.is_some()),
     );
     let zip = |y: &[f64]| -> Vec<(f64, f64)> { at.iter().copied().zip(y.iter().copied()).collect() };
     if let Some(data) = &data {

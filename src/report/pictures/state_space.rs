@@ -1,15 +1,15 @@
 //! Trajectories in state space: a fixed 3-D projection, a plane, or a return plot.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 use serde_json::json;
 
 use crate::error::Result;
-use crate::report::plot::{Axis, Figure, Key, PANEL, Panel, Plot, TOLERANCE, extent, legend};
-use crate::report::stats::mean_and_deviation;
-use crate::report::svg::{Anchor, Canvas, dots, polyline};
+use crate::report::plot::{Axis, Figure, Key, PANEL, Panel, Plot, TOLERANCE, column_name, extent, titled};
+use crate::report::stats::{mean_and_deviation, quantile};
+use crate::report::svg::{Anchor, dots, polyline};
 use crate::report::theme::{COLORS, color_class};
-use crate::report::thin::{Stretch, simplify};
+use crate::report::thin::{is_finite, simplify, stretch};
 use crate::text::percent;
 
 /// View of the 3-D projection in degrees. From here the wings of the Lorenz attractor lie side by side and the
@@ -78,20 +78,16 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
     let mut panels = Vec::new();
     let mut drawn = Vec::new();
     let projection = Projection::new(first.x);
-    let stretch = |t: &Track<'_>| Stretch::new(t.x.nrows(), input.most);
     for track in &input.tracks {
-        let rows = stretch(track).rows;
-        let columns = N.min(3);
-        let x = track.x.slice(ndarray::s![..rows, ..columns]);
+        let (rows, note) = stretch(track.x.nrows(), input.most);
+        let x = track.x.slice(s![..rows, ..N.min(3)]);
         let symbols = track.symbols.map(|s| &s[..rows.min(s.len())]);
-        notes.push(format!("{}: {}", track.title, stretch(track).note()));
+        notes.push(format!("{}: {note}", track.title));
         panels.push(match N {
-            1 => plane(
-                input,
-                track,
-                return_pairs(x).view(),
-                symbols.map(|s| &s[1.min(s.len())..]),
-            ),
+            1 => {
+                let later = symbols.map(|s| &s[1.min(s.len())..]);
+                plane(input, track, return_pairs(x).view(), later)
+            }
             2 => plane(input, track, x, symbols),
             _ => projected(input, track, x, symbols, &projection),
         });
@@ -115,10 +111,8 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
     } else {
         ""
     };
-    let marked = match (
-        input.marks.iter().any(|m| m.real),
-        input.marks.iter().any(|m| !m.real),
-    ) {
+    let any = |real: bool| input.marks.iter().any(|m| m.real == real);
+    let marked = match (any(true), any(false)) {
         (false, false) => "",
         (true, false) => " Discs: fixed points.",
         (false, true) => " Rings: virtual fixed points.",
@@ -143,20 +137,18 @@ fn jumps(points: &[(f64, f64)]) -> bool {
         .windows(2)
         .map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1))
         .collect();
-    crate::report::stats::quantile(&steps, 0.5) > 0.6 * sx.hypot(sy)
+    quantile(&steps, 0.5) > 0.6 * sx.hypot(sy)
 }
 
 fn keys(input: &StateSpace<'_>) -> Vec<Key> {
     let Some(regions) = input.regions else {
         return Vec::new();
     };
-    let mut keys: Vec<Key> = regions
-        .labels
-        .iter()
-        .zip(regions.share)
-        .take(COLORS)
+    let listed = regions.labels.iter().zip(regions.share).take(COLORS);
+    let text = |label: &String, share: &f64| format!("{label} ({})", percent(*share, 0));
+    let mut keys: Vec<Key> = listed
         .enumerate()
-        .map(|(k, (label, share))| Key::new(color_class(k), format!("{label} ({})", percent(*share, 0))))
+        .map(|(k, (label, share))| Key::new(color_class(k), text(label, share)))
         .collect();
     if regions.total > COLORS {
         keys.push(Key::new("other", format!("{} more", regions.total - COLORS)));
@@ -165,37 +157,29 @@ fn keys(input: &StateSpace<'_>) -> Vec<Key> {
 }
 
 /// Draws a trajectory in pixels: by region or in one colour, as lines or dots.
-fn draw(canvas: &mut Canvas, points: &[(f64, f64)], class: &str, symbols: Option<&[u32]>) {
+fn draw(panel: &mut Panel, points: &[(f64, f64)], class: &str, symbols: Option<&[u32]>) {
     let dotted = jumps(points);
     let Some(symbols) = symbols else {
         if dotted {
-            canvas.path(class, &dots(points), 1.8, 0.55);
+            panel.path(class, &dots(points), 1.8, 0.55);
             return;
         }
         let line = simplify(points, TOLERANCE);
         for start in (0..line.len().saturating_sub(1)).step_by(PIECE) {
             let end = (start + PIECE + 1).min(line.len());
-            canvas.path(class, &polyline(&line[start..end]), 0.9, 0.65);
+            panel.path(class, &polyline(&line[start..end]), 0.9, 0.65);
         }
         return;
     };
     // Colours from the rarest to the most common would hide nothing rare; the common ones go first.
-    let last = symbols
-        .iter()
-        .map(|&s| (s as usize).min(COLORS))
-        .max()
-        .unwrap_or(0);
-    for color in 0..=last {
-        let of_color = |i: usize| symbols.get(i).is_some_and(|&s| (s as usize).min(COLORS) == color);
+    let color_of = |&symbol: &u32| (symbol as usize).min(COLORS);
+    for color in 0..=symbols.iter().map(color_of).max().unwrap_or(0) {
+        let of_color = |i: usize| symbols.get(i).is_some_and(|symbol| color_of(symbol) == color);
         let class = color_class(color);
         if dotted {
-            let own: Vec<(f64, f64)> = points
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| of_color(*i))
-                .map(|(_, p)| *p)
-                .collect();
-            canvas.path(&class, &dots(&own), 2.0, 0.7);
+            let own = points.iter().enumerate().filter(|(i, _)| of_color(*i));
+            let own: Vec<(f64, f64)> = own.map(|(_, p)| *p).collect();
+            panel.path(&class, &dots(&own), 2.0, 0.7);
             continue;
         }
         // A segment has the colour of the row it leads to.
@@ -209,7 +193,7 @@ fn draw(canvas: &mut Canvas, points: &[(f64, f64)], class: &str, symbols: Option
                 own.push(pair[1]);
             }
         }
-        canvas.path(&class, &polyline(&simplify(&own, TOLERANCE)), 0.9, 0.8);
+        panel.path(&class, &polyline(&simplify(&own, TOLERANCE)), 0.9, 0.8);
     }
 }
 
@@ -220,39 +204,23 @@ fn plane(
     symbols: Option<&[u32]>,
 ) -> Panel {
     let frame = input.tracks.first().map_or(track.x, |t| t.x);
-    let N = frame.ncols();
-    let column = |j: usize| frame.column(if N == 1 { 0 } else { j }).to_vec();
-    let label = |j: usize| {
-        if N == 1 {
-            let name = input.columns.first().cloned().unwrap_or_else(|| "x".into());
-            if j == 0 {
-                name
-            } else {
-                format!("{name}, one step later")
-            }
-        } else {
-            input
-                .columns
-                .get(j)
-                .cloned()
-                .unwrap_or_else(|| format!("x{}", j + 1))
-        }
+    // Of one column, the values against those one step later.
+    let upward = if frame.ncols() == 1 { 0 } else { 1 };
+    let labels = if upward == 0 {
+        let name = input.columns.first().map_or("x", String::as_str);
+        [name.to_owned(), format!("{name}, one step later")]
+    } else {
+        [0, 1].map(|j| column_name(input.columns, j))
     };
-    let mut plot = Plot::new(
-        track.title,
-        Axis::linear(label(0), column(0).into_iter()),
-        Axis::linear(label(1), column(1).into_iter()),
-        &keys(input),
-    );
+    let [x_label, y_label] = labels;
+    let axis = |label: String, j: usize| Axis::linear(label, frame.column(j).into_iter().copied());
+    let (x_axis, y_axis) = (axis(x_label, 0), axis(y_label, upward));
+    let mut plot = Plot::new(track.title, x_axis, y_axis, &keys(input));
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| plot.at(r[0], r[1])).collect();
-    draw(&mut plot.canvas, &points, track.class, symbols);
+    draw(&mut plot.panel, &points, track.class, symbols);
     for mark in input.marks.iter().rev() {
-        let at = if N == 1 {
-            plot.at(mark.x[0], mark.x[0])
-        } else {
-            plot.at(mark.x[0], mark.x[1])
-        };
-        draw_mark(&mut plot.canvas, mark, at);
+        let at = plot.at(mark.x[0], mark.x[upward]);
+        draw_mark(&mut plot.panel, mark, at);
     }
     plot.finish()
 }
@@ -287,12 +255,11 @@ impl Projection {
             projection.mean[j] = mean;
             projection.scale[j] = if deviation > 0.0 { deviation } else { 1.0 };
         }
-        let flat: Vec<(f64, f64)> = frame
+        let flat = frame
             .rows()
             .into_iter()
-            .map(|r| projection.flat([r[0], r[1], r[2]]))
-            .filter(|p| p.0.is_finite() && p.1.is_finite())
-            .collect();
+            .map(|r| projection.flat([r[0], r[1], r[2]]));
+        let flat: Vec<(f64, f64)> = flat.filter(|&p| is_finite(p)).collect();
         projection.x = extent(flat.iter().map(|p| p.0)).unwrap_or(projection.x);
         projection.y = extent(flat.iter().map(|p| p.1)).unwrap_or(projection.y);
         projection
@@ -312,9 +279,7 @@ fn projected(
     symbols: Option<&[u32]>,
     projection: &Projection,
 ) -> Panel {
-    let mut canvas = Canvas::default();
-    canvas.text("ink b", (12.0, 20.0), Anchor::Start, track.title);
-    let used = legend(&mut canvas, (12.0, 40.0), PANEL.0 - 24.0, &keys(input));
+    let (mut panel, used) = titled(PANEL, track.title, &keys(input));
     let [left, top, right, bottom] = [24.0, 34.0 + used, PANEL.0 - 24.0, PANEL.1 - 18.0];
     let (px, py) = (projection.x, projection.y);
     let unit = ((right - left) / (px.1 - px.0)).min((bottom - top) / (py.1 - py.0));
@@ -327,41 +292,30 @@ fn projected(
         if inside { at } else { (f64::NAN, f64::NAN) }
     };
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| place([r[0], r[1], r[2]])).collect();
-    let observed = x
-        .rows()
-        .into_iter()
-        .filter(|r| r.iter().all(|v| v.is_finite()))
-        .count();
-    let outside = observed - points.iter().filter(|p| p.0.is_finite()).count();
-    draw(&mut canvas, &points, track.class, symbols);
+    let observed = x.rows().into_iter().filter(|r| r.iter().all(|v| v.is_finite()));
+    let outside = observed.count() - points.iter().filter(|p| p.0.is_finite()).count();
+    draw(&mut panel, &points, track.class, symbols);
     for mark in input.marks.iter().rev() {
         let at = place([mark.x[0], mark.x[1], mark.x[2]]);
-        draw_mark(&mut canvas, mark, at);
+        draw_mark(&mut panel, mark, at);
     }
     let corner = empty_corner(&points, top);
-    tripod(&mut canvas, projection, input.columns, corner);
+    tripod(&mut panel, projection, input.columns, corner);
     if outside > 0 {
         let text = format!("{outside} points outside");
-        canvas.text("muted n", (PANEL.0 - 14.0, PANEL.1 - 8.0), Anchor::End, &text);
+        panel.text("muted n", (PANEL.0 - 14.0, PANEL.1 - 8.0), Anchor::End, &text);
     }
-    Panel {
-        title: track.title.into(),
-        size: PANEL,
-        body: canvas.body,
-    }
+    panel
 }
 
 /// A disc (real) or a ring, with a rim that sets it off from the lines.
-fn draw_mark(canvas: &mut Canvas, mark: &Mark, at: (f64, f64)) {
-    if !at.0.is_finite() {
-        return;
-    }
+fn draw_mark(panel: &mut Panel, mark: &Mark, at: (f64, f64)) {
     if mark.real {
-        canvas.disc("paper", at, 6.0, 0.9, None);
-        canvas.disc("ink", at, 4.6, 1.0, Some(&mark.title));
+        panel.disc("paper", at, 6.0, 0.9, None);
+        panel.disc("ink", at, 4.6, 1.0, Some(&mark.title));
     } else {
-        canvas.disc("paper", at, 5.6, 0.75, Some(&mark.title));
-        canvas.ring("ink", at, 4.4, 1.6);
+        panel.disc("paper", at, 5.6, 0.75, Some(&mark.title));
+        panel.ring("ink", at, 4.4, 1.6);
     }
 }
 
@@ -383,18 +337,17 @@ fn empty_corner(points: &[(f64, f64)], top: f64) -> (f64, f64) {
 }
 
 /// The directions of the three axes.
-fn tripod(canvas: &mut Canvas, projection: &Projection, columns: &[String], origin: (f64, f64)) {
+fn tripod(panel: &mut Panel, projection: &Projection, columns: &[String], origin: (f64, f64)) {
     for j in 0..3 {
         let (u, v) = (projection.right[j], projection.up[j]);
         let tip = (origin.0 + 34.0 * u, origin.1 - 34.0 * v);
-        canvas.line("muted", origin, tip, 1.0);
-        let name = columns.get(j).cloned().unwrap_or_else(|| format!("x{}", j + 1));
-        let name: String = name.chars().take(10).collect();
+        panel.line("muted", origin, tip, 1.0);
+        let name: String = column_name(columns, j).chars().take(10).collect();
         let (label, anchor) = match j {
             0 => ((tip.0 + 5.0, tip.1 + 10.0), Anchor::Start),
             1 => ((tip.0 + 5.0, tip.1), Anchor::Start),
             _ => ((tip.0, tip.1 - 5.0), Anchor::Middle),
         };
-        canvas.text("muted n", label, anchor, &name);
+        panel.text("muted n", label, anchor, &name);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::report::plot::{Axis, Figure, Plot};
+use crate::report::plot::{Axis, Figure, Key, Plot};
 use crate::report::stats::{quantile, wilson};
 use crate::report::svg::Anchor;
 use crate::text::typeset;
@@ -27,28 +27,17 @@ pub fn metric_by_setting(
     groups: &Groups,
     floor: f64,
 ) -> Result<Figure> {
-    let all = groups
-        .values
-        .iter()
-        .flatten()
-        .copied()
-        .chain(std::iter::once(floor));
-    let y = Axis::log(metric, all);
+    let all = groups.values.iter().flatten().copied();
+    let y = Axis::log(metric, all.chain(std::iter::once(floor)));
     by_setting(name, title, groups, y, floor)
 }
 
 /// Linear regions visited by every member over the values of a setting.
 pub fn regions_by_setting(name: &str, groups: &Groups) -> Result<Figure> {
-    let all: Vec<f64> = groups
-        .values
-        .iter()
-        .flatten()
-        .copied()
-        .filter(|v| v.is_finite())
-        .collect();
-    let most = all.iter().copied().fold(1.0, f64::max);
+    let all = groups.values.iter().flatten().copied().filter(|v| v.is_finite());
+    let most = all.clone().fold(1.0, f64::max);
     let y = if most > 40.0 {
-        Axis::log("regions visited", all.into_iter().chain(std::iter::once(1.0)))
+        Axis::log("regions visited", all.chain(std::iter::once(1.0)))
     } else {
         Axis::exact("regions visited", (0.0, 1.08 * most)).whole()
     };
@@ -56,21 +45,15 @@ pub fn regions_by_setting(name: &str, groups: &Groups) -> Result<Figure> {
 }
 
 fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> Result<Figure> {
-    let mut keys = Vec::new();
-    if floor.is_finite() {
-        keys.push(crate::report::plot::Key::dashed("ink", "noise floor"));
-    }
+    let keys: Vec<Key> = Key::noise_floor(floor).into_iter().collect();
     let mut plot = Plot::new(title, Axis::categories(&groups.setting, &groups.names), y, &keys);
     let mut missing = 0;
     for (g, values) in groups.values.iter().enumerate() {
         let x = g as f64;
         missing += values.iter().filter(|v| !v.is_finite()).count();
         let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-        let points: Vec<(f64, f64)> = finite
-            .iter()
-            .enumerate()
-            .map(|(i, &v)| (x + spread(i), v))
-            .collect();
+        let points = finite.iter().enumerate().map(|(i, &v)| (x + spread(i), v));
+        let points: Vec<(f64, f64)> = points.collect();
         plot.scatter("c0", &points, 5.0, 0.55);
         if finite.len() >= 3 {
             let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| quantile(&finite, q));
@@ -78,9 +61,7 @@ fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> 
             plot.line("c1", &[(x - 0.34, middle), (x - 0.22, middle)], 3.6, 1.0);
         }
     }
-    if floor.is_finite() {
-        plot.level("ink", floor);
-    }
+    plot.level("ink", floor);
     let none = match missing {
         0 => String::new(),
         1 => " One member without a value is not drawn.".into(),
@@ -125,24 +106,15 @@ pub fn success_by_setting(name: &str, input: &Success) -> Result<Figure> {
         plot.line("c0", &[(x, low), (x, high)], 1.8, 0.9);
         for end in [low, high] {
             let (cx, cy) = plot.at(x, end);
-            plot.canvas.line("c0", (cx - 5.0, cy), (cx + 5.0, cy), 1.8);
+            plot.panel.line("c0", (cx - 5.0, cy), (cx + 5.0, cy), 1.8);
         }
         let rate = k as f64 / n.max(1) as f64;
         let at = plot.at(x, rate);
-        plot.canvas.disc(
-            "c0",
-            at,
-            4.6,
-            1.0,
-            Some(&format!("{k} of {n}: {}", typeset(rate, 3))),
-        );
+        let title = format!("{k} of {n}: {}", typeset(rate, 3));
+        plot.panel.disc("c0", at, 4.6, 1.0, Some(&title));
         if input.counts.len() <= 12 {
-            plot.canvas.text(
-                "muted n",
-                (at.0 + 9.0, at.1 + 4.0),
-                Anchor::Start,
-                &format!("{k}/{n}"),
-            );
+            let (beside, text) = ((at.0 + 9.0, at.1 + 4.0), format!("{k}/{n}"));
+            plot.panel.text("muted n", beside, Anchor::Start, &text);
         }
     }
     let caption = format!("{} Bars: Wilson's 95 % interval.", input.rule);
