@@ -65,12 +65,8 @@ fn driven_step(theta: &Theta, map: &Map, z: &[f64], s: &[f64]) -> Vec<f64> {
     let mut next = vec![0.0; map.M];
     map.step(z, &mut next);
     for (row, n) in theta.C.rows().into_iter().zip(&mut next) {
-        *n += row
-            .iter()
-            .zip(s)
-            .filter(|(_, s)| !s.is_nan())
-            .map(|(c, s)| c * s)
-            .sum::<f64>();
+        let known = row.iter().zip(s).filter(|(_, s)| !s.is_nan());
+        *n += known.map(|(c, s)| c * s).sum::<f64>();
     }
     next
 }

@@ -77,16 +77,7 @@ pub fn sequence_statistics(
     let orders = 0..=MAX_ORDER;
     let surrogates: Vec<SurrogateBand> = orders
         .filter(|order| order + 1 < levels.len() && settings.surrogates > 1)
-        .map(|order| {
-            surrogate_band(
-                sequence,
-                &levels,
-                alphabet,
-                order,
-                settings.surrogates,
-                settings.seed,
-            )
-        })
+        .map(|order| surrogate_band(sequence, &levels, alphabet, order, settings))
         .collect();
     let mut forbidden = forbidden_words(sequence, &levels);
     if sequence.windows(2).all(|pair| pair[0] != pair[1]) {

@@ -117,18 +117,13 @@ pub fn regions(model: ModelRun<'_>, data: Option<&Encoded>) -> Regions {
 
 fn data_coverage(run: &SymbolRun, data: &Encoded, counts: HashMap<Code, u64>) -> DataCoverage {
     let rows = data.codes.len();
-    let shared: u64 = counts
-        .iter()
-        .filter(|(code, _)| run.book.get(**code).is_some())
-        .map(|(_, n)| n)
-        .sum();
-    let reached = run
-        .book
-        .codes
-        .iter()
-        .zip(&run.counts)
-        .filter(|(code, _)| counts.contains_key(code));
-    let reached: u64 = reached.map(|(_, n)| n).sum();
+    // Rows in regions of the free run, and its steps in regions of the data.
+    let (mut shared, mut reached) = (0, 0);
+    for (code, visits) in run.book.codes.iter().zip(&run.counts) {
+        if let Some(rows) = counts.get(code) {
+            (shared, reached) = (shared + rows, reached + visits);
+        }
+    }
     let mut sorted: Vec<u64> = counts.into_values().collect();
     sorted.sort_unstable_by(|a, b| b.cmp(a));
     DataCoverage {

@@ -59,25 +59,16 @@ pub struct Stability {
 
 impl Stability {
     pub fn of(jacobian: &DMatrix<f64>) -> Self {
-        let Some(eigenvalues) = eigenvalues(jacobian) else {
-            return Self {
-                kind: StabilityKind::Unknown,
-                eigenvalues: Vec::new(),
-                unstable_dimension: 0,
-                marginal_dimension: 0,
-            };
-        };
-        let unstable_dimension = eigenvalues
-            .iter()
-            .filter(|e| e.modulus() > 1.0 + MARGINAL)
-            .count();
-        let stable_dimension = eigenvalues
-            .iter()
-            .filter(|e| e.modulus() < 1.0 - MARGINAL)
-            .count();
+        let found = eigenvalues(jacobian);
+        let unknown = found.is_none();
+        let eigenvalues = found.unwrap_or_default();
+        let moduli = eigenvalues.iter().map(Eigenvalue::modulus);
+        let unstable_dimension = moduli.clone().filter(|m| *m > 1.0 + MARGINAL).count();
+        let stable_dimension = moduli.filter(|m| *m < 1.0 - MARGINAL).count();
         let marginal_dimension = eigenvalues.len() - unstable_dimension - stable_dimension;
         let spirals = eigenvalues.first().is_some_and(|e| e.im != 0.0);
         let kind = match (unstable_dimension > 0, marginal_dimension > 0, spirals) {
+            _ if unknown => StabilityKind::Unknown,
             (true, _, true) if stable_dimension > 0 => StabilityKind::SaddleFocus,
             (true, _, false) if stable_dimension > 0 => StabilityKind::Saddle,
             (true, _, true) => StabilityKind::UnstableFocus,

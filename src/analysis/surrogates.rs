@@ -1,5 +1,6 @@
 use rayon::prelude::*;
 
+use super::input::AnalysisSettings;
 use super::words::WordLevel;
 use crate::rng::{Stream, index, threefry2x32};
 
@@ -33,21 +34,20 @@ pub fn surrogate_band(
     levels: &[WordLevel],
     alphabet: usize,
     order: usize,
-    surrogates: usize,
-    seed: u32,
+    settings: &AnalysisSettings,
 ) -> SurrogateBand {
+    let (surrogates, seed) = (settings.surrogates, settings.seed);
     let lengths = 1..levels.len();
     let found: Vec<Vec<(f64, usize)>> = (0..surrogates as u32)
         .into_par_iter()
         .map(|number| {
             let surrogate = surrogate(sequence, &levels[order], [seed, number + 1000 * order as u32]);
             let mut level = WordLevel::empty(&surrogate);
-            let mut row = Vec::with_capacity(lengths.len());
-            for _ in lengths.clone() {
+            let next = |_| {
                 level = level.longer(&surrogate, alphabet);
-                row.push((level.entropy(), level.counts.len()));
-            }
-            row
+                (level.entropy(), level.counts.len())
+            };
+            lengths.clone().map(next).collect()
         })
         .collect();
     let count = surrogates as f64;
@@ -61,10 +61,11 @@ pub fn surrogate_band(
     let z = lengths.clone().map(|n| {
         let difference = levels[n].entropy() - mean[n - 1];
         // Rounding of sums over the sequence is no structure.
-        if difference.abs() <= 1e-9 {
-            0.0
-        } else {
+        let told = difference.abs() > 1e-9;
+        if told {
             difference / sd[n - 1].max(1e-12)
+        } else {
+            0.0
         }
     });
     SurrogateBand {
@@ -146,7 +147,12 @@ mod tests {
             assert!(!chain.windows(2).any(|pair| pair == [1, 1]));
             assert_ne!(chain, sequence);
         }
-        assert!(!surrogate_band(&sequence, &levels, 2, 0, 20, 7).explains());
-        assert!(surrogate_band(&sequence, &levels, 2, 1, 20, 7).explains());
+        let settings = AnalysisSettings {
+            surrogates: 20,
+            seed: 7,
+            ..AnalysisSettings::default()
+        };
+        assert!(!surrogate_band(&sequence, &levels, 2, 0, &settings).explains());
+        assert!(surrogate_band(&sequence, &levels, 2, 1, &settings).explains());
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The words of one length in a symbol sequence, overlapping ones counted.
 pub struct WordLevel {
@@ -65,12 +65,8 @@ impl WordLevel {
     pub fn entropy(&self) -> f64 {
         let total = self.ids.len() as f64;
         // ln T − Σ c ln c / T.
-        let sum: f64 = self
-            .counts
-            .iter()
-            .map(|&c| f64::from(c) * f64::from(c).ln())
-            .sum();
-        total.ln() - sum / total
+        let counts = self.counts.iter().map(|&c| f64::from(c));
+        total.ln() - counts.map(|c| c * c.ln()).sum::<f64>() / total
     }
 }
 
@@ -129,12 +125,8 @@ pub fn forbidden_words(sequence: &[u32], levels: &[WordLevel]) -> Vec<ForbiddenW
     let mut found = Vec::new();
     for n in 2..levels.len() {
         let (long, short, middle) = (&levels[n], &levels[n - 1], &levels[n - 2]);
-        let mut present: std::collections::HashSet<(u32, u32)> = Default::default();
-        present.extend(
-            long.first
-                .iter()
-                .map(|&at| (short.ids[at as usize], short.ids[at as usize + 1])),
-        );
+        let parts = |&at: &u32| (short.ids[at as usize], short.ids[at as usize + 1]);
+        let present: HashSet<(u32, u32)> = long.first.iter().map(parts).collect();
         // Words of length n − 1 by their first n − 2 symbols.
         let mut continuations = vec![Vec::new(); middle.counts.len()];
         for (word, &at) in short.first.iter().enumerate() {

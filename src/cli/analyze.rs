@@ -49,41 +49,34 @@ pub fn prepare(args: &AnalyzeArgs) -> Result<Task> {
 
 /// Reads a model: tables on stdout, everything else in a folder.
 pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
-    let Task {
-        id,
-        model,
-        data,
-        trained_on,
-        settings,
-        out,
-    } = prepare(&args)?;
-    let recordings: Vec<Recording<'_>> = data.as_ref().map(Recording::all).unwrap_or_default();
+    let task = prepare(&args)?;
+    let (model, data, out) = (&task.model, task.data.as_ref(), &task.out);
+    let recordings: Vec<Recording<'_>> = data.map(Recording::all).unwrap_or_default();
     let input = AnalysisInput {
         scaling: model.scaling.as_ref(),
         data: &recordings,
         ..AnalysisInput::new(&model.theta, model.P)
     };
-    let mut analysis = analyze(&input, &settings)?;
-    analysis.data_of_training = data
-        .as_ref()
-        .zip(trained_on)
-        .map(|(data, hash)| data.hash == hash);
-    std::fs::create_dir_all(&out).map_err(|error| Error::io("make the folder", &out, error))?;
-    analysis.write(&out)?;
-    let columns = data
-        .as_ref()
-        .map_or(&model.columns, |data| &data.columns)
-        .clone()
-        .unwrap_or_default();
-    for figure in analysis_figures(&analysis, model.scaling.as_ref(), &columns)? {
-        write_figure(&out, &figure)?;
+    let mut analysis = analyze(&input, &task.settings)?;
+    let hashes = data.zip(task.trained_on);
+    analysis.data_of_training = hashes.map(|(data, hash)| data.hash == hash);
+    std::fs::create_dir_all(out).map_err(|error| Error::io("make the folder", out, error))?;
+    analysis.write(out)?;
+    let columns = data.map_or(&model.columns, |data| &data.columns);
+    let columns = columns.as_deref().unwrap_or_default();
+    for figure in analysis_figures(&analysis, model.scaling.as_ref(), columns)? {
+        write_figure(out, &figure)?;
     }
     if args.json {
         print(&format!("{}\n", analysis.to_json()?))?;
     } else {
         print(&analysis.summary())?;
     }
-    eprintln!("tables, arrays and pictures of {id} are in {}", out.display());
+    eprintln!(
+        "tables, arrays and pictures of {} are in {}",
+        task.id,
+        out.display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,10 +84,9 @@ fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {
     let defaults = AnalysisSettings::default();
     AnalysisSettings {
         steps: args.steps.unwrap_or(defaults.steps),
-        lyapunov_steps: args
-            .steps
-            .unwrap_or(defaults.lyapunov_steps)
-            .min(defaults.lyapunov_steps),
+        lyapunov_steps: args.steps.map_or(defaults.lyapunov_steps, |steps| {
+            steps.min(defaults.lyapunov_steps)
+        }),
         transient: args.transient.unwrap_or(defaults.transient),
         max_period: args.max_period.unwrap_or(defaults.max_period),
         max_word_length: args.max_word_length.unwrap_or(defaults.max_word_length),

@@ -20,11 +20,8 @@ pub fn run(args: DevicesArgs) -> Result<ExitCode> {
     if adapters.is_empty() {
         text.push_str("no graphics adapter found (a GPU needs its vendor's Vulkan driver)\n");
     } else {
-        let rows: Vec<Vec<String>> = adapters
-            .iter()
-            .enumerate()
-            .map(|(i, adapter)| row(i, adapter))
-            .collect();
+        let rows = adapters.iter().enumerate().map(|(i, adapter)| row(i, adapter));
+        let rows: Vec<Vec<String>> = rows.collect();
         let header = [
             "--device",
             "adapter",

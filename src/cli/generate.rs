@@ -65,16 +65,10 @@ fn require_room(args: &GenerateArgs, steps: usize, dims: Dims) -> Result<()> {
 }
 
 pub fn run(args: GenerateArgs) -> Result<ExitCode> {
-    let Task {
-        id,
-        model,
-        data,
-        start,
-        run,
-        latent,
-    } = prepare(&args)?;
+    let task = prepare(&args)?;
+    let (id, model, data) = (&task.id, &task.model, &task.data);
     let trial = data.trials.first().expect("a dataset has a trial");
-    let steps = run.steps;
+    let steps = task.run.steps;
     let backend = args.device.open()?;
     let theta = model.theta.pack();
     let free = FreeModel {
@@ -82,7 +76,7 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
         P: model.P,
     };
     let states = backend
-        .free_run(model.theta.dims(), &[free], &[run], args.latent)?
+        .free_run(model.theta.dims(), &[free], &[task.run], args.latent)?
         .remove(0)
         .remove(0);
     let states = states.mapv(f64::from);
@@ -95,13 +89,13 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
         scaling.restore(&mut observed);
     }
     save_array(&args.out, observed.view(), data.columns.as_deref())?;
-    if let Some(path) = &latent {
+    if let Some(path) = &task.latent {
         save_array(path, states.view(), None)?;
     }
     eprintln!(
         "{} rows ({steps} steps of {id} from row {} of {}) in {}",
         steps + 1,
-        start,
+        task.start,
         trial.name,
         args.out.display()
     );

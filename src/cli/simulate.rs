@@ -56,17 +56,11 @@ pub fn request(args: &SimulateArgs, system: &str) -> Result<SimulateRequest> {
 }
 
 fn list() -> Result<ExitCode> {
-    let rows: Vec<Vec<String>> = systems()
-        .iter()
-        .map(|system| {
-            vec![
-                system.name.to_owned(),
-                system.dims.to_string(),
-                system.dt.to_string(),
-                system.description.to_owned(),
-            ]
-        })
-        .collect();
+    let rows = systems().iter().map(|system| {
+        let (dims, dt) = (system.dims.to_string(), system.dt.to_string());
+        vec![system.name.to_owned(), dims, dt, system.description.to_owned()]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
     print(&table(&["system", "N", "dt", "what it is"], &rows))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -160,11 +160,8 @@ pub fn beside_figures(beside: &Beside, smoothing: f64, options: &ReportOptions) 
 
 /// Spectra as D_H compares them, over the rows that both have; the mean over the columns where both have one.
 fn spectra(beside: &Beside, smoothing: f64) -> Option<PowerSpectra> {
-    let rows = beside
-        .data
-        .as_ref()
-        .map_or(usize::MAX, Array2::nrows)
-        .min(beside.model.nrows());
+    let observed = beside.data.as_ref().map_or(usize::MAX, Array2::nrows);
+    let rows = observed.min(beside.model.nrows());
     if rows < SHORTEST_SPECTRUM {
         return None;
     }

@@ -36,12 +36,8 @@ pub struct Sections {
 
 impl Sections {
     pub fn figures(&self) -> Vec<&Figure> {
-        self.best
-            .iter()
-            .chain(&self.analysis)
-            .chain(&self.training)
-            .chain(&self.study)
-            .collect()
+        let sections = [&self.best, &self.analysis, &self.training, &self.study];
+        sections.into_iter().flatten().collect()
     }
 }
 
@@ -220,10 +216,7 @@ fn moment(text: &str) -> String {
 
 /// `, after 1 h 2 min 3 s`; nothing where the stamps do not tell.
 fn duration(started: &str, finished: &str) -> String {
-    let (Ok(from), Ok(to)) = (
-        started.parse::<jiff::Timestamp>(),
-        finished.parse::<jiff::Timestamp>(),
-    ) else {
+    let [Ok(from), Ok(to)] = [started, finished].map(str::parse::<jiff::Timestamp>) else {
         return String::new();
     };
     let seconds = to.as_second() - from.as_second();

@@ -58,18 +58,14 @@ pub fn analysis_figures(
     }
     if let Some(l) = &analysis.lyapunov {
         let (values, errors) = l.in_time();
-        let bars: Vec<LyapunovBar> = values
-            .iter()
-            .zip(errors)
-            .zip(&l.signs)
-            .map(|((&exponent, &error), &sign)| LyapunovBar {
-                exponent,
-                error,
-                positive: sign == Sign::Positive,
-            })
-            .filter(|bar| bar.exponent.is_finite())
-            .take(EXPONENTS)
-            .collect();
+        let bar = |((&exponent, &error), sign): ((&f64, &f64), &Sign)| LyapunovBar {
+            exponent,
+            error,
+            positive: *sign == Sign::Positive,
+        };
+        let bars = values.iter().zip(errors).zip(&l.signs).map(bar);
+        let finite = bars.filter(|bar| bar.exponent.is_finite());
+        let bars: Vec<LyapunovBar> = finite.take(EXPONENTS).collect();
         if !bars.is_empty() {
             figures.push(lyapunov("lyapunov", &bars, values.len(), analysis.time_unit())?);
         }
@@ -83,8 +79,9 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
     if let Some(scaling) = scaling {
         scaling.restore(&mut x);
     }
-    let list: &[Region] = analysis.regions.as_ref().map_or(&[], |r| &r.list);
-    let sequence: &[u32] = analysis.regions.as_ref().map_or(&[], |r| &r.sequence);
+    let regions = analysis.regions.as_ref();
+    let list: &[Region] = regions.map_or(&[], |r| &r.list);
+    let sequence: &[u32] = regions.map_or(&[], |r| &r.sequence);
     let labels: Vec<String> = list.iter().map(|r| short(&r.code)).collect();
     let share: Vec<f64> = list.iter().map(|r| r.share).collect();
     let marks: Vec<Mark> = notable(analysis)
@@ -106,7 +103,7 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
         regions: Some(RegionNames {
             labels: &labels,
             share: &share,
-            total: analysis.regions.as_ref().map_or(0, |r| r.visited),
+            total: regions.map_or(0, |r| r.visited),
         }),
         columns,
         most: DRAWN,
@@ -117,20 +114,14 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
 /// Real fixed points, and the virtual ones of the most visited regions.
 fn notable(analysis: &Analysis) -> impl Iterator<Item = &FixedPoint> {
     let visited = |p: &FixedPoint| p.symbol.is_some_and(|s| (s as usize) < VISITED);
-    analysis
-        .fixed_points
-        .points
-        .iter()
-        .filter(move |p| p.real || visited(p))
+    let points = analysis.fixed_points.points.iter();
+    points.filter(move |p| p.real || visited(p))
 }
 
 fn eigen_set(point: &FixedPoint) -> Option<EigenSet> {
     let values: Vec<(f64, f64)> = point.stability.eigenvalues.iter().map(|e| (e.re, e.im)).collect();
-    let label = format!(
-        "{} ({})",
-        short(&point.code),
-        if point.real { "real" } else { "virtual" }
-    );
+    let kind = if point.real { "real" } else { "virtual" };
+    let label = format!("{} ({kind})", short(&point.code));
     (!values.is_empty()).then_some(EigenSet { label, values })
 }
 

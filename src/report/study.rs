@@ -55,14 +55,11 @@ impl ReportedRun {
     /// When the folder cannot be read, or no member has been trained yet.
     pub fn read(root: &Path) -> Result<Self> {
         let run = Run::read(root)?;
-        let members: Vec<ReportedMember> = run
-            .members()?
-            .into_iter()
-            .map(|row| ReportedMember {
-                cells: row.cells(),
-                row,
-            })
-            .collect();
+        let reported = |row: MemberRow| ReportedMember {
+            cells: row.cells(),
+            row,
+        };
+        let members: Vec<ReportedMember> = run.members()?.into_iter().map(reported).collect();
         if members.is_empty() {
             return Err(Error::input(format!(
                 "{} lists no members yet",
@@ -203,15 +200,9 @@ impl Threshold {
                 typeset(resting, 3)
             ));
         };
-        let place = format!(
-            "{}, what a run scores that stays in one place",
-            typeset(resting, 3)
-        );
-        let asked = format!(
-            "{} times the noise floor of {}",
-            typeset(factor, 3),
-            typeset(floor, 3)
-        );
+        let [shown, factor_shown, floor_shown] = [resting, factor, floor].map(|v| typeset(v, 3));
+        let place = format!("{shown}, what a run scores that stays in one place");
+        let asked = format!("{factor_shown} times the noise floor of {floor_shown}");
         let bound = if value > factor * floor {
             format!("a fiftieth of {place}, because {asked} is less")
         } else if value == factor * floor {
@@ -285,13 +276,13 @@ fn by_setting(
             ("D_stsp", standing) => standing.dstsp,
             (_, standing) => standing.dh,
         };
+        let scores = groups
+            .iter()
+            .map(|(_, members)| members.iter().map(score).collect());
         let values = Groups {
             setting: setting.into(),
             names: names.clone(),
-            values: groups
-                .iter()
-                .map(|(_, members)| members.iter().map(score).collect())
-                .collect(),
+            values: scores.collect(),
         };
         if values.values.iter().flatten().any(|v| v.is_finite()) {
             let (file, title) = (format!("{column}{file_end}"), format!("{what}{title_end}"));
@@ -299,13 +290,12 @@ fn by_setting(
         }
     }
     if let Some(threshold) = threshold {
+        let count = |members: &Vec<&ReportedMember>| threshold.met_by(members.iter().copied());
+        let counts = groups.iter().map(|(_, members)| (count(members), members.len()));
         let success = Success {
             setting: setting.into(),
             names,
-            counts: groups
-                .iter()
-                .map(|(_, members)| (threshold.met_by(members.iter().copied()), members.len()))
-                .collect(),
+            counts: counts.collect(),
             rule: threshold.rule.clone(),
         };
         figures.push(success_by_setting(&format!("success{file_end}"), &success)?);
@@ -321,21 +311,14 @@ fn regions_figure(
     options: &ReportOptions,
 ) -> Result<Option<Figure>> {
     let members = &study.members;
-    let counted: Vec<&ReportedMember> = evenly(members.len(), COUNTED)
-        .into_iter()
-        .map(|i| &members[i])
-        .collect();
-    let visited: HashMap<&str, f64> = counted
-        .par_iter()
-        .map(|member| {
-            let id = member.row.id.as_str();
-            let model = Model::load(study.run.folder.best(id)).ok();
-            (
-                id,
-                model.map_or(f64::NAN, |model| regions_visited(&model, data, options.steps)),
-            )
-        })
-        .collect();
+    let counted = evenly(members.len(), COUNTED);
+    let regions = |&i: &usize| {
+        let id = members[i].row.id.as_str();
+        let model = Model::load(study.run.folder.best(id));
+        let visited = model.map_or(f64::NAN, |model| regions_visited(&model, data, options.steps));
+        (id, visited)
+    };
+    let visited: HashMap<&str, f64> = counted.par_iter().map(regions).collect();
     if visited.values().all(|v| v.is_nan()) {
         return Ok(None);
     }
@@ -367,11 +350,7 @@ fn regions_visited(model: &Model, data: Option<&Dataset>, steps: usize) -> f64 {
         return f64::NAN;
     }
     let first = run.states.ncols() - model.P;
-    let codes: HashSet<Code> = run
-        .states
-        .rows()
-        .into_iter()
-        .map(|z| Code::of(&z.to_vec()[first..]))
-        .collect();
+    let states = run.states.rows().into_iter();
+    let codes: HashSet<Code> = states.map(|z| Code::of(&z.to_vec()[first..])).collect();
     codes.len() as f64
 }
