@@ -34,13 +34,16 @@ pub struct Curves<'a> {
     pub keys: Vec<Key>,
 }
 
+/// What a panel draws of each member.
+type Values = fn(&Curve) -> &Vec<f64>;
+
 /// Three panels: loss, D_stsp and D_H over epochs, logarithmic.
 pub fn training_curves(name: &str, input: &Curves<'_>) -> Result<Figure> {
     let shown: Vec<&Curve> = evenly(input.members.len(), MOST)
         .into_iter()
         .map(|i| &input.members[i])
         .collect();
-    let drawn: [(_, _, _, fn(&Curve) -> &Vec<f64>); 3] = [
+    let drawn: [(&str, &str, f64, Values); 3] = [
         ("Training loss", "loss", f64::NAN, |c| &c.loss),
         ("State space divergence D_stsp", "D_stsp", input.floor.0, |c| {
             &c.d_stsp

@@ -93,7 +93,7 @@ pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
             }
         }
     }
-    for i in 0..n {
+    for (i, &at) in place.iter().enumerate() {
         let class = color_class(i);
         let title = format!(
             "{}: {:.1} % of all steps; stays with probability {:.3}",
@@ -101,7 +101,7 @@ pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
             100.0 * graph.share[i],
             graph.probability[i][i]
         );
-        let (at, radius) = (place[i], radius(i));
+        let radius = radius(i);
         panel.disc("paper", at, radius, 1.0, None);
         panel.disc(&class, at, radius, 0.25, Some(&title));
         panel.ring(&class, at, radius, 1.8);
