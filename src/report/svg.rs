@@ -31,7 +31,7 @@ pub enum Anchor {
     End,
 }
 
-/// One drawing: a title, and the shapes drawn so far. Coordinates are pixels, y down; `class` names a tone of [`theme`].
+/// One drawing: a title, and the shapes drawn so far. Coordinates are pixels, y down; `class` names a tone of `theme`.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
     pub title: String,
