@@ -65,7 +65,8 @@ fn score(c: &mut Criterion) {
         .expect("a thread");
     let runs = [run.clone()];
     let predictions = scorer.predictions();
-    let pe = |P| prediction_error(dims, model(P), predictions.rows(), predictions.steps());
+    let rows = predictions.rows();
+    let pe = |P| prediction_error(dims, model(P), rows, &rows.starts, predictions.steps());
     let mut group = c.benchmark_group("metrics/lorenz 100000x3");
     group.bench_function("score, one thread", |b| {
         one.install(|| b.iter(|| black_box(scorer.score(&runs, pe(2)))))

@@ -33,7 +33,8 @@ pub fn score_models(
             let runs = backend.free_run(dims, &free, scorer.free_runs(), false)?;
             scored.par_extend(chunk.par_iter().zip(&free).zip(&runs).map(|((&i, model), runs)| {
                 let predictions = scorer.predictions();
-                let pe = prediction_error(dims, *model, predictions.rows(), predictions.steps());
+                let (rows, steps) = (predictions.rows(), predictions.steps());
+                let pe = prediction_error(dims, *model, rows, &rows.starts, steps);
                 (i, scorer.score(runs, pe))
             }));
         }

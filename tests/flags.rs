@@ -299,6 +299,20 @@ fn a_flag_of_the_same_letter_is_suggested() {
 fn base(command: &str) -> Vec<&'static str> {
     match command {
         "train" => train(&[("--out", "made"), ("--eval-every", "1")]),
+        "polish" => vec![
+            "polish",
+            MODEL,
+            "--data",
+            DATA,
+            "--generations",
+            "1",
+            "--pe-steps",
+            "1",
+            "--out",
+            "made",
+            "--threads",
+            "1",
+        ],
         "evaluate" => vec![
             "evaluate",
             MODEL,

@@ -10,6 +10,7 @@ pub(crate) mod check;
 pub mod cpu;
 pub mod golden;
 pub mod gpu;
+mod growth;
 mod open;
 mod optimizer;
 pub mod reference;
@@ -17,6 +18,7 @@ pub mod reference;
 use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
+use rayon::prelude::*;
 
 use crate::config::Hyperparameters;
 pub use crate::config::{Form, Optimizer};
@@ -27,6 +29,7 @@ pub use crate::model::{FreeModel, FreeRun};
 pub use cpu::prediction_error;
 pub use open::{open, open_checked, refuse_wrong_results};
 pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, learning_rate};
+pub use reference::curvature;
 
 /// One member of an ensemble: everything that may differ between models of one shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +150,18 @@ pub struct Gradient {
     pub z: Array3<f64>,
 }
 
+/// How the loss of a member bends with its parameters, as two small matrices (see
+/// [`crate::polish`]): means over batches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curvature {
+    /// `⟨v vᵀ⟩` of `v = [φ(z̃_t); 1; s_{t+1}]`, `[M + 1 + K, M + 1 + K]`.
+    pub inputs: Array2<f64>,
+    /// `⟨λ λᵀ⟩` of the adjoints `λ_{t+1}`, `[M, M]`.
+    pub adjoints: Array2<f64>,
+    /// Gradient of each batch's mean squared error.
+    pub gradients: Vec<Theta>,
+}
+
 /// The device a backend runs on, for messages, `config.toml` and reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -241,6 +256,28 @@ pub trait Backend: Send + Sync {
         runs: &[FreeRun],
         latent: bool,
     ) -> Result<Vec<Vec<Array2<f32>>>>;
+
+    /// Growth of a tangent vector along a free run of every model from one start, in nats per step: the mean over the
+    /// steps after the first `settles`, in which the vector turns into the direction that grows most. It tends to the
+    /// largest Lyapunov exponent as the run gets longer; not finite where the vector vanishes or the run is not.
+    ///
+    /// # Errors
+    /// As [`Backend::free_run`].
+    fn growth(
+        &self,
+        dims: Dims,
+        models: &[FreeModel<'_>],
+        run: &FreeRun,
+        settles: usize,
+    ) -> Result<Vec<f64>> {
+        let states = self.free_run(dims, models, std::slice::from_ref(run), true)?;
+        let pairs = models.par_iter().zip(&states);
+        Ok(pairs
+            .map(|(model, states)| {
+                growth::along(&Theta::unpack(dims, model.theta), model.P, &states[0], settles)
+            })
+            .collect())
+    }
 }
 
 /// An ensemble on a device.

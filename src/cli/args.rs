@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
 use crate::cli::choices::{BACKENDS, DSTSP, FORMS, OPTIMIZERS, word};
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, SMOOTHING, THREADS};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
 use crate::error::Result;
 use crate::systems::{SHARE, SimulateRequest};
@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Train a model, or a study of many, on observations
     Train(Box<TrainArgs>),
+    /// Continue trained models on the score itself: free runs as the data's in density, spectrum and exponent
+    Polish(PolishArgs),
     /// Score models, or trajectories of any program (--generated), on data: D_stsp, D_H, PE(n)
     Evaluate(EvaluateArgs),
     /// Run a model freely and save the trajectory
@@ -139,6 +141,9 @@ pub struct TrainArgs {
     /// Which of the two equal forms of the recurrence to compute
     #[arg(long, help_heading = "Schedule", value_parser = word::<Form>(FORMS))]
     pub form: Option<Form>,
+    /// Generations of polishing on the score itself after training [default: none]
+    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = GENERATIONS.parser::<u32>())]
+    pub polish: Option<u32>,
 
     /// Epochs between two scorings
     #[arg(long, value_name = "N", help_heading = "Scores", value_parser = EPOCHS.parser::<u32>())]
@@ -228,6 +233,40 @@ impl DeviceArgs {
     pub fn open(&self) -> Result<Arc<dyn Backend>> {
         backend::open(self.backend.unwrap_or_default(), self.device.as_deref())
     }
+}
+
+#[derive(Args, Clone)]
+pub struct PolishArgs {
+    /// RUN (all its members), or a model file together with --data
+    pub model: String,
+    /// Generations: 24 free runs of 20,480 steps each
+    #[arg(long, value_name = "N", value_parser = GENERATIONS.parser::<u32>())]
+    pub generations: Option<u32>,
+    /// Start from the run's best models (best/) in the place of the last (last/)
+    #[arg(long)]
+    pub best: bool,
+    /// Run folder to make [default: RUN-polished, or the model's name so]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Data that a model file was trained on; a run knows its own
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub data: Vec<String>,
+    /// External inputs that belong to them
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "data")]
+    pub inputs: Vec<String>,
+    /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
+    #[arg(long, num_args = 1.., value_name = "COLUMN", requires = "data")]
+    pub drop: Vec<String>,
+    /// Take NaN as a missing observation
+    #[arg(long, requires = "data")]
+    pub allow_missing: bool,
+    #[command(flatten)]
+    pub metrics: MetricArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print the members' results as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

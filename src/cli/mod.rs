@@ -8,6 +8,7 @@ mod evaluate;
 mod generate;
 mod merge;
 mod output;
+mod polish;
 mod report;
 mod selftest;
 mod simulate;
@@ -53,6 +54,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Train(args) => {
             let request = train::Request::new(&args)?;
             (request.settings.threads, Box::new(move || train::run(&request)))
+        }
+        Command::Polish(args) => {
+            let request = polish::Request::new(args)?;
+            (request.threads(), Box::new(move || polish::run(&request)))
         }
         Command::Evaluate(args) => (args.device.threads, Box::new(|| evaluate::run(args))),
         Command::Generate(args) => (args.device.threads, Box::new(|| generate::run(args))),

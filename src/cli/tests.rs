@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::FromArgMatches;
 
 use super::args::{Cli, Command};
-use super::{analyze, command, evaluate, generate, is_number, report, simulate, train};
+use super::{analyze, command, evaluate, generate, is_number, polish, report, simulate, train};
 use crate::backend::cpu::CpuBackend;
 use crate::error::Result;
 use crate::rng::{Stream, index, threefry2x32};
@@ -61,6 +61,7 @@ fn base(command: &str) -> &'static [&'static str] {
     const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/flags/comma-name.csv");
     match command {
         "train" => &["--data", DATA, "--out", "never/made", "--backend", "cpu"],
+        "polish" => &[MODEL, "--data", DATA, "--out", "never/made", "--backend", "cpu"],
         "evaluate" => &[MODEL, "--data", DATA, "--backend", "cpu"],
         "generate" => &[
             MODEL,
@@ -91,6 +92,7 @@ fn prepare(command: &Command) -> Result<()> {
             let data = Data::load(&settings)?;
             Task::new(&settings, &data)?.require_room(&CpuBackend::new(None)?, &place)
         }
+        Command::Polish(args) => polish::Request::new(args.clone()).map(drop),
         Command::Evaluate(args) => evaluate::prepare(args).map(drop),
         Command::Generate(args) => generate::prepare(args).map(drop),
         Command::Analyze(args) => analyze::prepare(args).map(drop),

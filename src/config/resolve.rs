@@ -82,7 +82,7 @@ pub fn resolve_over(base: &Settings, file: Option<(&Path, Table)>, flags: Table)
 
 /// Keys that a table made from the defaults does not show, because nothing is their default.
 fn optional_keys() -> impl Iterator<Item = String> {
-    ["drop", "dt", "device", "threads", "shard", "preset"]
+    ["drop", "dt", "polish", "device", "threads", "shard", "preset"]
         .into_iter()
         .map(str::to_owned)
 }

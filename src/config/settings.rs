@@ -44,6 +44,8 @@ pub struct Settings {
     pub epochs: u32,
     pub batches_per_epoch: u32,
     pub form: Form,
+    /// Generations of polishing after training (see [`crate::polish`]).
+    pub polish: Option<u32>,
 
     /// Epochs between two scorings.
     pub eval_every: u32,
@@ -57,6 +59,13 @@ pub struct Settings {
     pub device: Option<String>,
     /// Threads of rayon's global pool; the command line starts it.
     pub threads: Option<usize>,
+}
+
+impl Settings {
+    /// Epochs and generations of polishing, in all.
+    pub fn length(&self) -> u32 {
+        self.epochs + self.polish.unwrap_or(0)
+    }
 }
 
 impl Default for Settings {
@@ -88,6 +97,7 @@ impl Default for Settings {
             epochs: 2000,
             batches_per_epoch: 50,
             form: Form::Auto,
+            polish: None,
             eval_every: 25,
             dstsp: DstspChoice::Auto,
             bins: 30,

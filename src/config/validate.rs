@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, Real, SMOOTHING, THREADS};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, GENERATIONS, Real, SMOOTHING, THREADS};
 use crate::config::{AXES, Settings};
 use crate::error::{Error, Result};
 
@@ -17,6 +17,9 @@ impl Settings {
         }
         self.validate_numbers()?;
         let threads = self.threads.map(|threads| ("threads", threads as u64, THREADS));
+        let polish = self
+            .polish
+            .map(|generations| ("polish", u64::from(generations), GENERATIONS));
         let whole = [
             ("epochs", u64::from(self.epochs), EPOCHS),
             ("batches-per-epoch", u64::from(self.batches_per_epoch), EPOCHS),
@@ -24,13 +27,18 @@ impl Settings {
             ("bins", self.bins as u64, COUNT),
             ("pe-steps", self.pe_steps as u64, COUNT),
         ];
-        for (flag, value, rule) in whole.into_iter().chain(threads) {
+        for (flag, value, rule) in whole.into_iter().chain(threads).chain(polish) {
             rule.check(value)
                 .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
         }
         if self.epochs.checked_mul(self.batches_per_epoch).is_none() {
             return Err(Error::input(
                 "--epochs × --batches-per-epoch: more than 2^32 − 1 optimiser steps",
+            ));
+        }
+        if self.epochs.checked_add(self.polish.unwrap_or(0)).is_none() {
+            return Err(Error::input(
+                "--epochs + --polish: more than 2^32 − 1 epochs and generations",
             ));
         }
         Ok(())

@@ -27,6 +27,11 @@ pub const EPOCHS: Whole = Whole {
     least: 1,
     most: u32::MAX as u64,
 };
+/// Of polishing; epochs and generations are counted together in 32 bits.
+pub const GENERATIONS: Whole = Whole {
+    least: 1,
+    most: 1_000_000_000,
+};
 /// Of a free run, whose row 0 is its start.
 pub const FREE_RUN: Whole = Whole {
     least: 0,

@@ -31,7 +31,7 @@ pub(super) fn varying(trials: &[ArrayView2<'_, f64>]) -> Result<Vec<usize>> {
 }
 
 /// Just these columns of `x`, which must be in ascending order.
-pub(super) fn only<'a, V: Copy>(x: ArrayView2<'a, V>, columns: &[usize]) -> CowArray<'a, V, Ix2> {
+pub(crate) fn only<'a, V: Copy>(x: ArrayView2<'a, V>, columns: &[usize]) -> CowArray<'a, V, Ix2> {
     if columns.len() == x.ncols() {
         x.into()
     } else {

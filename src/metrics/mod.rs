@@ -28,7 +28,8 @@ use rayon::join;
 use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
 use crate::model::FreeRun;
-use columns::{only, varying, views};
+pub(crate) use columns::only;
+use columns::{varying, views};
 pub use divergence::Divergence;
 pub use dstsp_bins::Histogram;
 pub use dstsp_gmm::Mixture;
@@ -132,6 +133,11 @@ impl Scorer {
 
     pub fn dstsp_kind(&self) -> DstspKind {
         self.kind
+    }
+
+    /// Columns that vary, counted from 0.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
     }
 
     /// Names of the columns without spread, which are left out of all scores but PE.

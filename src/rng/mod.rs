@@ -28,6 +28,9 @@ pub enum Stream {
     System = 7,
     /// Surrogate symbol sequences.
     Surrogate = 8,
+    /// Polishing: counter = (generation, k·⌈n/2⌉ + q) gives the normals of coordinates `2q` and `2q+1` of candidate `k`;
+    /// the last counters choose rows of the data.
+    Polish = 9,
 }
 
 /// Uniform on [0, 1) with 24 bits, exact in f32.

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::fs::write_atomically;
 use crate::metrics::Scores;
+use crate::polish::Polished;
 
 /// First bytes of every checkpoint; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"ALRNNCK2";
+const MAGIC: &[u8; 8] = b"ALRNNCK3";
 /// What they are whatever the version.
 const ANY_VERSION: &[u8] = b"ALRNNCK";
 
@@ -31,6 +32,8 @@ pub struct MemberRecord {
     pub best: Option<Best>,
     /// Mean loss of the last epoch.
     pub loss: f32,
+    /// State of the polishing, once it has begun.
+    pub polished: Option<Polished>,
 }
 
 /// All that resuming needs. Layout on disk: magic, BLAKE3 of the payload, payload (postcard).
@@ -84,7 +87,7 @@ impl Checkpoint {
             Some(rest) => rest,
             None if bytes.starts_with(ANY_VERSION) => {
                 return Err(
-                    "was written by another version of alrnn-gpu, whose scores are not those of this one",
+                    "was written by another version of alrnn-gpu, which scored and kept members in another way",
                 );
             }
             None => return Err("is no checkpoint"),

@@ -152,7 +152,12 @@ pub fn refuse_occupied(root: &Path) -> Result<()> {
             std::fs::read_dir(folder)
                 .is_ok_and(|entries| entries.flatten().all(|entry| is_temporary(&entry.path())))
         };
-        if name == LOCK || is_temporary(&path) || (SUBFOLDERS.iter().any(|s| name == *s) && is_empty(&path)) {
+        let begun = name == "checkpoint.bin" && RunFolder::open(root).is_err();
+        if begun
+            || name == LOCK
+            || is_temporary(&path)
+            || (SUBFOLDERS.iter().any(|s| name == *s) && is_empty(&path))
+        {
             continue;
         }
         let error = Error::input(format!("the folder {} is not empty", root.display()));

@@ -105,12 +105,12 @@ impl MemberRow {
 /// A row of `log.csv`: one member at one evaluation. Undefined numbers are empty cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogRow {
-    /// Epochs completed.
+    /// Epochs completed, and generations of polishing.
     pub epoch: u32,
     pub member: String,
-    /// Mean loss over the last epoch.
+    /// Mean loss over the last epoch, and its learning rate; empty while polishing.
     pub loss: Option<f64>,
-    pub lr: f64,
+    pub lr: Option<f64>,
     pub D_stsp: Option<f64>,
     pub D_H: Option<f64>,
     pub PE: Option<f64>,

@@ -5,6 +5,7 @@
 mod data;
 mod observer;
 mod place;
+mod polish;
 mod room;
 mod run;
 mod task;
@@ -13,5 +14,6 @@ mod trainer;
 pub use data::Data;
 pub use observer::{Ending, Evaluation, Observer, Progress, Start};
 pub use place::Place;
+pub use polish::polish;
 pub use run::{Outcome, run, run_on};
 pub use task::Task;

@@ -99,7 +99,12 @@ fn refuse_other(checkpoint: &Checkpoint, path: &Path, study: &Study, fingerprint
 pub(super) fn fingerprint(settings: &Settings, data: &Data) -> String {
     let identity = settings.identity();
     let test = data.test.as_ref().map_or("", |test| test.hash.as_str());
-    blake3::hash(format!("{identity}\n{}\n{test}", data.training.hash).as_bytes())
+    // A model file is polished in its own units, which settings do not tell.
+    let units = (data.training.scaling.as_ref()).filter(|_| settings.polish.is_some());
+    let units = units.map_or_else(String::new, |scaling| {
+        format!("\n{:?} {:?}", scaling.mean, scaling.scale)
+    });
+    blake3::hash(format!("{identity}\n{}\n{test}{units}", data.training.hash).as_bytes())
         .to_hex()
         .to_string()
 }

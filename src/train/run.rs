@@ -93,7 +93,7 @@ impl Task<'_> {
             study: &self.study,
             record: &record,
             folder: &folder,
-            epochs: settings.epochs,
+            epochs: settings.length(),
             epochs_done: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.epochs_done),
         });
         let mut trainer = Trainer::new(self, backend, &folder, fingerprint, checkpoint)?;

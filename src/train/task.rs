@@ -10,6 +10,7 @@ use crate::backend::{Backend, Device, TrainingData};
 use crate::config::Settings;
 use crate::error::Result;
 use crate::metrics::{ScoreSettings, Scorer};
+use crate::polish::Objective;
 use crate::run::{DataRecord, Record};
 use crate::study::Study;
 
@@ -21,6 +22,8 @@ pub struct Task<'a> {
     /// Training data by window length `T`.
     pub windows: BTreeMap<usize, Arc<TrainingData>>,
     pub scorer: Arc<Scorer>,
+    /// What polishing minimises, where it is asked for.
+    pub objective: Option<Objective>,
 }
 
 impl<'a> Task<'a> {
@@ -30,11 +33,13 @@ impl<'a> Task<'a> {
         settings.validate()?;
         let study = Study::new(settings, data.training.N, data.training.K)?;
         require_windows(&study, &data.training)?;
+        let scorer = Arc::new(Scorer::new(data.scored(), ScoreSettings::from(settings))?);
         Ok(Self {
             settings,
             data,
             windows: windows(&study, &data.training)?,
-            scorer: Arc::new(Scorer::new(data.scored(), ScoreSettings::from(settings))?),
+            objective: objective(settings, data, &scorer)?,
+            scorer,
             study,
         })
     }
@@ -70,4 +75,16 @@ impl<'a> Task<'a> {
             noise_floor: (&floor).into(),
         })
     }
+}
+
+/// Of the training data: held-out ones decide nothing.
+fn objective(settings: &Settings, data: &Data, scorer: &Arc<Scorer>) -> Result<Option<Objective>> {
+    if settings.polish.is_none() {
+        return Ok(None);
+    }
+    let scorer = match &data.test {
+        None => Arc::clone(scorer),
+        Some(_) => Arc::new(Scorer::new(&data.training, ScoreSettings::from(settings))?),
+    };
+    Objective::new(&data.training, scorer).map(Some)
 }

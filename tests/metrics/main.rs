@@ -87,7 +87,13 @@ fn prediction_error(data: &PredictionData, theta: &Theta, P: usize) -> (f64, usi
         theta: &theta.pack(),
         P,
     };
-    let mse = alrnn_gpu::backend::prediction_error(theta.dims(), model, data.rows(), data.steps());
+    let mse = alrnn_gpu::backend::prediction_error(
+        theta.dims(),
+        model,
+        data.rows(),
+        &data.rows().starts,
+        data.steps(),
+    );
     (mse, data.pairs())
 }
 

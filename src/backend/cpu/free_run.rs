@@ -1,59 +1,129 @@
+//! Models left to themselves, with the units as lanes: `z ← B φ(z) + A ∘ (z − φ(z)) + h + C s`, `B = diag(A) + W`.
+//!
+//! A step waits for the one before, so a few models go side by side on a thread: while one waits, the others compute.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 #![allow(clippy::needless_range_loop, reason = "loops over registers")]
 
-use ndarray::Array2;
+use ndarray::{Array2, CowArray, Ix2};
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::simd::buffer::{Buffer, vectors, vectors_mut};
+use crate::backend::growth::{STRETCH, first_counted, tangent};
 use crate::backend::{FreeModel, FreeRun};
 use crate::model::Dims;
 
-/// One model left to itself, with the units as lanes: `z ← B φ(z) + A ∘ (z − φ(z)) + h + C s`, `B = diag(A) + W`.
-pub(super) struct Run<'a> {
+/// Models that go side by side where there are as many; more would not fit the first-level cache at usual sizes.
+pub(super) const SIDE_BY_SIDE: usize = 4;
+
+/// Free runs `[model][run]` of a few models.
+pub(super) struct Runs<'a> {
     pub dims: Dims,
-    pub model: FreeModel<'a>,
-    pub run: &'a FreeRun,
+    pub models: &'a [FreeModel<'a>],
+    pub runs: &'a [FreeRun],
     pub latent: bool,
 }
 
-impl WithSimd for Run<'_> {
-    type Output = Array2<f32>;
+impl WithSimd for Runs<'_> {
+    type Output = Vec<Vec<Array2<f32>>>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Array2<f32> {
-        let Self {
-            dims,
-            model,
-            run,
-            latent,
-        } = self;
-        let columns = if latent { dims.M } else { dims.N };
-        let mut state = State::new(dims, model, S::F32_LANES);
-        state.start(dims, model.theta, &run.x0);
-        let inputs = run.s.as_standard_layout();
-        let inputs = inputs.as_slice().expect("standard layout is contiguous");
-        let mut out = Array2::zeros((run.steps + 1, columns));
-        let rows = out
-            .as_slice_mut()
-            .expect("a new array is contiguous")
-            .chunks_exact_mut(columns);
-        for (t, row) in rows.enumerate() {
-            if t > 0 {
-                let inputs = if dims.K > 0 {
-                    &inputs[t * dims.K..(t + 1) * dims.K]
-                } else {
-                    &[]
-                };
-                state.step(simd, inputs);
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let columns = if self.latent { self.dims.M } else { self.dims.N };
+        let mut walkers = walkers::<S>(self.dims, self.models);
+        let mut out: Vec<Vec<Array2<f32>>> = self.models.iter().map(|_| Vec::new()).collect();
+        for run in self.runs {
+            let s = run.s.as_standard_layout();
+            let mut rows: Vec<Array2<f32>> = Vec::with_capacity(walkers.len());
+            for walker in &mut walkers {
+                walker.start(&run.x0);
+                rows.push(Array2::zeros((run.steps + 1, columns)));
             }
-            row.copy_from_slice(&state.z.as_slice()[..columns]);
+            for t in 0..=run.steps {
+                for (walker, rows) in walkers.iter_mut().zip(&mut rows) {
+                    if t > 0 {
+                        walker.step(simd, inputs(&s, self.dims.K, t));
+                    }
+                    let rows = rows.as_slice_mut().expect("a new array is contiguous");
+                    rows[t * columns..(t + 1) * columns]
+                        .copy_from_slice(&walker.state.z.as_slice()[..columns]);
+                }
+            }
+            out.iter_mut().zip(rows).for_each(|(out, rows)| out.push(rows));
         }
         out
     }
 }
 
-/// Parameters by column, each padded to whole vectors, and the state.
-struct State {
+/// What [`crate::backend::Backend::growth`] asks for, of a few models.
+pub(super) struct Growth<'a> {
+    pub dims: Dims,
+    pub models: &'a [FreeModel<'a>],
+    pub run: &'a FreeRun,
+    pub settles: usize,
+}
+
+impl WithSimd for Growth<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
+        let s = self.run.s.as_standard_layout();
+        let first = first_counted(self.settles);
+        let steps = (self.run.steps / STRETCH * STRETCH).saturating_sub(first);
+        let mut walkers = walkers::<S>(self.dims, self.models);
+        let mut tangents: Vec<Vector> = Vec::with_capacity(walkers.len());
+        for walker in &mut walkers {
+            walker.start(&self.run.x0);
+            let mut vector = Vector::zeros(walker.model.h.as_slice().len());
+            let start = vector.z.as_mut_slice().iter_mut().zip(tangent(self.dims.M));
+            start.for_each(|(v, value)| *v = value as f32);
+            tangents.push(vector);
+        }
+        let mut sums = vec![0.0; walkers.len()];
+        for t in 0..self.run.steps {
+            for ((walker, tangent), sum) in walkers.iter_mut().zip(&mut tangents).zip(&mut sums) {
+                walker.model.pass(simd, &walker.state, tangent);
+                walker.model.advance(simd, &walker.zero, &[], tangent);
+                walker.step(simd, inputs(&s, self.dims.K, t + 1));
+                if (t + 1) % STRETCH == 0 {
+                    let norm = normalise(simd, &mut tangent.z);
+                    if t >= first {
+                        *sum += norm.ln();
+                    }
+                }
+            }
+        }
+        sums.iter().map(|sum| sum / steps as f64).collect()
+    }
+}
+
+/// The inputs of the step to row `t`, of `[rows, K]` in standard layout.
+fn inputs<'a>(s: &'a CowArray<'_, f32, Ix2>, K: usize, t: usize) -> &'a [f32] {
+    let all = s.as_slice().expect("standard layout is contiguous");
+    if K == 0 { &[] } else { &all[t * K..(t + 1) * K] }
+}
+
+/// Divides a vector by its length, which is returned.
+#[inline(always)]
+fn normalise<S: Simd>(simd: S, vector: &mut Buffer) -> f64 {
+    let all = vectors_mut::<S>(vector.as_mut_slice());
+    let mut squares = simd.splat_f32s(0.0);
+    for v in all.iter() {
+        squares = simd.mul_add_e_f32s(*v, *v, squares);
+    }
+    let norm = simd.reduce_sum_f32s(squares).sqrt();
+    let factor = simd.splat_f32s(1.0 / norm);
+    all.iter_mut().for_each(|v| *v = simd.mul_f32s(*v, factor));
+    norm.into()
+}
+
+fn walkers<S: Simd>(dims: Dims, models: &[FreeModel<'_>]) -> Vec<Walker> {
+    let walker = |&model| Walker::new(dims, model, S::F32_LANES);
+    models.iter().map(walker).collect()
+}
+
+/// Parameters by column, each padded to whole vectors.
+struct Columns {
     M: usize,
     /// Vectors in a column.
     height: usize,
@@ -64,17 +134,75 @@ struct State {
     A: Buffer,
     /// What φ cuts at: 0 for ReLU units, −∞ for linear ones.
     floor: Buffer,
+}
+
+/// A vector of the latent space and what the product with `B` takes of it.
+struct Vector {
     z: Buffer,
     phi: Buffer,
 }
 
-impl State {
+impl Vector {
+    fn zeros(rows: usize) -> Self {
+        Self {
+            z: Buffer::zeros(rows),
+            phi: Buffer::zeros(rows),
+        }
+    }
+}
+
+/// A model and where it is.
+struct Walker {
+    dims: Dims,
+    model: Columns,
+    /// `[M−N, N]`
+    L: Vec<f32>,
+    state: Vector,
+    /// In the place of `h` for tangent vectors.
+    zero: Buffer,
+}
+
+impl Walker {
+    fn new(dims: Dims, model: FreeModel<'_>, lanes: usize) -> Self {
+        let columns = Columns::new(dims, model, lanes);
+        let rows = columns.h.as_slice().len();
+        Self {
+            dims,
+            L: model.theta[dims.range_L()].to_vec(),
+            state: Vector::zeros(rows),
+            zero: Buffer::zeros(rows),
+            model: columns,
+        }
+    }
+
+    /// `z_0 = [x_0 ; L x_0]`, missing entries of `x_0` taken as 0.
+    fn start(&mut self, x0: &[f32]) {
+        let Dims { M, N, .. } = self.dims;
+        let z = self.state.z.as_mut_slice();
+        for (z, &x) in z.iter_mut().zip(x0) {
+            *z = if x.is_nan() { 0.0 } else { x };
+        }
+        let (x0, rest) = z.split_at_mut(N);
+        for (z, row) in rest[..M - N].iter_mut().zip(self.L.chunks_exact(N)) {
+            *z = row.iter().zip(&*x0).map(|(l, x)| l * x).sum();
+        }
+    }
+
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, simd: S, inputs: &[f32]) {
+        let Self { model, state, .. } = self;
+        model.cut(simd, state);
+        model.advance(simd, &model.h, inputs, state);
+    }
+}
+
+impl Columns {
     fn new(dims: Dims, model: FreeModel<'_>, lanes: usize) -> Self {
         let Dims { M, K, .. } = dims;
         let height = M.div_ceil(lanes);
         let rows = height * lanes;
         let (A, W) = (&model.theta[..M], &model.theta[dims.range_W()]);
-        let mut state = Self {
+        let mut columns = Self {
             M,
             height,
             B: Buffer::zeros(M * rows),
@@ -82,72 +210,77 @@ impl State {
             h: Buffer::zeros(rows),
             A: Buffer::zeros(rows),
             floor: Buffer::zeros(rows),
-            z: Buffer::zeros(rows),
-            phi: Buffer::zeros(rows),
         };
-        for (j, column) in state.B.as_mut_slice().chunks_exact_mut(rows).enumerate() {
+        for (j, column) in columns.B.as_mut_slice().chunks_exact_mut(rows).enumerate() {
             for (i, b) in column[..M].iter_mut().enumerate() {
                 *b = W[i * M + j] + if i == j { A[i] } else { 0.0 };
             }
         }
         let C = &model.theta[dims.range_C()];
-        for (k, column) in state.C.as_mut_slice().chunks_exact_mut(rows).enumerate() {
+        for (k, column) in columns.C.as_mut_slice().chunks_exact_mut(rows).enumerate() {
             for (i, c) in column[..M].iter_mut().enumerate() {
                 *c = C[i * K + k];
             }
         }
         let relu = M - model.P..M;
-        state.h.as_mut_slice()[..M].copy_from_slice(&model.theta[dims.range_h()]);
-        state.A.as_mut_slice()[relu.clone()].copy_from_slice(&A[relu.clone()]);
-        state.floor.as_mut_slice()[..relu.start].fill(f32::NEG_INFINITY);
-        state
+        columns.h.as_mut_slice()[..M].copy_from_slice(&model.theta[dims.range_h()]);
+        columns.A.as_mut_slice()[relu.clone()].copy_from_slice(&A[relu.clone()]);
+        columns.floor.as_mut_slice()[..relu.start].fill(f32::NEG_INFINITY);
+        columns
     }
 
-    /// `z_0 = [x_0 ; L x_0]`, missing entries of `x_0` taken as 0.
-    fn start(&mut self, dims: Dims, theta: &[f32], x0: &[f32]) {
-        let Dims { M, N, .. } = dims;
-        let z = self.z.as_mut_slice();
-        for (z, &x) in z.iter_mut().zip(x0) {
-            *z = if x.is_nan() { 0.0 } else { x };
-        }
-        let (x0, rest) = z.split_at_mut(N);
-        for (z, row) in rest[..M - N]
-            .iter_mut()
-            .zip(theta[dims.range_L()].chunks_exact(N))
-        {
-            *z = row.iter().zip(&*x0).map(|(l, x)| l * x).sum();
-        }
-    }
-
+    /// `φ(z)`.
     #[inline(always)]
-    fn step<S: Simd>(&mut self, simd: S, inputs: &[f32]) {
-        let z = vectors::<S>(self.z.as_slice());
+    fn cut<S: Simd>(&self, simd: S, state: &mut Vector) {
+        let z = vectors::<S>(state.z.as_slice());
         let floor = vectors::<S>(self.floor.as_slice());
-        let phi = vectors_mut::<S>(self.phi.as_mut_slice());
+        let phi = vectors_mut::<S>(state.phi.as_mut_slice());
         for ((phi, &z), &floor) in phi.iter_mut().zip(z).zip(floor) {
             *phi = simd.max_f32s(floor, z);
         }
+    }
+
+    /// `d(z) ∘ v`: what of a tangent vector at `z` the ReLUs let pass.
+    #[inline(always)]
+    fn pass<S: Simd>(&self, simd: S, state: &Vector, tangent: &mut Vector) {
+        let (z, v) = (
+            vectors::<S>(state.z.as_slice()),
+            vectors::<S>(tangent.z.as_slice()),
+        );
+        let floor = vectors::<S>(self.floor.as_slice());
+        let phi = vectors_mut::<S>(tangent.phi.as_mut_slice());
+        for (((phi, &z), &v), &floor) in phi.iter_mut().zip(z).zip(v).zip(floor) {
+            let open = simd.greater_than_f32s(z, floor);
+            *phi = simd.select_f32s(open, v, simd.splat_f32s(0.0));
+        }
+    }
+
+    /// `z ← B φ + A ∘ (z − φ) + h + C s`, with the `φ` of the vector.
+    #[inline(always)]
+    fn advance<S: Simd>(&self, simd: S, h: &Buffer, inputs: &[f32], vector: &mut Vector) {
         let mut first = 0;
         while first < self.height {
             // Eight accumulators in flight, as rows or, where there are few rows, as interleaved columns.
             first += match self.height - first {
-                1 => self.rows::<S, 1, 8>(simd, inputs, first),
-                2 | 3 => self.rows::<S, 2, 4>(simd, inputs, first),
-                _ => self.rows::<S, 4, 2>(simd, inputs, first),
+                1 => self.rows::<S, 1, 8>(simd, h, inputs, vector, first),
+                2 | 3 => self.rows::<S, 2, 4>(simd, h, inputs, vector, first),
+                _ => self.rows::<S, 4, 2>(simd, h, inputs, vector, first),
             };
         }
     }
 
-    /// Next state of `ROWS` vectors from vector `first` on; returns `ROWS`.
+    /// [`Columns::advance`] of `ROWS` vectors from vector `first` on; returns `ROWS`.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const WAYS: usize>(
-        &mut self,
+        &self,
         simd: S,
+        h: &Buffer,
         inputs: &[f32],
+        vector: &mut Vector,
         first: usize,
     ) -> usize {
         let B = vectors::<S>(self.B.as_slice());
-        let phi = &self.phi.as_slice()[..self.M];
+        let phi = &vector.phi.as_slice()[..self.M];
         let mut acc = [[simd.splat_f32s(0.0); ROWS]; WAYS];
         let whole = self.M - self.M % WAYS;
         for (columns, phi) in B.chunks_exact(WAYS * self.height).zip(phi.chunks_exact(WAYS)) {
@@ -181,13 +314,13 @@ impl State {
             }
             width /= 2;
         }
-        let phi = vectors::<S>(self.phi.as_slice());
-        let (h, A) = (vectors::<S>(self.h.as_slice()), vectors::<S>(self.A.as_slice()));
-        let z = &mut vectors_mut::<S>(self.z.as_mut_slice())[first..first + ROWS];
+        let phi = vectors::<S>(vector.phi.as_slice());
+        let (h, A) = (vectors::<S>(h.as_slice()), vectors::<S>(self.A.as_slice()));
+        let z = &mut vectors_mut::<S>(vector.z.as_mut_slice())[first..first + ROWS];
         for (row, z) in z.iter_mut().enumerate() {
             let at = first + row;
-            let cut = simd.sub_f32s(*z, phi[at]);
-            *z = simd.add_f32s(acc[0][row], simd.mul_add_e_f32s(A[at], cut, h[at]));
+            let rest = simd.sub_f32s(*z, phi[at]);
+            *z = simd.add_f32s(acc[0][row], simd.mul_add_e_f32s(A[at], rest, h[at]));
         }
         ROWS
     }

@@ -40,6 +40,7 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
+use free_run::SIDE_BY_SIDE;
 use layout::Layout;
 pub use predict::prediction_error;
 use schedule::{Fastest, MemberMemory, Steps};
@@ -47,6 +48,9 @@ use simd::buffer::Buffer;
 use simd::lanes::Lanes;
 use simd::machine;
 use step::{Scratch, Way};
+
+/// Steps of the runs that a task of a free run has at least.
+const LEAST_STEPS: usize = 4_096;
 
 /// The f32 backend.
 pub struct CpuBackend {
@@ -211,20 +215,63 @@ impl Backend for CpuBackend {
         latent: bool,
     ) -> Result<Vec<Vec<Array2<f32>>>> {
         check::free_run(dims, models, runs)?;
-        let one = |model: FreeModel<'_>, run| {
-            self.arch.dispatch(free_run::Run {
+        // Tasks long enough that it does not matter what a model's start costs.
+        let longest = runs.iter().map(|run| run.steps).max().unwrap_or(0);
+        let at_a_time = (LEAST_STEPS / longest.max(1)).max(1);
+        let some = |models: &[FreeModel<'_>], runs: &[FreeRun]| {
+            self.arch.dispatch(free_run::Runs {
                 dims,
-                model,
-                run,
+                models,
+                runs,
                 latent,
             })
         };
-        Ok(self.threads.run(|| {
-            models
-                .par_iter()
-                .map(|&model| runs.par_iter().map(|run| one(model, run)).collect())
-                .collect()
+        let all = self.side_by_side(models, |models| {
+            let parts: Vec<_> = runs
+                .par_chunks(at_a_time)
+                .map(|runs| some(models, runs))
+                .collect();
+            let mut joined: Vec<Vec<Array2<f32>>> = models.iter().map(|_| Vec::new()).collect();
+            for part in parts {
+                joined
+                    .iter_mut()
+                    .zip(part)
+                    .for_each(|(all, runs)| all.extend(runs));
+            }
+            joined
+        });
+        Ok(all)
+    }
+
+    fn growth(
+        &self,
+        dims: Dims,
+        models: &[FreeModel<'_>],
+        run: &FreeRun,
+        settles: usize,
+    ) -> Result<Vec<f64>> {
+        check::free_run(dims, models, std::slice::from_ref(run))?;
+        Ok(self.side_by_side(models, |models| {
+            self.arch.dispatch(free_run::Growth {
+                dims,
+                models,
+                run,
+                settles,
+            })
         }))
+    }
+}
+
+impl CpuBackend {
+    /// What `work` yields for each model, a few models at a time.
+    fn side_by_side<'a, R: Send>(
+        &self,
+        models: &[FreeModel<'a>],
+        work: impl Fn(&[FreeModel<'a>]) -> Vec<R> + Send + Sync,
+    ) -> Vec<R> {
+        let each = models.len().div_ceil(self.threads.count()).clamp(1, SIDE_BY_SIDE);
+        self.threads
+            .run(|| models.par_chunks(each).flat_map_iter(work).collect())
     }
 }
 

@@ -22,22 +22,28 @@ const MAX_COEFFICIENT: f64 = 100.0;
 /// Predictions that one task makes: enough to be worth a task, few enough to spread over cores.
 const TASK: usize = 4096;
 
-/// Mean squared error of the predictions `steps` rows ahead from `data.starts`, over the targets that were observed; NaN
+/// Mean squared error of the predictions `steps` rows ahead from the rows `starts`, over the targets that were observed; NaN
 /// without any, not finite where a prediction overflows f32. A start is the whole state `[x ; L x]`, so it must be complete
 /// for an exact model to be right; inputs are those of the data's own rows.
 ///
 /// Predictions are f32; relative accuracy is about 1e-4 or better unless the model itself amplifies rounding within
 /// `steps` steps. Works on rayon's current pool. Panics unless model and data agree in `N` and `K`.
-pub fn prediction_error(dims: Dims, model: FreeModel<'_>, data: &TrainingData, steps: usize) -> f64 {
+pub fn prediction_error(
+    dims: Dims,
+    model: FreeModel<'_>,
+    data: &TrainingData,
+    starts: &[u32],
+    steps: usize,
+) -> f64 {
     assert_eq!(
         (dims.N, dims.K),
         (data.N, data.K),
         "model and data differ in N or K"
     );
-    if data.starts.is_empty() {
+    if starts.is_empty() {
         return f64::NAN;
     }
-    Predictor::new(Arch::new(), dims, model, steps).mean_squared_error(data)
+    Predictor::new(Arch::new(), dims, model, steps).mean_squared_error(data, starts)
 }
 
 /// One model, ready to predict.
@@ -81,7 +87,7 @@ impl<'a> Predictor<'a> {
         Form::Plain { layout, weights }
     }
 
-    fn mean_squared_error(&self, data: &TrainingData) -> f64 {
+    fn mean_squared_error(&self, data: &TrainingData, starts: &[u32]) -> f64 {
         let task = |starts| {
             let predictor = self;
             self.arch.dispatch(Task {
@@ -91,7 +97,7 @@ impl<'a> Predictor<'a> {
             })
         };
         // Collected in order, so the sum does not depend on how tasks were spread.
-        let sums: Vec<(f64, usize)> = data.starts.par_chunks(TASK).map(task).collect();
+        let sums: Vec<(f64, usize)> = starts.par_chunks(TASK).map(task).collect();
         let n_targets: usize = sums.iter().map(|(_, n)| n).sum();
         sums.iter().map(|(sum, _)| sum).sum::<f64>() / n_targets as f64
     }
@@ -350,7 +356,7 @@ mod tests {
                         steps,
                         form,
                     };
-                    let actual = predictor.mean_squared_error(&data);
+                    let actual = predictor.mean_squared_error(&data, &data.starts);
                     let expected = *expected.get_or_insert(actual);
                     assert!(actual.is_finite() && actual > 0.0);
                     assert!(

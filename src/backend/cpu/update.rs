@@ -17,7 +17,7 @@ pub(super) fn reduce(dims: Dims, scale: f32, sums: &[f32], gradient: &mut [f32])
     }
 }
 
-/// Adds the regularisation's gradient to `gradient`; returns its value (see `model.md`; norms in f64).
+/// Adds the regularisation's gradient to `gradient`; returns its value (norms in f64).
 pub(super) fn regularise(dims: Dims, member: &Member, theta: &[f32], gradient: &mut [f32]) -> f64 {
     let Dims { M, .. } = dims;
     let mut value = 0.0;

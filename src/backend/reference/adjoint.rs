@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::{Array1, s};
+use ndarray::{Array1, Array3, s};
 
 use super::forward::{States, is_forced};
 use crate::backend::{Member, Windows};
@@ -9,12 +9,13 @@ use crate::model::Theta;
 /// Gradient of the mean squared error, by walking each window back from `λ_T`:
 ///
 /// `λ_t = e_t + f_t ∘ (A ∘ λ_{t+1} + d(z̃_t) ∘ Wᵀ λ_{t+1})`, `∂A = Σ λ_{t+1} ∘ z̃_t`, `∂W = Σ λ_{t+1} φ(z̃_t)ᵀ`,
-/// `∂h = Σ λ_{t+1}`, `∂C = Σ λ_{t+1} s_{t+1}ᵀ`, `∂L = Σ λ_0[N:] x_0ᵀ`.
-pub fn adjoint(member: &Member, theta: &Theta, windows: &Windows, states: &States) -> Theta {
+/// `∂h = Σ λ_{t+1}`, `∂C = Σ λ_{t+1} s_{t+1}ᵀ`, `∂L = Σ λ_0[N:] x_0ᵀ`. Returns the gradient and `λ_1 … λ_T`, `[S, T, M]`.
+pub fn adjoint(member: &Member, theta: &Theta, windows: &Windows, states: &States) -> (Theta, Array3<f64>) {
     let dims = theta.dims();
     let (M, N) = (dims.M, dims.N);
     let (S, rows, _) = windows.x.dim();
     let mut grad = Theta::zeros(dims);
+    let mut adjoints = Array3::zeros(states.forced.dim());
     let observed = |s: usize, t: usize, n: usize| !windows.x[[s, t, n]].is_nan();
     for s in 0..S {
         let mut lambda = Array1::<f64>::zeros(M);
@@ -33,6 +34,7 @@ pub fn adjoint(member: &Member, theta: &Theta, windows: &Windows, states: &State
                 }
                 continue;
             }
+            adjoints.slice_mut(s![s, t - 1, ..]).assign(&lambda);
             let z = states.forced.slice(s![s, t - 1, ..]);
             let relu = |j: usize| j >= M - member.P;
             let phi = |j: usize| if relu(j) { z[j].max(0.0) } else { z[j] };
@@ -60,5 +62,5 @@ pub fn adjoint(member: &Member, theta: &Theta, windows: &Windows, states: &State
             lambda = back;
         }
     }
-    grad
+    (grad, adjoints)
 }

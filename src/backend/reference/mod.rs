@@ -1,7 +1,8 @@
-//! The yardstick: `model.md`'s formulas in f64 as plain loops, one file a kernel. Slow, and meant to be read.
+//! The yardstick: the model's formulas in f64 as plain loops, one file a kernel. Slow, and meant to be read.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
+mod curvature;
 #[cfg(test)]
 mod curves;
 mod forward;
@@ -19,6 +20,7 @@ use crate::backend::{
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
+pub use curvature::curvature;
 use update::{Moments, regularisation};
 
 /// The f64 backend. It computes the plain form whatever [`Form`] is asked for.
@@ -99,7 +101,7 @@ impl Backend for ReferenceBackend {
 /// Loss, gradient and states of one batch.
 fn gradient(member: &Member, theta: &Theta, windows: &Windows) -> Gradient {
     let states = forward::forward(member, theta, windows);
-    let mut grad = adjoint::adjoint(member, theta, windows, &states);
+    let (mut grad, _) = adjoint::adjoint(member, theta, windows, &states);
     let reg = regularisation(member, theta, &mut grad);
     Gradient {
         mse: states.mse,

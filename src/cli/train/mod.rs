@@ -3,6 +3,7 @@ mod progress;
 mod settings;
 mod summary;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,20 +50,30 @@ pub fn run(request: &Request) -> Result<ExitCode> {
     if request.profile {
         return profile(settings);
     }
+    watched(place.path(), request.json, |stop, watch| {
+        train::run(settings, place, stop, watch)
+    })
+}
+
+/// Shows the progress of training in this folder, ends it on Ctrl-C, and reports how it ended.
+pub fn watched(
+    folder: &Path,
+    json: bool,
+    train: impl FnOnce(&AtomicBool, &mut Watch) -> Result<Outcome>,
+) -> Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut watch = Watch::new(Arc::clone(&stop));
-    let outcome = train::run(settings, place, &stop, &mut watch);
+    let outcome = train(&stop, &mut watch);
     watch.finish();
     match outcome {
-        Ok(outcome) => finish(outcome, request.json),
-        Err(error) if watch.started() => Err(with_way_on(error, place)),
+        Ok(outcome) => finish(outcome, json),
+        Err(error) if watch.started() => Err(with_way_on(error, folder)),
         Err(error) => Err(error),
     }
 }
 
 /// Training failed (full disk, lost device, …): says how to go on once that is mended.
-fn with_way_on(error: Error, place: &Place) -> Error {
-    let run = place.path();
+fn with_way_on(error: Error, run: &Path) -> Error {
     if error.hint().is_some() || !run.join("checkpoint.bin").is_file() {
         return error;
     }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use super::{Trainer, defined, median, stated};
 use crate::backend::{FreeModel, learning_rate};
+use crate::config::Hyperparameters;
 use crate::error::{Error, Result};
 use crate::metrics::{Scores, Standing};
 use crate::model::Dims;
@@ -123,16 +124,13 @@ impl Trainer<'_> {
     fn log_row(&self, epoch: u32, model: &Waiting, scores: &Scores) -> LogRow {
         let candidate = &self.task.study.candidates[model.index];
         let settings = self.task.settings;
+        let rate = |h: &Hyperparameters| learning_rate(h.start_lr, h.end_lr, epoch - 1, settings.epochs);
+        let training = epoch <= settings.epochs;
         LogRow {
             epoch,
             member: candidate.id.clone(),
-            loss: defined(f64::from(model.loss)),
-            lr: learning_rate(
-                candidate.settings.start_lr,
-                candidate.settings.end_lr,
-                epoch - 1,
-                settings.epochs,
-            ),
+            loss: defined(f64::from(model.loss)).filter(|_| training),
+            lr: training.then(|| rate(&candidate.settings)),
             D_stsp: defined(scores.dstsp),
             D_H: defined(scores.dh),
             PE: defined(scores.pe),

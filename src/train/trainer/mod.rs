@@ -1,5 +1,6 @@
 mod evaluation;
 mod files;
+mod polishing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +41,7 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Prepares all ensembles, from the checkpoint where there is one (of this study: its fingerprint is this one).
+    /// Prepares all members, from the checkpoint where there is one (of this study: its fingerprint is this one).
     pub fn new(
         task: &'a Task<'a>,
         backend: Arc<dyn Backend>,
@@ -66,7 +67,6 @@ impl<'a> Trainer<'a> {
             None => trainer.members = trainer.initial_members(),
             Some(checkpoint) => trainer.restore(checkpoint)?,
         }
-        trainer.make_ensembles()?;
         Ok(trainer)
     }
 
@@ -88,6 +88,7 @@ impl<'a> Trainer<'a> {
                     stopped_at: None,
                     best: None,
                     loss: f32::NAN,
+                    polished: None,
                 }
             })
             .collect()
@@ -119,43 +120,65 @@ impl<'a> Trainer<'a> {
         self.started = Instant::now();
         // Looked at once an epoch: what ends the loop has also brought its states here.
         let mut stopping = stop.load(Ordering::Relaxed);
+        if self.epochs_done < settings.epochs {
+            self.make_ensembles()?;
+        }
         while self.epochs_done < settings.epochs && self.alive() > 0 && !stopping {
             self.ensembles
                 .par_iter_mut()
                 .try_for_each(|ensemble| ensemble.train_epoch())?;
             self.epochs_done += 1;
-            let evaluate =
-                self.epochs_done.is_multiple_of(settings.eval_every) || self.epochs_done == settings.epochs;
             stopping = stop.load(Ordering::Relaxed);
-            let pause = evaluate
-                || stopping
-                || self.last_checkpoint.unwrap_or(self.started).elapsed() > CHECKPOINT_EVERY;
+            let pause = stopping || self.is_scored() || self.is_checkpoint_due();
             self.take_results(pause, observer)?;
             if pause || self.alive() == 0 {
                 self.read_states()?;
-                self.finish_scoring(observer)?;
-                if evaluate {
-                    self.start_scoring()?;
-                }
-                let recent = self
-                    .last_checkpoint
-                    .is_some_and(|last| last.elapsed() < CHECKPOINT_APART);
-                if !evaluate || !recent {
-                    self.write_checkpoint(evaluate)?;
-                }
+                self.keep(observer)?;
             }
             observer.epoch(&self.progress());
+        }
+        self.ensembles.clear();
+        if self.alive() > 0 && !stopping {
+            self.polish(stop, observer)?;
         }
         self.finish_scoring(observer)?;
         self.write_checkpoint(false)?;
         self.write_last()?;
         Ok(if self.alive() == 0 {
             Ending::AllDiverged
-        } else if self.epochs_done < settings.epochs {
+        } else if self.epochs_done < settings.length() {
             Ending::Interrupted
         } else {
             Ending::Finished
         })
+    }
+
+    /// Whether the present states are to be scored.
+    fn is_scored(&self) -> bool {
+        let settings = self.task.settings;
+        self.epochs_done.is_multiple_of(settings.eval_every)
+            || self.epochs_done == settings.epochs
+            || self.epochs_done == settings.length()
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.last_checkpoint.unwrap_or(self.started).elapsed() > CHECKPOINT_EVERY
+    }
+
+    /// A pause: takes in the scores under way, starts those of the present states where it is time, writes a checkpoint.
+    fn keep(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        self.finish_scoring(observer)?;
+        let evaluate = self.is_scored();
+        if evaluate {
+            self.start_scoring()?;
+        }
+        let recent = self
+            .last_checkpoint
+            .is_some_and(|last| last.elapsed() < CHECKPOINT_APART);
+        if !evaluate || !recent {
+            self.write_checkpoint(evaluate)?;
+        }
+        Ok(())
     }
 
     fn alive(&self) -> usize {
@@ -174,7 +197,7 @@ impl<'a> Trainer<'a> {
             .collect();
         Progress {
             epoch: self.epochs_done,
-            epochs: self.task.settings.epochs,
+            epochs: self.task.settings.length(),
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             alive: self.alive(),
             members: self.members.len(),

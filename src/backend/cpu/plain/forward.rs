@@ -13,7 +13,7 @@ use crate::model::Dims;
 impl PassOver<'_> {
     /// Fills `phi`, `neg`, and `x` with the residuals.
     ///
-    /// `z_{t+1} = B φ(z̃_t) + A ∘ (z̃_t − φ(z̃_t)) + h + C s_{t+1}` with `B = diag(A) + W`, which is `model.md`'s step.
+    /// `z_{t+1} = B φ(z̃_t) + A ∘ (z̃_t − φ(z̃_t)) + h + C s_{t+1}` with `B = diag(A) + W`.
     #[inline(always)]
     pub fn forward<S: Simd, const R: usize>(&mut self, simd: S) {
         let (layout, forcing, pass) = (self.layout, self.forcing, &mut *self.pass);

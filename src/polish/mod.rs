@@ -1,0 +1,203 @@
+//! Polishing: a trained model continues on the score itself.
+//!
+//! Training minimises the squared error of forecasts between two teacher forcings, whose optimum shrinks predictions towards
+//! the mean; over a free run the attractor contracts and dies. Scores look at free runs, through histograms, spectra and
+//! exponents that have no useful gradient over thousands of chaotic steps. So a few hundred generations of an evolution
+//! strategy follow (`search`), in coordinates that the adjoint pass supplies (`coordinates`), on free runs of all
+//! candidates at once (`objective`).
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+mod coordinates;
+mod exponent;
+mod objective;
+mod search;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Backend, FreeModel, Member, TrainingData, curvature};
+use crate::error::Result;
+use crate::model::{Dims, Shape, Theta};
+pub use coordinates::Coordinates;
+pub use exponent::largest_exponent;
+use objective::rise;
+pub use objective::{Draw, Objective, Parts};
+use search::Search;
+
+/// Generations unless said otherwise: about the work of the published training of a small model.
+pub const DEFAULT_GENERATIONS: u32 = 1_000;
+/// Batches that coordinates are made from, and windows in each.
+const BATCHES: u32 = 60;
+const WINDOWS: usize = 8;
+/// Share of the generations after which coordinates are made anew, about the model as it is by then.
+const RENEWAL: f64 = 0.72;
+/// Steps of the search start as large as raise the median candidate's forecast error by this much (in logarithms), before
+/// and after the coordinates' renewal.
+const FIRST_STEP: [f64; 2] = [0.025, 0.01];
+/// Where that step size is looked for, and in how many halvings (of its logarithm).
+const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
+const HALVINGS: usize = 12;
+/// Draws from here on belong to the choice of step sizes.
+const CHOICE: u32 = u32::MAX - 1;
+
+/// A model on its way: what its next generation depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Polished {
+    /// Packed parameters that polishing started from, and that this stage's coordinates are about.
+    start: Vec<f32>,
+    base: Vec<f32>,
+    /// Generations done.
+    pub generations: u32,
+    /// `None` before the first generation of a stage.
+    search: Option<Search>,
+}
+
+impl Polished {
+    /// Before the first generation.
+    pub fn new(theta: Vec<f32>) -> Self {
+        Self {
+            base: theta.clone(),
+            start: theta,
+            generations: 0,
+            search: None,
+        }
+    }
+
+    /// Packed parameters that polishing started from.
+    pub fn start(&self) -> &[f32] {
+        &self.start
+    }
+}
+
+/// What polishing a model needs beside its state.
+pub struct Polisher<'a> {
+    pub backend: &'a dyn Backend,
+    pub objective: &'a Objective,
+    pub data: &'a TrainingData,
+    /// Sizes of the model, and of the windows that it was trained with.
+    pub shape: Shape,
+    pub member: &'a Member,
+    /// Generations in all.
+    pub generations: u32,
+    /// Of the stage under way, made by the first generation here.
+    pub coordinates: Option<Coordinates>,
+}
+
+impl Polisher<'_> {
+    /// The next generation of a model; returns its parameters after it, packed.
+    ///
+    /// The result depends on the member's seed and on the generation alone: not on other members, nor on where polishing
+    /// was interrupted.
+    ///
+    /// # Errors
+    /// When the backend cannot run the candidates.
+    pub fn generation(&mut self, polished: &mut Polished) -> Result<Vec<f32>> {
+        let renewal = (RENEWAL * f64::from(self.generations)).round() as u32;
+        let stage = usize::from(polished.generations >= renewal);
+        if polished.generations == renewal
+            && let Some(search) = polished.search.take()
+        {
+            polished.base = self.coordinates(&polished.base).theta(search.result());
+            self.coordinates = None;
+        }
+        let coordinates = match self.coordinates.take() {
+            Some(coordinates) => coordinates,
+            None => self.coordinates(&polished.base),
+        };
+        let mut search = match polished.search.take() {
+            Some(search) => search,
+            None => Search::new(coordinates.dimension(), self.first_step(&coordinates, stage)),
+        };
+        self.advance(polished, &coordinates, &mut search)?;
+        let theta = coordinates.theta(search.result());
+        polished.search = Some(search);
+        polished.generations += 1;
+        self.coordinates = Some(coordinates);
+        Ok(theta)
+    }
+
+    fn dims(&self) -> Dims {
+        self.shape.dims
+    }
+
+    fn coordinates(&self, base: &[f32]) -> Coordinates {
+        let base = Theta::unpack(self.dims(), base);
+        let shape = Shape {
+            S: WINDOWS,
+            ..self.shape
+        };
+        let curvature = curvature(shape, self.member, self.data, &base, BATCHES);
+        Coordinates::new(base, self.member.P, &curvature)
+    }
+
+    /// See [`FIRST_STEP`].
+    fn first_step(&self, coordinates: &Coordinates, stage: usize) -> f64 {
+        let seed = self.member.seed;
+        let draw = self.objective.draw(seed, CHOICE + stage as u32);
+        let start = coordinates.theta(&vec![0.0; coordinates.dimension()]);
+        let [mut low, mut high] = STEP_RANGE.map(f64::ln);
+        for _ in 0..HALVINGS {
+            let middle = 0.5 * (low + high);
+            let candidates =
+                Search::new(coordinates.dimension(), middle.exp()).ask(seed, CHOICE + stage as u32);
+            let thetas: Vec<Vec<f32>> = candidates.iter().map(|u| coordinates.theta(u)).collect();
+            let errors = self.forecast_errors(&draw, &start, &thetas);
+            let mut rises: Vec<f64> = errors[1..].iter().map(|&e| rise(e, errors[0])).collect();
+            rises.sort_by(f64::total_cmp);
+            if rises[rises.len() / 2] <= FIRST_STEP[stage] {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        (0.5 * (low + high)).exp()
+    }
+
+    /// Forecast errors of a model and of others, in this order.
+    fn forecast_errors(&self, draw: &Draw, start: &[f32], others: &[Vec<f32>]) -> Vec<f64> {
+        let all: Vec<&[f32]> = std::iter::once(start)
+            .chain(others.iter().map(Vec::as_slice))
+            .collect();
+        let error = |theta: &&[f32]| {
+            self.objective
+                .forecast_error(draw, self.dims(), self.model(theta))
+        };
+        all.par_iter().map(error).collect()
+    }
+
+    fn model<'a>(&self, theta: &'a [f32]) -> FreeModel<'a> {
+        FreeModel {
+            theta,
+            P: self.member.P,
+        }
+    }
+
+    fn advance(&self, polished: &Polished, coordinates: &Coordinates, search: &mut Search) -> Result<()> {
+        let (seed, objective, generation) = (self.member.seed, self.objective, polished.generations);
+        let draw = objective.draw(seed, generation);
+        let candidates = search.ask(seed, generation);
+        let thetas: Vec<Vec<f32>> = candidates.par_iter().map(|u| coordinates.theta(u)).collect();
+        let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
+        let runs = self
+            .backend
+            .free_run(self.dims(), &models, std::slice::from_ref(&draw.run), false)?;
+        let growth = match objective.exponent() {
+            Some(_) => self
+                .backend
+                .growth(self.dims(), &models, &draw.tangent, draw.settles)?,
+            None => vec![0.0; models.len()],
+        };
+        let errors = self.forecast_errors(&draw, &polished.start, &thetas);
+        let costs: Vec<f64> = runs
+            .par_iter()
+            .zip(&growth)
+            .zip(&errors[1..])
+            .map(|((run, growth), error)| {
+                let parts = objective.judge(&run[0], *growth, *error);
+                objective.cost(&parts, errors[0])
+            })
+            .collect();
+        search.tell(seed, generation, &costs);
+        Ok(())
+    }
+}

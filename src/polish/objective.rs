@@ -1,0 +1,361 @@
+//! What polishing minimises: how a free run differs from the data in what scores look at, of runs short enough to be made
+//! thousands of times.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, Axis};
+use realfft::{RealFftPlanner, RealToComplex};
+
+use super::exponent::largest_exponent;
+use crate::backend::{FreeModel, prediction_error};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::metrics::{DstspKind, Histogram, Scorer, only};
+use crate::model::{Dims, FreeRun};
+use crate::rng::{Stream, index, threefry2x32};
+
+/// Steps of the free run that a candidate is judged by, and of them those that the tangent vector follows, the first of
+/// which turn it into the direction that grows most.
+const STEPS: usize = 20_480;
+const TANGENT_STEPS: usize = 10_240;
+const TANGENT_SETTLES: usize = 1_000;
+/// Rows that forecasts start from, drawn anew every generation.
+const FORECASTS: usize = 256;
+/// Longest segment of the averaged spectra (Welch, 1967).
+const SEGMENT: usize = 2_048;
+/// Columns that are binned where there are too many for bins of each: the leading principal components.
+const COMPONENTS: usize = 3;
+
+/// Weights of the parts of [`Objective::cost`].
+const SPECTRUM: f64 = 4.0;
+const FORECAST: f64 = 2.0;
+const EXPONENT: f64 = 4.0;
+const ROUGHNESS: f64 = 2.0;
+const OUTSIDE: f64 = 20.0;
+/// What is free: a forecast error up to this much (in logarithms) above the start's, an exponent this near to the data's
+/// (which is itself an estimate), a free run this much rougher than the data.
+const FREE_FORECAST: f64 = 0.05;
+const FREE_EXPONENT: f64 = 0.15;
+const FREE_ROUGHNESS: f64 = 1.5;
+
+/// The data's side, made once and shared by threads.
+pub struct Objective {
+    /// Of the same data: columns that vary, predictions.
+    scorer: Arc<Scorer>,
+    /// Axes that rows are projected on before they are binned, `[columns, ≤ 3]`, where the columns are too many.
+    axes: Option<Array2<f64>>,
+    histogram: Histogram,
+    spectra: WelchSpectra,
+    /// Mean |second difference| of each column that varies; 0 where the data are as smooth as f32.
+    roughness: Vec<f64>,
+    /// Nats per step; `None` where the data do not tell it.
+    exponent: Option<f64>,
+}
+
+/// What the candidates of one generation share.
+pub struct Draw {
+    pub run: FreeRun,
+    /// The run that tangents follow: the first part of `run`.
+    pub tangent: FreeRun,
+    /// Steps of it that do not count yet.
+    pub settles: usize,
+    /// Rows of the scorer's predictions that forecasts start from.
+    pub forecasts: Vec<u32>,
+}
+
+/// The parts of a candidate's cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parts {
+    /// D_stsp over bins, in nats.
+    pub divergence: f64,
+    /// Mean Hellinger distance of averaged spectra.
+    pub spectrum: f64,
+    /// Largest Lyapunov exponent over the data's, minus 1.
+    pub exponent: f64,
+    /// Mean squared error of the forecasts.
+    pub forecast: f64,
+    /// The largest column's mean |second difference| over that of the data.
+    pub roughness: f64,
+    /// Share of the run's rows that lie outside of the bins.
+    pub outside: f64,
+}
+
+impl Objective {
+    /// What `scorer` says of the `dataset` that it was made of.
+    ///
+    /// # Errors
+    /// When there are external inputs, or the data have no row to start a forecast from.
+    pub fn new(dataset: &Dataset, scorer: Arc<Scorer>) -> Result<Self> {
+        let (columns, settings) = (scorer.columns(), scorer.settings());
+        if dataset.K > 0 {
+            return Err(Error::input(
+                "models with external inputs are not polished: a free run under one stretch of inputs is not to look like \
+                 the whole record",
+            ));
+        }
+        if scorer.predictions().pairs() == 0 {
+            let steps = settings.pe_steps;
+            return Err(Error::input(format!(
+                "polishing holds the error of forecasts {steps} steps ahead, and no complete row has an observation then"
+            ))
+            .with_hint("use a smaller --pe-steps"));
+        }
+        let trials = &dataset.trials;
+        let seen: Vec<Array2<f64>> = trials.iter().map(|t| t.x.select(Axis(1), columns)).collect();
+        let axes = (scorer.dstsp_kind() == DstspKind::Gmm && columns.len() > COMPONENTS)
+            .then(|| principal_axes(&seen, COMPONENTS));
+        let projected: Option<Vec<Array2<f64>>> = axes
+            .as_ref()
+            .map(|axes| seen.iter().map(|x| x.dot(axes)).collect());
+        let binned: Vec<_> = projected
+            .as_ref()
+            .unwrap_or(&seen)
+            .iter()
+            .map(|x| x.view())
+            .collect();
+        let record = seen
+            .iter()
+            .max_by_key(|x| x.nrows())
+            .expect("a scorer has trials");
+        Ok(Self {
+            histogram: Histogram::new(&binned, settings.bins)?,
+            spectra: WelchSpectra::new(&seen),
+            roughness: (0..columns.len()).map(|n| data_roughness(&seen, n)).collect(),
+            exponent: largest_exponent(record.view()),
+            scorer,
+            axes,
+        })
+    }
+
+    /// Of the data that it is made of.
+    pub fn scorer(&self) -> &Scorer {
+        &self.scorer
+    }
+
+    /// The data's largest exponent in nats per step, where it can be told.
+    pub fn exponent(&self) -> Option<f64> {
+        self.exponent
+    }
+
+    /// What the candidates of draw `draw` of this seed are judged by.
+    pub fn draw(&self, seed: u32, draw: u32) -> Draw {
+        // The last counters: the first are those of the candidates.
+        let word = |i: usize| threefry2x32([seed, Stream::Polish as u32], [draw, u32::MAX - i as u32])[0];
+        let rows = self.scorer.predictions().rows();
+        let pick = |i| rows.starts[index(word(i), rows.starts.len() as u32) as usize];
+        let start = pick(0) as usize;
+        let run = |steps| FreeRun {
+            x0: rows.x[start * rows.N..(start + 1) * rows.N].to_vec(),
+            s: Array2::zeros((0, 0)),
+            steps,
+        };
+        Draw {
+            run: run(STEPS),
+            tangent: run(TANGENT_STEPS),
+            settles: TANGENT_SETTLES,
+            forecasts: (1..=FORECASTS).map(pick).collect(),
+        }
+    }
+
+    /// Mean squared error of a model's forecasts from the rows of a draw.
+    pub fn forecast_error(&self, draw: &Draw, dims: Dims, model: FreeModel<'_>) -> f64 {
+        let predictions = self.scorer.predictions();
+        prediction_error(
+            dims,
+            model,
+            predictions.rows(),
+            &draw.forecasts,
+            predictions.steps(),
+        )
+    }
+
+    /// Judges a free run `[steps + 1, N]`, with the growth of a tangent vector along it in nats per step and the error of
+    /// the model's forecasts.
+    pub fn judge(&self, run: &Array2<f32>, growth: f64, forecast: f64) -> Parts {
+        let seen = only(run.view(), self.scorer.columns());
+        let states = match &self.axes {
+            None => self.histogram.divergence(&[seen.view()]),
+            Some(axes) => self
+                .histogram
+                .divergence(&[seen.mapv(f64::from).dot(axes).view()]),
+        };
+        Parts {
+            divergence: states.value,
+            spectrum: self.spectra.distance(seen.view()),
+            exponent: self.exponent.map_or(0.0, |exponent| growth / exponent - 1.0),
+            forecast,
+            roughness: self.roughness_of(seen.view()),
+            outside: 1.0 - states.rows as f64 / seen.nrows() as f64,
+        }
+    }
+
+    /// The cost of a candidate whose start has the forecast error `start`; NaN where its run cannot be judged.
+    pub fn cost(&self, parts: &Parts, start: f64) -> f64 {
+        let forecast = (rise(parts.forecast, start) - FREE_FORECAST).max(0.0);
+        let exponent = (parts.exponent.abs() - FREE_EXPONENT).clamp(0.0, 1.0);
+        parts.divergence
+            + SPECTRUM * parts.spectrum
+            + FORECAST * forecast
+            + EXPONENT * exponent * exponent
+            + ROUGHNESS * (parts.roughness - FREE_ROUGHNESS).max(0.0)
+            + OUTSIDE * parts.outside
+    }
+
+    fn roughness_of(&self, run: ArrayView2<'_, f32>) -> f64 {
+        let columns = run.columns().into_iter().zip(&self.roughness);
+        let ratios = columns.filter(|(_, data)| **data > 0.0).map(|(column, data)| {
+            let (sum, count) = second_differences(column.iter().map(|&v| v.into()));
+            sum / count / data
+        });
+        // Not finite is as rough as can be; f64::max would drop NaN.
+        ratios.fold(
+            0.0,
+            |most, ratio| if ratio <= most { most } else { ratio.min(f64::MAX) },
+        )
+    }
+}
+
+/// Power spectra averaged over half-overlapping segments of a Hann window, normalised to sum 1.
+struct WelchSpectra {
+    fft: Arc<dyn RealToComplex<f32>>,
+    window: Vec<f32>,
+    /// `√p` of every column that varies; `None` where the data have no spectrum.
+    data: Vec<Option<Vec<f64>>>,
+}
+
+impl WelchSpectra {
+    fn new(trials: &[Array2<f64>]) -> Self {
+        let longest = trials.iter().map(|x| x.nrows()).max().unwrap_or(0).min(STEPS);
+        let mut segment = SEGMENT;
+        while segment > 16 && 4 * segment > longest {
+            segment /= 2;
+        }
+        let angle = |i: usize| std::f64::consts::TAU * (i as f64 + 0.5) / segment as f64;
+        let mut spectra = Self {
+            fft: RealFftPlanner::new().plan_fft_forward(segment),
+            window: (0..segment)
+                .map(|i| (0.5 - 0.5 * angle(i).cos()) as f32)
+                .collect(),
+            data: Vec::new(),
+        };
+        let columns = trials.first().map_or(0, |x| x.ncols());
+        let data = (0..columns).map(|n| {
+            let signals: Vec<Vec<f32>> = (trials.iter())
+                .map(|x| x.column(n).iter().map(|&v| v as f32).collect())
+                .collect();
+            spectra.amplitudes(&signals)
+        });
+        spectra.data = data.collect();
+        spectra
+    }
+
+    /// `√p` of all segments without a gap (NaN), the signals pooled; `None` where there is no such segment, or none varies.
+    fn amplitudes(&self, signals: &[Vec<f32>]) -> Option<Vec<f64>> {
+        let segment = self.window.len();
+        let mut power = vec![0.0f64; segment / 2 + 1];
+        let (mut values, mut spectrum) = (self.fft.make_input_vec(), self.fft.make_output_vec());
+        let mut scratch = self.fft.make_scratch_vec();
+        for signal in signals {
+            let seen = signal.iter().filter(|v| !v.is_nan());
+            let (sum, count) = seen.fold((0.0, 0.0), |(sum, n), &v| (sum + f64::from(v), n + 1.0));
+            let mean = (sum / count) as f32;
+            let parts = (0..).map(|i| i * segment / 2);
+            let parts = parts.map_while(|from| signal.get(from..from + segment));
+            for part in parts.filter(|part| !part.iter().any(|v| v.is_nan())) {
+                for ((value, x), w) in values.iter_mut().zip(part).zip(&self.window) {
+                    *value = (x - mean) * w;
+                }
+                self.fft
+                    .process_with_scratch(&mut values, &mut spectrum, &mut scratch)
+                    .expect("lengths are the plan's");
+                for (p, c) in power.iter_mut().zip(&spectrum) {
+                    *p += f64::from(c.norm_sqr());
+                }
+            }
+        }
+        let total: f64 = power.iter().sum();
+        let defined = total > 0.0 && total.is_finite();
+        defined.then(|| power.iter().map(|p| (p / total).sqrt()).collect())
+    }
+
+    /// Mean Hellinger distance of the columns of a run from the data's; 1 for one without a spectrum.
+    fn distance(&self, run: ArrayView2<'_, f32>) -> f64 {
+        let (mut sum, mut count) = (0.0, 0.0f64);
+        for (column, data) in run.columns().into_iter().zip(&self.data) {
+            let Some(data) = data else { continue };
+            let distance = self.amplitudes(&[column.to_vec()]).map_or(1.0, |amplitudes| {
+                let overlap: f64 = amplitudes.iter().zip(data).map(|(a, b)| a * b).sum();
+                (1.0 - overlap).max(0.0).sqrt()
+            });
+            sum += distance;
+            count += 1.0;
+        }
+        sum / count.max(1.0)
+    }
+}
+
+/// Sum of the |second differences| of values that follow each other, gaps left out, and how many there are.
+fn second_differences(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (mut sum, mut count) = (0.0, 0.0);
+    let (mut before, mut last) = (f64::NAN, f64::NAN);
+    for value in values {
+        let difference = (value - 2.0 * last + before).abs();
+        // Of the first two values, and beside gaps, there is none.
+        if !difference.is_nan() {
+            sum += difference;
+            count += 1.0;
+        }
+        (before, last) = (last, value);
+    }
+    (sum, count)
+}
+
+/// Mean |second difference| of one column of the data; 0 where it is as smooth as single precision can tell.
+fn data_roughness(trials: &[Array2<f64>], n: usize) -> f64 {
+    let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0f64);
+    for x in trials {
+        let (some, many) = second_differences(x.column(n).iter().copied());
+        sum += some;
+        count += many;
+        largest = x.column(n).iter().fold(largest, |most, v| most.max(v.abs()));
+    }
+    let mean = sum / count;
+    if mean > f64::from(f32::EPSILON) * largest {
+        mean
+    } else {
+        0.0
+    }
+}
+
+/// Leading eigenvectors of the covariance of the complete rows, as columns `[N, q]`.
+fn principal_axes(trials: &[Array2<f64>], q: usize) -> Array2<f64> {
+    let N = trials[0].ncols();
+    let rows: Vec<_> = trials
+        .iter()
+        .flat_map(|x| x.rows())
+        .filter(|row| row.iter().all(|v| !v.is_nan()))
+        .collect();
+    let mean = rows
+        .iter()
+        .fold(ndarray::Array1::<f64>::zeros(N), |sum, row| sum + row)
+        / rows.len() as f64;
+    let mut covariance = nalgebra::DMatrix::<f64>::zeros(N, N);
+    for row in rows {
+        for i in 0..N {
+            for j in 0..N {
+                covariance[(i, j)] += (row[i] - mean[i]) * (row[j] - mean[j]);
+            }
+        }
+    }
+    let eigen = covariance.symmetric_eigen();
+    let mut order: Vec<usize> = (0..N).collect();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    Array2::from_shape_fn((N, q), |(i, k)| eigen.eigenvectors[(i, order[k])])
+}
+
+/// Logarithm of an error over another; infinite where it cannot be told, as of a model that diverges.
+pub(super) fn rise(error: f64, before: f64) -> f64 {
+    let rise = (error / before).ln();
+    if rise.is_nan() { f64::INFINITY } else { rise }
+}

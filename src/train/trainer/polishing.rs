@@ -1,0 +1,100 @@
+//! Polishing, generation by generation; evaluations and checkpoints as in training.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use super::Trainer;
+use crate::backend::{FreeModel, Member, open};
+use crate::config::BackendChoice;
+use crate::error::Result;
+use crate::metrics::{Scorer, Scores, Standing};
+use crate::polish::{Polished, Polisher};
+use crate::scoring::score_models;
+use crate::train::Observer;
+
+impl Trainer<'_> {
+    /// Polishes the members that have not diverged, to the end or until `stop` is set. What is no better than it was
+    /// before stays as it was.
+    pub(super) fn polish(&mut self, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<()> {
+        let task = self.task;
+        let settings = task.settings;
+        let Some(objective) = &task.objective else {
+            return Ok(());
+        };
+        let members: Vec<Member> = (task.study.candidates.iter())
+            .map(|candidate| Member::from(&candidate.settings))
+            .collect();
+        // Candidates are run and judged on the processor's cores, whatever device has trained.
+        let backend = open(BackendChoice::Cpu, None)?;
+        let mut polishers: Vec<Polisher<'_>> = (task.study.candidates.iter().zip(&members))
+            .map(|(candidate, member)| Polisher {
+                backend: backend.as_ref(),
+                objective,
+                data: &task.windows[&candidate.shape.T],
+                shape: candidate.shape,
+                member,
+                generations: settings.polish.unwrap_or(0),
+                coordinates: None,
+            })
+            .collect();
+        let mut stopping = false;
+        while self.epochs_done < settings.length() && !stopping {
+            let living = self.members.par_iter_mut().zip(&mut polishers);
+            let living = living.filter(|(member, _)| member.stopped_at.is_none());
+            living.try_for_each(|(member, polisher)| -> Result<()> {
+                let theta = &member.theta;
+                let polished = member
+                    .polished
+                    .get_or_insert_with(|| Polished::new(theta.clone()));
+                member.theta = polisher.generation(polished)?;
+                Ok(())
+            })?;
+            self.epochs_done += 1;
+            if self.epochs_done == settings.length() {
+                self.keep_what_was_better(objective.scorer())?;
+            }
+            stopping = stop.load(Ordering::Relaxed);
+            if stopping || self.is_scored() || self.is_checkpoint_due() {
+                self.keep(observer)?;
+            }
+            observer.epoch(&self.progress());
+        }
+        Ok(())
+    }
+
+    /// Takes back what polishing has not made better, judged by full free runs on the training data.
+    fn keep_what_was_better(&mut self, scorer: &Scorer) -> Result<()> {
+        let candidates = &self.task.study.candidates;
+        let polished: Vec<usize> = (0..self.members.len())
+            .filter(|&i| self.members[i].polished.is_some())
+            .collect();
+        let scores = |of: &dyn Fn(usize) -> Vec<f32>| -> Result<Vec<Scores>> {
+            let thetas: Vec<Vec<f32>> = polished.iter().map(|&i| of(i)).collect();
+            let models: Vec<_> = (polished.iter().zip(&thetas))
+                .map(|(&i, theta)| {
+                    let P = candidates[i].settings.P;
+                    (candidates[i].shape.dims, FreeModel { theta, P })
+                })
+                .collect();
+            score_models(&models, self.backend.as_ref(), scorer)
+        };
+        let start = |i: usize| {
+            self.members[i]
+                .polished
+                .as_ref()
+                .expect("chosen for it")
+                .start()
+                .to_vec()
+        };
+        let before = scores(&start)?;
+        let after = scores(&|i| self.members[i].theta.clone())?;
+        for ((i, before), after) in polished.into_iter().zip(before).zip(after) {
+            if !Standing::from(&after).better(&Standing::from(&before)) {
+                let member = &mut self.members[i];
+                member.theta = member.polished.as_ref().expect("chosen for it").start().to_vec();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Polishing: better on what it looks at, never worse in the end, and the same bits however it is cut.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+mod cli_common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alrnn_gpu::backend::cpu::CpuBackend;
+use alrnn_gpu::backend::reference::ReferenceBackend;
+use alrnn_gpu::backend::{Backend, FreeModel, FreeRun};
+use alrnn_gpu::config::resolve;
+use alrnn_gpu::model::{Dims, Model, Theta};
+use alrnn_gpu::run::{LogRow, Run};
+use alrnn_gpu::train::{self, Ending, Observer, Place, Progress};
+use cli_common::{Workplace, small_study, stderr};
+use ndarray::{Array2, array};
+
+const POLISHED: [&str; 2] = ["--polish", "3"];
+
+fn last_models(w: &Workplace, run: &str, ids: &[&str]) -> Vec<Vec<u8>> {
+    ids.iter()
+        .map(|id| w.read(format!("{run}/last/{id}.npz")))
+        .collect()
+}
+
+#[test]
+fn polishing_is_the_same_within_training_after_it_alone_and_interrupted() {
+    let w = Workplace::with_data(400);
+    let ids = ["m000", "m001", "m002", "m003"];
+    w.succeed(&small_study("whole", &POLISHED));
+    let whole = last_models(&w, "whole", &ids);
+
+    w.succeed(&small_study("trained", &[]));
+    assert_ne!(whole, last_models(&w, "trained", &ids));
+    w.succeed(&["polish", "trained", "--generations", "3", "--out", "after"]);
+    assert_eq!(whole, last_models(&w, "after", &ids), "after training");
+
+    w.succeed(&small_study(
+        "alone",
+        &["--polish", "3", "--M", "5", "--seeds", "1,"],
+    ));
+    assert_eq!(whole[1..2], last_models(&w, "alone", &["m000"]), "alone");
+
+    /// Stops one epoch after the first generation.
+    struct Stopper<'a>(&'a AtomicBool);
+    impl Observer for Stopper<'_> {
+        fn epoch(&mut self, progress: &Progress) {
+            self.0.store(progress.epoch >= 7, Ordering::Relaxed);
+        }
+    }
+    let run = Run::read(&w.path("whole")).expect("a run");
+    let stop = AtomicBool::new(false);
+    let place = Place::New(w.path("parts"));
+    let outcome = train::run(&run.settings, &place, &stop, &mut Stopper(&stop)).expect("trained");
+    assert_eq!((outcome.ending, outcome.epochs_done), (Ending::Interrupted, 8));
+    drop(outcome);
+    w.succeed(&["train", "--resume", "parts"]);
+    assert_eq!(whole, last_models(&w, "parts", &ids), "interrupted");
+}
+
+#[test]
+fn what_is_polished_scores_no_worse() {
+    let w = Workplace::with_data(2_500);
+    let flags = [
+        ("--polish", "24"),
+        ("--P", "2"),
+        ("--M", "10"),
+        ("--T", "50"),
+        ("--tau", "10"),
+        ("--batch-size", "8"),
+        ("--epochs", "30"),
+        ("--batches-per-epoch", "50"),
+        ("--start-lr", "5e-3"),
+        ("--eval-every", "60"),
+        ("--bins", "8"),
+    ];
+    let flags: Vec<&str> = flags.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
+    w.succeed(&small_study("run", &flags));
+    let run = Run::read(&w.path("run")).expect("a run");
+    let log = run.log().expect("a log");
+    let at = |epoch: u32| -> Vec<&LogRow> { log.iter().filter(|row| row.epoch == epoch).collect() };
+    let (before, after) = (at(30), at(54));
+    assert_eq!((before.len(), after.len()), (2, 2), "{log:?}");
+    for (before, after) in before.iter().zip(after) {
+        let (old, new) = (before.D_stsp.expect("defined"), after.D_stsp.expect("defined"));
+        assert!(new <= old, "{}: {old} to {new}", before.member);
+        assert!(before.lr.is_some() && after.lr.is_none() && after.loss.is_none());
+    }
+    let sum = |rows: &[&LogRow]| rows.iter().filter_map(|row| row.D_stsp).sum::<f64>();
+    assert!(sum(&at(54)) < 0.9 * sum(&at(30)), "{log:?}");
+    // The report reads a run that was polished.
+    w.succeed(&["report", "run", "--steps", "500"]);
+}
+
+#[test]
+fn a_model_file_is_polished_on_data_that_are_named() {
+    let w = Workplace::with_data(400);
+    w.succeed(&small_study("run", &["--M", "5", "--seeds", "1"]));
+    let file = "run/last/m000.npz";
+    let refused = w.run(&["polish", file]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--data FILE"), "{}", stderr(&refused));
+    let refused = w.run(&["polish", "run", "--data", "data.npy"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    let refused = w.run(&["polish", "run:m000"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    w.succeed(&[
+        "polish",
+        file,
+        "--data",
+        "data.npy",
+        "--generations",
+        "2",
+        "--bins",
+        "5",
+        "--backend",
+        "cpu",
+    ]);
+    let polished = Model::load(w.path("run/last/m000-polished/last/m000.npz")).expect("a model");
+    let start = Model::load(w.path(file)).expect("a model");
+    assert_eq!((polished.P, polished.theta.dims()), (start.P, start.theta.dims()));
+}
+
+/// A model that is drawn to where it rests: rounding does not grow.
+fn at_rest(M: usize, P: usize) -> Theta {
+    let mut theta = Theta::zeros(Dims { M, N: 2, K: 0 });
+    for i in 0..M {
+        theta.A[i] = 0.4 * (i as f64).cos();
+        theta.h[i] = 0.2 + 0.05 * i as f64;
+        for j in 0..M {
+            theta.W[[i, j]] = 1.2 * ((3 * i + 5 * j + P) as f64).sin() / M as f64;
+        }
+    }
+    theta
+}
+
+#[test]
+fn tangent_vectors_grow_alike_on_every_instruction_set() {
+    let run = FreeRun {
+        x0: vec![0.3, -0.2],
+        s: Array2::zeros((0, 0)),
+        steps: 2_005,
+    };
+    for (M, P) in [(2, 0), (3, 3), (8, 2), (20, 5), (33, 4)] {
+        let thetas: Vec<Vec<f32>> = (0..5)
+            .map(|k| {
+                let mut theta = at_rest(M, P);
+                theta.W *= 0.9 - 0.1 * f64::from(k);
+                theta.pack()
+            })
+            .collect();
+        let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| FreeModel { theta, P }).collect();
+        let dims = Dims { M, N: 2, K: 0 };
+        let expected = ReferenceBackend::new()
+            .growth(dims, &models, &run, 95)
+            .expect("it runs");
+        assert!(
+            expected.iter().all(|g| g.is_finite()),
+            "M {M}, P {P}: {expected:?}"
+        );
+        for backend in CpuBackend::every_instruction_set(Some(2)).expect("threads") {
+            let found = backend.growth(dims, &models, &run, 95).expect("it runs");
+            for (found, expected) in found.iter().zip(&expected) {
+                let error = (found - expected).abs();
+                assert!(
+                    error <= 1e-4,
+                    "M {M}, P {P}, {}: {found} {expected}",
+                    backend.device().name
+                );
+            }
+        }
+    }
+}
+
+/// Of a linear map the growth is the logarithm of its largest eigenvalue.
+#[test]
+fn growth_is_the_largest_exponent() {
+    let mut theta = Theta::zeros(Dims { M: 2, N: 2, K: 0 });
+    theta.A = array![0.9, 0.4];
+    theta.W = array![[0.0, 0.3], [0.0, 0.0]];
+    let packed = theta.pack();
+    let run = FreeRun {
+        x0: vec![1.0, 1.0],
+        s: Array2::zeros((0, 0)),
+        steps: 1_000,
+    };
+    let model = FreeModel { theta: &packed, P: 0 };
+    let backend = CpuBackend::new(Some(1)).expect("a thread");
+    let growth = backend
+        .growth(theta.dims(), &[model], &run, 100)
+        .expect("it runs");
+    assert!((growth[0] - 0.9f64.ln()).abs() < 1e-5, "{growth:?}");
+}
+
+#[test]
+fn generations_are_checked() {
+    let error = resolve(None, "data = ['x']\npolish = 0".parse().expect("TOML")).expect_err("none");
+    assert!(error.to_string().contains("--polish 0"), "{error}");
+    let most = format!(
+        "data = ['x']\nbatches-per-epoch = 1\nepochs = {}\npolish = 1",
+        u32::MAX
+    );
+    let error = resolve(None, most.parse().expect("TOML")).expect_err("too many");
+    assert!(error.to_string().contains("--epochs + --polish"), "{error}");
+}
