@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
+use toml::Table;
 
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
 use crate::cli::choices::{BACKENDS, DSTSP, FORMS, OPTIMIZERS, word};
 use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::systems::{SHARE, SimulateRequest};
 
 /// Heading of the flags that span a study's grid.
@@ -186,6 +187,14 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub device: DeviceArgs,
+}
+
+/// The flags that were given, as a layer of settings.
+///
+/// # Errors
+/// When a number is larger than a settings file can hold.
+pub fn layer(flags: &impl Serialize) -> Result<Table> {
+    Table::try_from(flags).map_err(|error| Error::input(format!("a number is too large: {error}")))
 }
 
 fn not(flag: &bool) -> bool {

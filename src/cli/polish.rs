@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use toml::Table;
 
-use crate::cli::args::PolishArgs;
+use crate::cli::args::{PolishArgs, layer};
 use crate::cli::train::watched;
 use crate::config::{Settings, resolve};
 use crate::dataset::{Dataset, load_for};
@@ -84,11 +84,8 @@ fn beside(path: &Path, source: &Source) -> PathBuf {
 }
 
 fn flags(args: &PolishArgs) -> Result<Table> {
-    let layer = |flags: std::result::Result<Table, toml::ser::Error>| {
-        flags.map_err(|error| Error::input(format!("a number is too large: {error}")))
-    };
-    let mut flags = layer(Table::try_from(&args.metrics))?;
-    flags.extend(layer(Table::try_from(&args.device))?);
+    let mut flags = layer(&args.metrics)?;
+    flags.extend(layer(&args.device)?);
     let generations = args.generations.unwrap_or(DEFAULT_GENERATIONS);
     flags.insert("polish".into(), i64::from(generations).into());
     Ok(flags)

@@ -24,7 +24,7 @@ use objective::rise;
 pub use objective::{Draw, Objective, Parts};
 use search::Search;
 
-/// Generations unless said otherwise: about the work of the published training of a small model.
+/// Generations unless said otherwise: where models of Lorenz-63 have nearly settled (`benches/RECIPE.md`).
 pub const DEFAULT_GENERATIONS: u32 = 1_000;
 /// Batches that coordinates are made from, and windows in each.
 const BATCHES: u32 = 60;

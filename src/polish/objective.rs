@@ -11,7 +11,7 @@ use super::exponent::largest_exponent;
 use crate::backend::{FreeModel, prediction_error};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::metrics::{DstspKind, Histogram, Scorer, only};
+use crate::metrics::{Amplitudes, DstspKind, Histogram, Scorer, hellinger, only};
 use crate::model::{Dims, FreeRun};
 use crate::rng::{Stream, index, threefry2x32};
 
@@ -221,7 +221,7 @@ struct WelchSpectra {
     fft: Arc<dyn RealToComplex<f32>>,
     window: Vec<f32>,
     /// `√p` of every column that varies; `None` where the data have no spectrum.
-    data: Vec<Option<Vec<f64>>>,
+    data: Vec<Option<Amplitudes>>,
 }
 
 impl WelchSpectra {
@@ -251,7 +251,7 @@ impl WelchSpectra {
     }
 
     /// `√p` of all segments without a gap (NaN), the signals pooled; `None` where there is no such segment, or none varies.
-    fn amplitudes(&self, signals: &[Vec<f32>]) -> Option<Vec<f64>> {
+    fn amplitudes(&self, signals: &[Vec<f32>]) -> Option<Amplitudes> {
         let segment = self.window.len();
         let mut power = vec![0.0f64; segment / 2 + 1];
         let (mut values, mut spectrum) = (self.fft.make_input_vec(), self.fft.make_output_vec());
@@ -284,11 +284,8 @@ impl WelchSpectra {
         let (mut sum, mut count) = (0.0, 0.0f64);
         for (column, data) in run.columns().into_iter().zip(&self.data) {
             let Some(data) = data else { continue };
-            let distance = self.amplitudes(&[column.to_vec()]).map_or(1.0, |amplitudes| {
-                let overlap: f64 = amplitudes.iter().zip(data).map(|(a, b)| a * b).sum();
-                (1.0 - overlap).max(0.0).sqrt()
-            });
-            sum += distance;
+            let amplitudes = self.amplitudes(&[column.to_vec()]);
+            sum += amplitudes.map_or(1.0, |amplitudes| hellinger(&amplitudes, data));
             count += 1.0;
         }
         sum / count.max(1.0)

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::Table;
-
-use crate::cli::args::TrainArgs;
+use crate::cli::args::{TrainArgs, layer};
 use crate::config::{Settings, read_file, resolve, resolve_over};
 use crate::error::{Error, Result};
 use crate::run::{Run, RunFolder};
@@ -32,8 +30,7 @@ pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
 }
 
 pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
-    let flags =
-        Table::try_from(args).map_err(|error| Error::input(format!("a number is too large: {error}")))?;
+    let flags = layer(args)?;
     let file = args
         .config
         .as_deref()

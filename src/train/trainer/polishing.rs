@@ -8,8 +8,9 @@ use super::Trainer;
 use crate::backend::{FreeModel, Member, open};
 use crate::config::BackendChoice;
 use crate::error::Result;
-use crate::metrics::{Scorer, Scores, Standing};
+use crate::metrics::{Scorer, Standing};
 use crate::polish::{Polished, Polisher};
+use crate::run::MemberRecord;
 use crate::scoring::score_models;
 use crate::train::Observer;
 
@@ -66,33 +67,24 @@ impl Trainer<'_> {
     /// Takes back what polishing has not made better, judged by full free runs on the training data.
     fn keep_what_was_better(&mut self, scorer: &Scorer) -> Result<()> {
         let candidates = &self.task.study.candidates;
-        let polished: Vec<usize> = (0..self.members.len())
-            .filter(|&i| self.members[i].polished.is_some())
-            .collect();
-        let scores = |of: &dyn Fn(usize) -> Vec<f32>| -> Result<Vec<Scores>> {
-            let thetas: Vec<Vec<f32>> = polished.iter().map(|&i| of(i)).collect();
-            let models: Vec<_> = (polished.iter().zip(&thetas))
-                .map(|(&i, theta)| {
-                    let P = candidates[i].settings.P;
-                    (candidates[i].shape.dims, FreeModel { theta, P })
-                })
-                .collect();
+        let scores = |theta: fn(&MemberRecord) -> Option<&[f32]>| {
+            let members = self.members.iter().zip(candidates);
+            let models = members.filter_map(|(member, candidate)| {
+                let (theta, P) = (theta(member)?, candidate.settings.P);
+                Some((candidate.shape.dims, FreeModel { theta, P }))
+            });
+            let models: Vec<_> = models.collect();
             score_models(&models, self.backend.as_ref(), scorer)
         };
-        let start = |i: usize| {
-            self.members[i]
-                .polished
-                .as_ref()
-                .expect("chosen for it")
-                .start()
-                .to_vec()
-        };
-        let before = scores(&start)?;
-        let after = scores(&|i| self.members[i].theta.clone())?;
-        for ((i, before), after) in polished.into_iter().zip(before).zip(after) {
-            if !Standing::from(&after).better(&Standing::from(&before)) {
-                let member = &mut self.members[i];
-                member.theta = member.polished.as_ref().expect("chosen for it").start().to_vec();
+        let before = scores(|member| member.polished.as_ref().map(Polished::start))?;
+        let after = scores(|member| member.polished.as_ref().map(|_| member.theta.as_slice()))?;
+        let mut judged = before.iter().zip(&after);
+        for member in &mut self.members {
+            if let Some(polished) = &member.polished
+                && let Some((before, after)) = judged.next()
+                && !Standing::from(after).better(&Standing::from(before))
+            {
+                member.theta = polished.start().to_vec();
             }
         }
         Ok(())
