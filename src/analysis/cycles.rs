@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use std::collections::HashSet;
 
 use super::free_run::{ModelRun, SymbolRun};

@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use super::input::AnalysisSettings;
 use super::lyapunov::standard_error;
 use super::match_lengths::{EntropyRate, match_length_rate};

@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use ndarray::Array2;
 
 use super::input::{AnalysisSettings, KEPT_STATES};

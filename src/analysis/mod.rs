@@ -3,6 +3,7 @@
 //!
 //! Inside one region the AL-RNN is the affine map `z' = (diag(A) + W D) z + h`, where `D` switches the last `P`
 //! units on or off; a region is named by these `P` bits. Everything here follows from that.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod analyze;
 mod cycles;

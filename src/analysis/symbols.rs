@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use std::collections::HashMap;
 
 /// The region of a state: one bit a ReLU unit, set where the unit is above 0. Holds up to 256 units.

@@ -1,5 +1,4 @@
 //! What every backend refuses alike: plans, states, models and windows whose sizes do not fit together.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::{EnsembleState, FreeModel, FreeRun, Member, Plan, TrainingData, Windows};
 use crate::error::{Error, Result};

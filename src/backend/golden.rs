@@ -3,7 +3,6 @@
 //!
 //! A case is an `.npz` with `x[S,T+1,N]`, `A W h L`, `meta = [M,N,P,S,T,τ,α,λ_lat,λ_obs]`, optionally inputs
 //! `s[S,T+1,K]` and `C[M,K]`, and the answers `mse reg loss dA dW dh dL [dC] z[S,T,M]`; NaN in `x` is a gap.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::path::{Path, PathBuf};
 

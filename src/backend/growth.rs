@@ -1,5 +1,4 @@
 //! Growth of a tangent vector along the states of a free run.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array1, Array2};
 

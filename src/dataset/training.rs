@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use ndarray::ArrayView2;
 
 /// Stands for a missing observation in a backend's f32 data: a finite number no observation reaches, because

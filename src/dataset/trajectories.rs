@@ -1,5 +1,4 @@
 //! Trajectories that any program made, to be scored against data.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::Array2;
 

@@ -2,7 +2,6 @@
 //!
 //! Source: Koppe et al., PLoS Comput Biol 15(8), 2019; widened range, smoothing and dropped points as in the
 //! evaluation of Brenner et al., NeurIPS 2024.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView2;
 

@@ -1,7 +1,6 @@
 //! D_stsp between Gaussian mixtures: how differently two trajectories fill state space, for many dimensions.
 //!
 //! Source: Koppe et al., PLoS Comput Biol 15(8), 2019; Monte Carlo estimate as in Hershey & Olsen, ICASSP 2007.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView2;
 use pulp::{Arch, Simd, WithSimd};

@@ -1,7 +1,6 @@
 //! D_H: how different two power spectra are, the Hellinger distance of smoothed, normalised spectra.
 //!
 //! Source: Mikhaeil, Monfared & Durstewitz, NeurIPS 2022, with the smoothing of Brenner et al., NeurIPS 2024.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::sync::Arc;
 

@@ -1,6 +1,5 @@
 //! Noise floor: what a perfect model would score, since no two stretches of one system are the same; and the score
 //! that a model has to stay below to count as a success.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Zip, s};
 

@@ -1,6 +1,5 @@
 //! Roughness: how jagged a free run is beside its data. State-space divergence does not see the order of the rows, so
 //! a model whose units switch every second step can score well in it.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView2;
 

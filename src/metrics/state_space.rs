@@ -1,5 +1,4 @@
 //! D_stsp by whichever estimate the data call for, and what it says of a run that knows nothing.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};

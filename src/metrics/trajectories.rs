@@ -1,5 +1,4 @@
 //! Scores of trajectories that any program made.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{ArrayView2, s};
 

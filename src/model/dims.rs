@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use std::ops::Range;
 
 use crate::error::{Error, Result};

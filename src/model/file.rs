@@ -1,6 +1,5 @@
 //! The model file: an `.npz` with `A W h L`, `C` where there are inputs, scalar `P` and `N`, and the user's units and
 //! names.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::io::Write;
 use std::path::Path;

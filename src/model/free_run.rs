@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use ndarray::Array2;
 
 /// One model to run freely: packed parameters (see [`Theta::pack`](crate::model::Theta::pack)) and `P`.

@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use crate::model::{Dims, Theta};

@@ -1,4 +1,5 @@
 //! The AL-RNN itself: sizes, parameters, initial values, model files.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod dims;
 mod file;

@@ -15,7 +15,6 @@
 //!
 //! What every backend shares: [`Segments`] say where blocks begin, [`Places`] which matrix products make the powers and
 //! pull back, [`MOST_GROWTH`] where the form is left for a step. What blocks cost is each backend's own count.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod products;
 pub(in crate::backend) mod segments;

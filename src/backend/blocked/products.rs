@@ -1,6 +1,5 @@
 //! The matrix products of the almost-linear form as lists that every backend works through: first those that make the
 //! powers of `B`, then those that pull gradients back through them.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::blocked::Segments;
 

@@ -1,5 +1,4 @@
 //! How windows fall into blocks of unforced steps, the same for every backend.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array1, ArrayView2, ArrayViewMut2};
 

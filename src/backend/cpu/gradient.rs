@@ -1,5 +1,4 @@
 //! Windows given or asked for explicitly: between `f64` arrays `[S, T+1, N]` and vectors of sequences.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::sync::PoisonError;
 

@@ -1,5 +1,4 @@
 //! How a shape falls into vectors, blocks of rows and tiles.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::cpu::simd::buffer::MAX_LANES;
 use crate::backend::cpu::simd::kernel::{QUAD, tile_rows};

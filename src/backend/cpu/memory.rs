@@ -2,7 +2,6 @@
 //!
 //! A *vector* is one number for each sequence of a *group* (as many sequences as the instruction set has f32
 //! lanes). All arrays of vectors have the unit innermost: `[time][unit][lane]`.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use pulp::Simd;
 

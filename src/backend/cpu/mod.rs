@@ -8,7 +8,6 @@
 //! `plain` and `blocked` hold the kernels of either form, `observed` what both do with observations; `pass` puts them together
 //! for a group of sequences, `step` for a batch, `schedule` for an epoch, on one thread or several. `sample`, `update`,
 //! `free_run`, `predict` and `gradient` are what their names say, and `simd` is what all of it is written on.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod blocked;
 mod free_run;

@@ -1,5 +1,4 @@
 //! What both forms do with observations: the state that a window starts from, errors and forcing, and their adjoints.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use pulp::Simd;
 

@@ -1,5 +1,4 @@
 //! The pass over one group of sequences, in either form.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use pulp::{Simd, WithSimd};
 

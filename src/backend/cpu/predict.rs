@@ -1,6 +1,5 @@
 //! n-step predictions from many rows of the data at once, the starts as lanes: one block of the almost-linear form of
 //! which nobody looks at more than the ReLU units before a step and the observed ones at the end, or step by step.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array2, Axis, concatenate, s};
 use pulp::{Arch, Simd, WithSimd};

@@ -1,5 +1,4 @@
 //! From windows to a gradient, and from a gradient to new parameters: the order of the kernels.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::sync::{Mutex, RwLock};
 

@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::simd::buffer::{Buffer, vectors, vectors_mut};

@@ -1,5 +1,4 @@
 //! Training an ensemble: chunks of members, one after another through the scratch memory of the study.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
 //! Free runs of many models from many starts, in bounded dispatches whose rows are read back while the next runs.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::ops::Range;
 use std::sync::Arc;

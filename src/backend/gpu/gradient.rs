@@ -1,6 +1,5 @@
 //! Loss and gradient of one member for given windows: the training kernels `forward` to `update`, the last
 //! stopped before it changes anything.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array3, ArrayView3, Axis};
 

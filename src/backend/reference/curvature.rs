@@ -1,5 +1,4 @@
 //! What polishing scales its steps by, collected from forward and adjoint passes.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array1, Array2, s};
 use rayon::prelude::*;

@@ -1,5 +1,4 @@
 //! The optimisers and their schedule, in f64, against curves from another framework.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend;
 use crate::backend::golden::relative_error;

@@ -1,5 +1,4 @@
 //! The yardstick: the model's formulas in f64 as plain loops, one file a kernel. Slow, and meant to be read.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
 mod curvature;

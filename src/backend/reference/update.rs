@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use crate::backend::{BETA1, BETA2, EPSILON, Gradient, Member, StepCoefficients};
 use crate::model::Theta;
 

@@ -1,5 +1,4 @@
 //! Which form is cheaper for a shape, and how long its blocks should be.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
 use crate::backend::blocked::Segments;

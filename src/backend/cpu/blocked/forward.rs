@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use ndarray::Array1;
 use pulp::Simd;
 

@@ -1,6 +1,5 @@
 //! The almost-linear form ([`crate::backend::blocked`]) for groups of sequences: [`cost`] says how long its blocks are,
 //! [`powers`] makes the powers of `B` and pulls their gradients back.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod adjoint;
 pub(super) mod cost;

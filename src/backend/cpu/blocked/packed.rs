@@ -1,5 +1,4 @@
 //! Matrices that multiply vectors of sequences, in the order in which the multiplication reads them.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 #![allow(
     clippy::manual_memcpy,
     reason = "loops over registers: copies by slice go through memory"

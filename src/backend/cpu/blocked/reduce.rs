@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use crate::backend::blocked::Segments;
 use crate::backend::cpu::blocked::adjoint::convolution_tile;
 use crate::backend::cpu::blocked::memory::K_entries;

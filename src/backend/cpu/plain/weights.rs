@@ -1,5 +1,3 @@
-#![allow(non_snake_case, reason = "the paper's symbols")]
-
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::simd::buffer::Buffer;
 use crate::model::Dims;

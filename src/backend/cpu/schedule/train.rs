@@ -1,5 +1,4 @@
 //! A member's epoch: consecutive optimiser steps, on one thread or with several that share the groups of sequences.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};

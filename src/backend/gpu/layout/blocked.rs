@@ -1,6 +1,5 @@
 //! How the almost-linear form of a member is laid out over threads and memory, and the constants that tell the
 //! shaders under `shaders/blocked/`.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};

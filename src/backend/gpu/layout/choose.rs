@@ -4,7 +4,6 @@
 //! weights and of workgroup memory; launches and the traffic of states do not. No device has been measured: until one is,
 //! the almost-linear form is chosen only where the count is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the
 //! plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::Form;
 use crate::backend::blocked::Segments;

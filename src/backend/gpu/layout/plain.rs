@@ -1,5 +1,4 @@
 //! How a shape is laid out over threads, and the constants that tell the shaders.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::gpu::shader::source::Constants;
 use crate::model::{Dims, Shape};

@@ -1,5 +1,4 @@
 //! The matrix products of the almost-linear form as the table that `shaders/shared/multiply.wgsl` works through.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::blocked::{Factor, Places, Product, Program};
 use crate::backend::gpu::layout::blocked::Blocked;

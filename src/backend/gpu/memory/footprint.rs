@@ -1,5 +1,4 @@
 //! What a member takes of each buffer, and the scratch memory that all chunks of all ensembles of a study share.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,6 +1,5 @@
 //! Mirrors of the structs of `shaders/shared/params.wgsl` and `shaders/free_run.wgsl`. tests/layout.rs compares
 //! names, offsets and sizes with naga's reading of the shaders.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use bytemuck::{Pod, Zeroable};
 

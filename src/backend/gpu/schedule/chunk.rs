@@ -1,5 +1,4 @@
 //! Chunks of members: what each keeps between steps, and the kernels of a step bound to their buffers.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::sync::Arc;
 

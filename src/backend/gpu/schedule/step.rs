@@ -1,5 +1,4 @@
 //! What runs in one optimiser step.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::plain::{Layout, Team};
