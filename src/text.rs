@@ -1,5 +1,7 @@
 //! Numbers and tables for people: plain ones for terminals, typeset ones for pages and pictures.
 
+use indicatif::HumanCount;
+
 /// A number for the terminal: four significant digits, `-` where undefined.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
@@ -57,26 +59,15 @@ pub fn large_count(value: f64) -> String {
 
 /// A whole number for the terminal, with a comma between thousands.
 pub fn count(value: u64) -> String {
-    in_thousands(&value.to_string(), ',')
+    HumanCount(value).to_string()
 }
 
 /// A whole number as typeset, with a thin space between thousands from five digits on.
 pub fn typeset_count(value: usize) -> String {
-    match value.to_string() {
-        short if short.len() <= 4 => short,
-        long => in_thousands(&long, '\u{2009}'),
+    match value {
+        0..=9999 => value.to_string(),
+        _ => count(value as u64).replace(',', "\u{2009}"),
     }
-}
-
-fn in_thousands(digits: &str, separator: char) -> String {
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(separator);
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A share in percent with so many decimals, but never 0 for what is there.

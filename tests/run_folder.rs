@@ -4,6 +4,7 @@ mod cli_common;
 
 use std::process::{Child, Stdio};
 
+use alrnn_gpu::config::resolve_over;
 use alrnn_gpu::run::Run;
 use cli_common::{Workplace, assert_same_results, results, small_study, stderr, stdout, wait_for};
 use toml::Table;
@@ -61,7 +62,8 @@ fn a_study_leaves_a_complete_run_folder() {
     assert_eq!(models.len(), 4);
     let best = members.iter().min_by(|a, b| a.compare(b)).expect("a best member");
     assert_eq!(models[0], (best.id.clone(), run.folder.best(&best.id)));
-    assert_eq!(run.settings_with(Table::new()).expect("settings"), run.settings);
+    let settings = resolve_over(&run.settings, None, Table::new());
+    assert_eq!(settings.expect("settings"), run.settings);
 
     // The folder's own config repeats the run, bit for bit.
     w.succeed(&["train", "--config", "run/config.toml", "--out", "again"]);

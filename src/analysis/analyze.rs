@@ -131,7 +131,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
     settings.check(dims.M, P)?;
     let constant = input.input.map_or_else(|| vec![0.0; dims.K], <[f64]>::to_vec);
     let map = Map::new(input.theta, P, &constant);
-    let data = input.data.iter().flat_map(|recording| &recording.x);
+    let data = input.data.iter().flat_map(|trial| &trial.x);
     let bounds = Bounds::around(data.chain(input.start.into_iter().flatten()));
     let run = free_run(&map, &start_state(input, settings.seed), settings, bounds);
     let encoded = encode(input, settings.forcing_interval, bounds);
@@ -186,7 +186,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
 
 /// `z_0 = [x_0 ; L x_0]` from the given start, the data's first complete row (else the first), or a draw.
 fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
-    let rows = || input.data.iter().flat_map(|r| r.x.rows());
+    let rows = || input.data.iter().flat_map(|trial| trial.x.rows());
     let first_row = rows()
         .find(|row| row.iter().all(|v| v.is_finite()))
         .or_else(|| rows().next())

@@ -8,7 +8,7 @@ use crate::model::{Bounds, Theta};
 /// Data as codes.
 #[derive(Clone, Debug, Default)]
 pub struct Encoded {
-    /// One code a row, all recordings one after another.
+    /// One code a row, all trials one after another.
     pub codes: Vec<Code>,
     /// How often the driven state left the finite numbers and was started anew from the row at hand.
     pub restarts: usize,
@@ -34,12 +34,12 @@ pub fn encode(input: &AnalysisInput<'_>, interval: usize, bounds: Bounds) -> Opt
     let theta = input.theta;
     let map = Map::new(theta, input.P, &[]);
     let mut encoded = Encoded::default();
-    for recording in input.data {
+    for trial in input.data {
         let mut z = Vec::new();
-        for (t, x) in recording.x.rows().into_iter().enumerate() {
+        for (t, x) in trial.x.rows().into_iter().enumerate() {
             let x = x.to_vec();
             if t > 0 {
-                z = driven_step(theta, &map, &z, &recording.s.row(t).to_vec());
+                z = driven_step(theta, &map, &z, &trial.s.row(t).to_vec());
                 if t % interval == 0 {
                     z.iter_mut()
                         .zip(&x)
@@ -72,7 +72,7 @@ fn driven_step(theta: &Theta, map: &Map, z: &[f64], s: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Recording;
+    use crate::dataset::Trial;
     use crate::model::Dims;
     use ndarray::{Array2, array};
 
@@ -87,12 +87,10 @@ mod tests {
         theta.C[[1, 0]] = 2.0;
         let x = array![[1.0], [-1.0], [1.0], [f64::NAN], [-2.0], [5.0]];
         let s = array![[0.0], [0.0], [0.0], [0.0], [-1.0], [2.0]];
-        let recording = Recording {
-            x: x.view(),
-            s: s.view(),
-        };
+        let name = "a".to_owned();
+        let trial = Trial { name, x, s };
         let input = AnalysisInput {
-            data: &[recording, recording],
+            data: &[trial.clone(), trial],
             ..AnalysisInput::new(&theta, 1)
         };
         let encoded = encode(&input, 1, Bounds::around(&[10.0])).expect("rows");
@@ -109,12 +107,9 @@ mod tests {
         theta.L[[0, 0]] = 1.0;
         let x = Array2::from_elem((40, 1), 1.0);
         let s = Array2::zeros((40, 0));
-        let recording = Recording {
-            x: x.view(),
-            s: s.view(),
-        };
+        let name = "a".to_owned();
         let input = AnalysisInput {
-            data: &[recording],
+            data: &[Trial { name, x, s }],
             ..AnalysisInput::new(&theta, 1)
         };
         let encoded = encode(&input, 1, Bounds::around(&[10.0])).expect("rows");

@@ -1,36 +1,12 @@
-use ndarray::ArrayView2;
-
 use super::symbols::Code;
 use crate::config::values::{ABOVE_0, COUNT, Whole};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Trial};
 use crate::error::{Error, Result};
-use crate::model::{Scaling, Theta};
+use crate::model::{Model, Scaling, Theta};
 use crate::resources::require_memory;
 
 /// States of the free run that are kept (for pictures, and to find near returns).
 pub(super) const KEPT_STATES: usize = 20_000;
-
-/// One uninterrupted recording, in the model's units.
-#[derive(Clone, Copy, Debug)]
-pub struct Recording<'a> {
-    /// `[T, N]`, NaN where nothing was observed.
-    pub x: ArrayView2<'a, f64>,
-    /// `[T, K]`, no columns without inputs.
-    pub s: ArrayView2<'a, f64>,
-}
-
-impl<'a> Recording<'a> {
-    /// The trials of a data set.
-    pub fn all(data: &'a Dataset) -> Vec<Self> {
-        let trials = data.trials.iter();
-        trials
-            .map(|trial| Self {
-                x: trial.x.view(),
-                s: trial.s.view(),
-            })
-            .collect()
-    }
-}
 
 /// The model to read and what is known beside it.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +15,8 @@ pub struct AnalysisInput<'a> {
     pub P: usize,
     /// How the model's units relate to the data's.
     pub scaling: Option<&'a Scaling>,
-    /// Data to encode by the model's regions; the free run starts from their first row.
-    pub data: &'a [Recording<'a>],
+    /// Data to encode by the model's regions, in the model's units; the free run starts from their first row.
+    pub data: &'a [Trial],
     /// Constant external input `[K]` of the map that is analysed; zero without.
     pub input: Option<&'a [f64]>,
     /// First observation `[N]` of the free run, in the model's units, in place of the data's first row. With
@@ -57,6 +33,15 @@ impl<'a> AnalysisInput<'a> {
             data: &[],
             input: None,
             start: None,
+        }
+    }
+
+    /// A trained model, and data in its units where there are some.
+    pub fn of_model(model: &'a Model, data: Option<&'a Dataset>) -> Self {
+        Self {
+            scaling: model.scaling.as_ref(),
+            data: data.map_or(&[], |data| &data.trials),
+            ..Self::new(&model.theta, model.P)
         }
     }
 
@@ -82,14 +67,10 @@ impl<'a> AnalysisInput<'a> {
                 "the model holds parameters that are not finite numbers",
             ));
         }
-        for recording in self.data {
-            length("a row of the data", recording.x.ncols(), dims.N)?;
-            length("a row of the data's inputs", recording.s.ncols(), dims.K)?;
-            length(
-                "the data's inputs (rows)",
-                recording.s.nrows(),
-                recording.x.nrows(),
-            )?;
+        for Trial { x, s, .. } in self.data {
+            length("a row of the data", x.ncols(), dims.N)?;
+            length("a row of the data's inputs", s.ncols(), dims.K)?;
+            length("the data's inputs (rows)", s.nrows(), x.nrows())?;
         }
         if let Some(input) = self.input {
             length("the constant input", input.len(), dims.K)?;
@@ -155,21 +136,12 @@ impl Default for AnalysisSettings {
 
 impl AnalysisSettings {
     /// Positions in the run are numbered in 32 bits.
-    pub const STEPS: Whole = Whole {
-        least: 1,
-        most: u32::MAX as u64,
-    };
-    pub const TRANSIENT: Whole = Whole {
-        least: 0,
-        most: u32::MAX as u64,
-    };
+    pub const STEPS: Whole = Whole::range(1, u32::MAX as u64);
+    pub const TRANSIENT: Whole = Whole::range(0, u32::MAX as u64);
     /// The end of the run is tested for longer periods no more.
-    pub const PERIOD: Whole = Whole { least: 1, most: 1000 };
-    pub const WORD: Whole = Whole { least: 1, most: 1000 };
-    pub const BUDGET: Whole = Whole {
-        least: 1,
-        most: u32::MAX as u64,
-    };
+    pub const PERIOD: Whole = Whole::range(1, 1000);
+    pub const WORD: Whole = Whole::range(1, 1000);
+    pub const BUDGET: Whole = Whole::range(1, u32::MAX as u64);
 
     /// Checks every number, and that there is memory for what they ask of a model of `M` units, `P` of them ReLU.
     ///
@@ -187,13 +159,10 @@ impl AnalysisSettings {
             ("max-listed", self.max_listed, COUNT),
         ];
         for (flag, value, rule) in whole {
-            rule.check(value as u64)
-                .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
+            rule.require(flag, value as u64)?;
         }
         if let Some(dt) = self.dt {
-            ABOVE_0
-                .check(dt)
-                .map_err(|why| Error::input(format!("--dt {dt}: {why}")))?;
+            ABOVE_0.require("dt", dt)?;
         }
         for (flag, value, bytes) in self.memory(M, P) {
             require_memory(&format!("--{flag} {value}"), bytes)?;

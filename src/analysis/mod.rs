@@ -32,7 +32,7 @@ pub use cycles::{Cycle, PeriodSearch};
 pub use entropy::{BlockEntropy, SequenceStatistics};
 pub use fixed_points::{FixedPoint, FixedPoints};
 pub use graph::{GraphNode, TransitionGraph};
-pub use input::{AnalysisInput, AnalysisSettings, Recording};
+pub use input::{AnalysisInput, AnalysisSettings};
 pub use linalg::Eigenvalue;
 pub use lyapunov::{Lyapunov, Sign};
 pub use map::Map;

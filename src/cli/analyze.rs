@@ -1,9 +1,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use crate::analysis::{AnalysisInput, AnalysisSettings, Recording, analyze};
+use crate::analysis::{AnalysisInput, AnalysisSettings, analyze};
 use crate::cli::args::AnalyzeArgs;
 use crate::cli::output::print;
 use crate::dataset::{Dataset, load_for};
@@ -48,16 +47,10 @@ pub fn prepare(args: &AnalyzeArgs) -> Result<Task> {
 }
 
 /// Reads a model: tables on stdout, everything else in a folder.
-pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
+pub fn run(args: AnalyzeArgs) -> Result<()> {
     let task = prepare(&args)?;
     let (model, data, out) = (&task.model, task.data.as_ref(), &task.out);
-    let recordings: Vec<Recording<'_>> = data.map(Recording::all).unwrap_or_default();
-    let input = AnalysisInput {
-        scaling: model.scaling.as_ref(),
-        data: &recordings,
-        ..AnalysisInput::new(&model.theta, model.P)
-    };
-    let mut analysis = analyze(&input, &task.settings)?;
+    let mut analysis = analyze(&AnalysisInput::of_model(model, data), &task.settings)?;
     let hashes = data.zip(task.trained_on);
     analysis.data_of_training = hashes.map(|(data, hash)| data.hash == hash);
     std::fs::create_dir_all(out).map_err(|error| Error::io("make the folder", out, error))?;
@@ -77,7 +70,7 @@ pub fn run(args: AnalyzeArgs) -> Result<ExitCode> {
         task.id,
         out.display()
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {

@@ -491,20 +491,11 @@ pub fn with_defaults_in_help(command: clap::Command) -> clap::Command {
 /// Lets what follows a flag that takes a number begin with a minus sign, so that it is the number that is refused and
 /// not a flag `-1` or `-i`.
 pub fn with_signs(command: clap::Command) -> clap::Command {
-    let names: Vec<String> = command
-        .get_subcommands()
-        .map(|sub| sub.get_name().to_owned())
-        .collect();
     let sign = |arg: clap::Arg| {
-        if is_number(&arg) {
-            arg.allow_hyphen_values(true)
-        } else {
-            arg
-        }
+        let number = is_number(&arg);
+        arg.allow_hyphen_values(number)
     };
-    names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |sub| sub.mut_args(sign))
-    })
+    command.mut_subcommands(|sub| sub.mut_args(sign))
 }
 
 /// Whether a flag takes a number, or numbers.

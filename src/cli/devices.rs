@@ -1,5 +1,3 @@
-use std::process::ExitCode;
-
 use crate::backend::Backend;
 use crate::backend::cpu::CpuBackend;
 use crate::backend::gpu::{AdapterDescription, adapters};
@@ -8,13 +6,12 @@ use crate::cli::output::{print, print_json, table};
 use crate::error::Result;
 
 /// Lists what there is to compute on, and what `--backend auto` takes.
-pub fn run(args: DevicesArgs) -> Result<ExitCode> {
+pub fn run(args: DevicesArgs) -> Result<()> {
     let adapters = adapters();
     let cpu = CpuBackend::new(None)?.device().name.clone();
     let auto = adapters.iter().position(|adapter| adapter.taken);
     if args.json {
-        print_json(&serde_json::json!({ "cpu": cpu, "adapters": adapters, "auto": auto }))?;
-        return Ok(ExitCode::SUCCESS);
+        return print_json(&serde_json::json!({ "cpu": cpu, "adapters": adapters, "auto": auto }));
     }
     let mut text = format!("CPU  {cpu}\n\n");
     if adapters.is_empty() {
@@ -39,8 +36,7 @@ pub fn run(args: DevicesArgs) -> Result<ExitCode> {
         Some(i) => format!("\nauto takes adapter {i}: {}\n", adapters[i].reason),
         None => "\nauto takes the CPU: there is no hardware GPU it can use\n".to_owned(),
     });
-    print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    print(&text)
 }
 
 fn row(i: usize, adapter: &AdapterDescription) -> Vec<String> {

@@ -1,20 +1,16 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use std::process::ExitCode;
-
-use serde::Serialize;
-use toml::Table;
-
 use crate::backend::{Backend, FreeModel};
-use crate::cli::args::{EvaluateArgs, MetricArgs};
+use crate::cli::args::{EvaluateArgs, MetricArgs, layer};
 use crate::cli::output::{self, SATURATED, divergence, no_floor, number, print, print_json, table};
-use crate::config::{Settings, resolve};
+use crate::config::{Settings, resolve_over};
 use crate::dataset::{LoadRequest, Trial, load, load_for, load_trajectories};
 use crate::error::Result;
 use crate::metrics::{NoiseFloor, ScoreSettings, Scorer, Scores};
 use crate::model::{Dims, Model};
 use crate::run::ModelRef;
 use crate::scoring::score_models;
+use serde::Serialize;
 
 /// Scores of one model, as printed.
 #[derive(Serialize)]
@@ -73,7 +69,7 @@ pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
     })
 }
 
-pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
+pub fn run(args: EvaluateArgs) -> Result<()> {
     let Task {
         scorer,
         models,
@@ -103,7 +99,7 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
         if !generated.is_empty() {
             json["generated"] = serde_json::json!(generated);
         }
-        print_json(&json)?;
+        print_json(&json)
     } else {
         let models = models.iter().map(|row| (&row.model, &row.scores));
         let generated = generated.iter().map(|row| (&row.trajectory, &row.scores));
@@ -113,9 +109,8 @@ pub fn run(args: EvaluateArgs) -> Result<ExitCode> {
             "trajectory"
         };
         let rows: Vec<_> = models.chain(generated).collect();
-        print(&text(first, &rows, &floor, &scorer))?;
+        print(&text(first, &rows, &floor, &scorer))
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn load_models(reference: &ModelRef) -> Result<Vec<(String, Model)>> {
@@ -170,7 +165,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
         .collect();
     lines.push(vec![
         "noise floor".into(),
-        output::floor(floor.dstsp, floor.dstsp_resting),
+        output::floor(floor.into()),
         number(floor.dh),
         String::new(),
         String::new(),
@@ -190,7 +185,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
     if rows.iter().any(|(_, scores)| scores.saturated) {
         text += SATURATED;
     }
-    if let Some(why) = no_floor(kind, floor.dstsp, floor.dstsp_resting) {
+    if let Some(why) = no_floor(kind, floor.into()) {
         text += &format!("{why}\n");
     }
     text
@@ -198,9 +193,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
 
 /// Score settings: flags over those of the run a model belongs to over the defaults.
 fn metric_settings(reference: Option<&ModelRef>, flags: &MetricArgs) -> Result<Settings> {
-    let flags = Table::try_from(flags).expect("flags are a TOML table");
-    match reference.map(ModelRef::run).transpose()?.flatten() {
-        Some(run) => run.settings_with(flags),
-        None => resolve(None, flags),
-    }
+    let run = reference.map(ModelRef::run).transpose()?.flatten();
+    let base = run.map_or_else(Settings::default, |run| run.settings);
+    resolve_over(&base, None, layer(flags)?)
 }

@@ -1,7 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use ndarray::{Array2, s};
 
@@ -11,7 +10,7 @@ use crate::cli::args::GenerateArgs;
 use crate::cli::output::{check_targets, require_table};
 use crate::dataset::{Dataset, Trial, load_for};
 use crate::error::{Error, Result};
-use crate::model::{Bounds, Dims, Model};
+use crate::model::{Bounds, Dims, Model, Scaling};
 use crate::resources::require_memory;
 use crate::run::ModelRef;
 
@@ -64,7 +63,7 @@ fn require_room(args: &GenerateArgs, steps: usize, dims: Dims) -> Result<()> {
     require_table("--steps", rows, written, &args.out)
 }
 
-pub fn run(args: GenerateArgs) -> Result<ExitCode> {
+pub fn run(args: GenerateArgs) -> Result<()> {
     let task = prepare(&args)?;
     let (id, model, data) = (&task.id, &task.model, &task.data);
     let trial = data.trials.first().expect("a dataset has a trial");
@@ -84,10 +83,8 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
     if let Some(step) = states.outer_iter().position(|row| !bounds.hold(row)) {
         eprintln!("warning: the free run of {id} leaves every bound at step {step}");
     }
-    let mut observed = states.slice(s![.., ..data.N]).to_owned();
-    if let Some(scaling) = &model.scaling {
-        scaling.restore(&mut observed);
-    }
+    let observed = states.slice(s![.., ..data.N]).to_owned();
+    let observed = Scaling::restored(model.scaling.as_ref(), observed);
     save_array(&args.out, observed.view(), data.columns.as_deref())?;
     if let Some(path) = &task.latent {
         save_array(path, states.view(), None)?;
@@ -99,7 +96,7 @@ pub fn run(args: GenerateArgs) -> Result<ExitCode> {
         trial.name,
         args.out.display()
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The row of the first trial to start from: `asked`, or where scores start from ([`Trial::start`]). Says what is

@@ -49,6 +49,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
     // Of training, a config file may say how many.
     let (threads, run): (_, Box<dyn FnOnce() -> Result<ExitCode>>) = match command {
         Command::Train(args) => {
@@ -59,14 +60,23 @@ fn run(command: Command) -> Result<ExitCode> {
             let request = polish::Request::new(args)?;
             (request.threads(), Box::new(move || polish::run(&request)))
         }
-        Command::Evaluate(args) => (args.device.threads, Box::new(|| evaluate::run(args))),
-        Command::Generate(args) => (args.device.threads, Box::new(|| generate::run(args))),
-        Command::Selftest(args) => (args.device.threads, Box::new(|| selftest::run(args))),
-        Command::Analyze(args) => (None, Box::new(|| analyze::run(args))),
-        Command::Report(args) => (None, Box::new(|| report::run(args))),
+        Command::Evaluate(args) => (
+            args.device.threads,
+            Box::new(move || evaluate::run(args).map(done)),
+        ),
+        Command::Generate(args) => (
+            args.device.threads,
+            Box::new(move || generate::run(args).map(done)),
+        ),
+        Command::Selftest(args) => (
+            args.device.threads,
+            Box::new(move || selftest::run(args).map(done)),
+        ),
+        Command::Analyze(args) => (None, Box::new(move || analyze::run(args).map(done))),
+        Command::Report(args) => (None, Box::new(move || report::run(args).map(done))),
         Command::Merge(args) => (None, Box::new(|| merge::run(args))),
-        Command::Simulate(args) => (None, Box::new(|| simulate::run(args))),
-        Command::Devices(args) => (None, Box::new(|| devices::run(args))),
+        Command::Simulate(args) => (None, Box::new(move || simulate::run(args).map(done))),
+        Command::Devices(args) => (None, Box::new(move || devices::run(args).map(done))),
     };
     start_threads(threads)?;
     run()

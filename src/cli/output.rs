@@ -7,6 +7,7 @@ use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
 use crate::metrics::success_threshold;
 use crate::resources::require_disk;
+use crate::run::FloorRecord;
 pub use crate::text::{count, number, table};
 
 /// Prints a result; the caller's text ends with a newline.
@@ -80,9 +81,13 @@ pub fn divergence(value: f64, saturated: bool) -> String {
 }
 
 /// A noise floor of D_stsp for people; `-` where it cannot be told.
-pub fn floor(floor: f64, resting: f64) -> String {
-    let told = success_threshold(floor, resting, 1.0).is_some();
-    number(if told { floor } else { f64::NAN })
+pub fn floor(floor: FloorRecord) -> String {
+    number(if is_told(floor) { floor.D_stsp } else { f64::NAN })
+}
+
+fn is_told(floor: FloorRecord) -> bool {
+    let resting = floor.D_stsp_resting.unwrap_or(f64::NAN);
+    success_threshold(floor.D_stsp, resting, 1.0).is_some()
 }
 
 /// What the star of [`divergence`] means.
@@ -90,13 +95,12 @@ pub const SATURATED: &str =
     "* no better than a run that shares nothing with the data: this D_stsp does not tell models apart\n";
 
 /// Why no noise floor can be told, where none can; `kind` is the estimate of D_stsp.
-pub fn no_floor(kind: &str, floor: f64, resting: f64) -> Option<String> {
-    let told = success_threshold(floor, resting, 1.0).is_some();
-    (!told).then(|| {
+pub fn no_floor(kind: &str, floor: FloorRecord) -> Option<String> {
+    (!is_told(floor)).then(|| {
         format!(
             "the noise floor of D_stsp ({kind}) cannot be told: the halves of these data score {} against each other, a run that stays in one place {} (a record that drifts, or is too short)",
-            number(floor),
-            number(resting)
+            number(floor.D_stsp),
+            number(floor.D_stsp_resting.unwrap_or(f64::NAN))
         )
     })
 }

@@ -8,7 +8,7 @@ use toml::Table;
 
 use crate::cli::args::{PolishArgs, layer};
 use crate::cli::train::watched;
-use crate::config::{Settings, resolve};
+use crate::config::{Grid, Settings, resolve_over};
 use crate::dataset::{Dataset, load_for};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -42,7 +42,7 @@ impl Request {
                     .with_hint("give a model file to polish it on other data"));
                 }
                 let run = Run::read(&path)?;
-                let settings = run.settings_with(flags(&args)?)?;
+                let settings = resolve_over(&run.settings, None, flags(&args)?)?;
                 (settings, Source::Run(Box::new(run)), path)
             }
             ModelRef::Member(run, id) => {
@@ -101,25 +101,25 @@ fn file_data(args: &PolishArgs, model: &Model) -> Result<Dataset> {
 
 /// The settings of a study of one model whose training is not known.
 fn file_settings(args: &PolishArgs, model: &Model, data: &Dataset) -> Result<Settings> {
-    let size = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    let mut flags = flags(args)?;
-    flags.insert("data".into(), args.data.clone().into());
-    flags.insert("inputs".into(), args.inputs.clone().into());
-    flags.insert("drop".into(), args.drop.clone().into());
-    flags.insert("allow-missing".into(), args.allow_missing.into());
-    flags.insert("epochs".into(), 1.into());
     // What coordinates are made from: windows that fit, of the data as they are.
     let longest = data.trials.iter().map(|trial| trial.x.nrows()).max().unwrap_or(0);
     let T = Settings::default().T.values()[0]
         .min(longest.saturating_sub(1))
         .max(1);
-    flags.insert("T".into(), size(T).into());
-    flags.insert("noise".into(), 0.0.into());
-    flags.insert("M".into(), size(model.theta.dims().M).into());
-    flags.insert("P".into(), size(model.P).into());
-    let mut settings = resolve(None, flags)?;
-    settings.dt = model.dt;
-    Ok(settings)
+    let base = Settings {
+        data: args.data.clone(),
+        inputs: args.inputs.clone(),
+        drop: args.drop.clone(),
+        allow_missing: args.allow_missing,
+        dt: model.dt,
+        M: Grid::one(model.theta.dims().M),
+        P: Grid::one(model.P),
+        T: Grid::one(T),
+        noise: Grid::one(0.0),
+        epochs: 1,
+        ..Settings::default()
+    };
+    resolve_over(&base, None, flags(args)?)
 }
 
 pub fn run(request: &Request) -> Result<ExitCode> {

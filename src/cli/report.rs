@@ -1,5 +1,3 @@
-use std::process::ExitCode;
-
 use crate::cli::args::ReportArgs;
 use crate::cli::output::print;
 use crate::error::Result;
@@ -14,8 +12,7 @@ pub fn options(args: &ReportArgs) -> ReportOptions {
 }
 
 /// Writes the report of a run and prints its path.
-pub fn run(args: ReportArgs) -> Result<ExitCode> {
+pub fn run(args: ReportArgs) -> Result<()> {
     let path = write_report(&args.run, &options(&args))?;
-    print(&format!("{}\n", path.display()))?;
-    Ok(ExitCode::SUCCESS)
+    print(&format!("{}\n", path.display()))
 }

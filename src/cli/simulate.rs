@@ -1,12 +1,10 @@
-use std::process::ExitCode;
-
 use crate::arrays::{beside, save_array};
 use crate::cli::args::SimulateArgs;
 use crate::cli::output::{check_targets, print, require_table, table};
 use crate::error::{Error, Result};
 use crate::systems::{SimulateRequest, cut_gaps, find, simulate, systems};
 
-pub fn run(args: SimulateArgs) -> Result<ExitCode> {
+pub fn run(args: SimulateArgs) -> Result<()> {
     let Some(system) = &args.system else {
         return list();
     };
@@ -32,7 +30,7 @@ pub fn run(args: SimulateArgs) -> Result<ExitCode> {
         simulation.x.ncols(),
         simulation.dt
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What to simulate, once it is known that it can be held and written.
@@ -55,12 +53,11 @@ pub fn request(args: &SimulateArgs, system: &str) -> Result<SimulateRequest> {
     Ok(request)
 }
 
-fn list() -> Result<ExitCode> {
+fn list() -> Result<()> {
     let rows = systems().iter().map(|system| {
         let (dims, dt) = (system.dims.to_string(), system.dt.to_string());
         vec![system.name.to_owned(), dims, dt, system.description.to_owned()]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    print(&table(&["system", "N", "dt", "what it is"], &rows))?;
-    Ok(ExitCode::SUCCESS)
+    print(&table(&["system", "N", "dt", "what it is"], &rows))
 }

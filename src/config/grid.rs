@@ -1,7 +1,6 @@
 //! Values of a hyperparameter: one number, a list, or a range.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -59,36 +58,30 @@ fn whole_steps(first: u64, last: u64, step: u64) -> Result<impl Iterator<Item = 
     Ok((0..=steps).map(move |i| first + i * step))
 }
 
-impl Number for usize {
-    /// No larger than a TOML file can hold.
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().filter(|&v: &Self| i64::try_from(v).is_ok())
-    }
+macro_rules! whole_number {
+    ($kind:ty) => {
+        impl Number for $kind {
+            /// No larger than a TOML file can hold.
+            fn parse(text: &str) -> Option<Self> {
+                text.parse()
+                    .ok()
+                    .filter(|&v: &Self| i64::try_from(v).is_ok())
+            }
 
-    fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String> {
-        let values = whole_steps(first as u64, last as u64, step.unwrap_or(1) as u64)?;
-        Ok(values.map(|v| v as Self).collect())
-    }
+            fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String> {
+                let values = whole_steps(first as u64, last as u64, step.unwrap_or(1) as u64)?;
+                Ok(values.map(|v| v as Self).collect())
+            }
 
-    fn key(self) -> u64 {
-        self as u64
-    }
+            fn key(self) -> u64 {
+                self as u64
+            }
+        }
+    };
 }
 
-impl Number for u32 {
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
-    fn range(first: Self, last: Self, step: Option<Self>) -> Result<Vec<Self>, String> {
-        let values = whole_steps(first.into(), last.into(), step.unwrap_or(1).into())?;
-        Ok(values.map(|v| v as Self).collect())
-    }
-
-    fn key(self) -> u64 {
-        self.into()
-    }
-}
+whole_number!(usize);
+whole_number!(u32);
 
 impl Number for f64 {
     fn parse(text: &str) -> Option<Self> {
@@ -147,18 +140,6 @@ impl<V: Number> FromStr for Grid<V> {
 
     fn from_str(text: &str) -> Result<Self, String> {
         distinct(parse_list(text)?).ok_or_else(|| "at least one value is needed".into())
-    }
-}
-
-impl<V: fmt::Display> fmt::Display for Grid<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, value) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{value}")?;
-        }
-        Ok(())
     }
 }
 

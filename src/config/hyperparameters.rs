@@ -95,11 +95,7 @@ const fn real(
     Axis { name, values }
 }
 
-const SHARE: Real = Real {
-    least: 0.0,
-    most: 1.0,
-    open: false,
-};
+const SHARE: Real = Real::range(0.0, 1.0);
 
 /// All axes; the last varies fastest. Those of the shape come first, so that members of one shape stand together.
 #[rustfmt::skip]
@@ -131,17 +127,18 @@ impl Axis {
 
     /// Refuses a value out of range, by its flag.
     pub(super) fn check(&self, settings: &Settings) -> Result<()> {
-        let refuse =
-            |value: String, why: String| Err(Error::input(format!("--{} {value}: {why}", self.name)));
         match self.values {
             Values::Whole { grid, least, .. } => match grid(settings).values().iter().find(|&&v| v < least) {
-                Some(v) => refuse(v.to_string(), format!("must be at least {least}")),
+                Some(v) => Err(Error::input(format!(
+                    "--{} {v}: must be at least {least}",
+                    self.name
+                ))),
                 None => Ok(()),
             },
-            Values::Real { grid, rule, .. } => grid(settings)
-                .values()
-                .iter()
-                .try_for_each(|&v| rule.check(v).or_else(|why| refuse(v.to_string(), why))),
+            Values::Real { grid, rule, .. } => {
+                let mut values = grid(settings).values().iter();
+                values.try_for_each(|&v| rule.require(self.name, v))
+            }
             Values::Seeds => Ok(()),
         }
     }

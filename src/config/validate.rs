@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, GENERATIONS, Real, SMOOTHING, THREADS};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, GENERATIONS, SMOOTHING, THREADS};
 use crate::config::{AXES, Settings};
 use crate::error::{Error, Result};
 
@@ -15,21 +15,23 @@ impl Settings {
             ))
             .with_hint(format!("use --P {most_M} or less, or a larger --M")));
         }
-        self.validate_numbers()?;
-        let threads = self.threads.map(|threads| ("threads", threads as u64, THREADS));
-        let polish = self
-            .polish
-            .map(|generations| ("polish", u64::from(generations), GENERATIONS));
-        let whole = [
+        for (flag, value, rule) in [
             ("epochs", u64::from(self.epochs), EPOCHS),
             ("batches-per-epoch", u64::from(self.batches_per_epoch), EPOCHS),
             ("eval-every", u64::from(self.eval_every), EPOCHS),
             ("bins", self.bins as u64, COUNT),
             ("pe-steps", self.pe_steps as u64, COUNT),
-        ];
-        for (flag, value, rule) in whole.into_iter().chain(threads).chain(polish) {
-            rule.check(value)
-                .map_err(|why| Error::input(format!("--{flag} {value}: {why}")))?;
+            ("threads", self.threads.unwrap_or(1) as u64, THREADS),
+            ("polish", self.polish.unwrap_or(1).into(), GENERATIONS),
+        ] {
+            rule.require(flag, value)?;
+        }
+        SMOOTHING.require("smoothing", self.smoothing)?;
+        ABOVE_0.require("gmm-variance", self.gmm_variance)?;
+        ABOVE_0.require("dt", self.dt.unwrap_or(1.0))?;
+        if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {
+            return Err(Error::input("--end-lr 0: an exponential decay cannot reach 0")
+                .with_hint("use a small number such as 1e-8"));
         }
         if self.epochs.checked_mul(self.batches_per_epoch).is_none() {
             return Err(Error::input(
@@ -40,26 +42,6 @@ impl Settings {
             return Err(Error::input(
                 "--epochs + --polish: more than 2^32 − 1 epochs and generations",
             ));
-        }
-        Ok(())
-    }
-
-    fn validate_numbers(&self) -> Result<()> {
-        let one = std::slice::from_ref;
-        let rules: [(&str, &[f64], Real); 3] = [
-            ("smoothing", one(&self.smoothing), SMOOTHING),
-            ("gmm-variance", one(&self.gmm_variance), ABOVE_0),
-            ("dt", self.dt.as_slice(), ABOVE_0),
-        ];
-        for (flag, values, rule) in rules {
-            for &v in values {
-                rule.check(v)
-                    .map_err(|why| Error::input(format!("--{flag} {v}: {why}")))?;
-            }
-        }
-        if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {
-            return Err(Error::input("--end-lr 0: an exponential decay cannot reach 0")
-                .with_hint("use a small number such as 1e-8"));
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::error::{Error, Result};
+
 /// A range of whole numbers, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
@@ -18,45 +20,31 @@ pub struct Real {
 }
 
 /// Of things that there must be one of, at most as many as a TOML file can hold.
-pub const COUNT: Whole = Whole {
-    least: 1,
-    most: i64::MAX as u64,
-};
+pub const COUNT: Whole = Whole::range(1, i64::MAX as u64);
 /// Optimiser steps are numbered in 32 bits.
-pub const EPOCHS: Whole = Whole {
-    least: 1,
-    most: u32::MAX as u64,
-};
+pub const EPOCHS: Whole = Whole::range(1, u32::MAX as u64);
 /// Of polishing; epochs and generations are counted together in 32 bits.
-pub const GENERATIONS: Whole = Whole {
-    least: 1,
-    most: 1_000_000_000,
-};
+pub const GENERATIONS: Whole = Whole::range(1, 1_000_000_000);
 /// Of a free run, whose row 0 is its start.
-pub const FREE_RUN: Whole = Whole {
-    least: 0,
-    most: i64::MAX as u64,
-};
+pub const FREE_RUN: Whole = Whole::range(0, i64::MAX as u64);
 /// More than any machine has; thousands of idle ones would only slow it down.
-pub const THREADS: Whole = Whole { least: 1, most: 4096 };
-pub const ABOVE_0: Real = Real {
-    least: 0.0,
-    most: f64::MAX,
-    open: true,
-};
-pub const FROM_0: Real = Real {
-    least: 0.0,
-    most: f64::MAX,
-    open: false,
-};
+pub const THREADS: Whole = Whole::range(1, 4096);
+pub const ABOVE_0: Real = Real::above(0.0, f64::MAX);
+pub const FROM_0: Real = Real::range(0.0, f64::MAX);
 /// A smoothing kernel is eight standard deviations long.
-pub const SMOOTHING: Real = Real {
-    least: 0.0,
-    most: 1e5,
-    open: false,
-};
+pub const SMOOTHING: Real = Real::range(0.0, 1e5);
 
 impl Whole {
+    pub const fn range(least: u64, most: u64) -> Self {
+        Self { least, most }
+    }
+
+    /// Refuses a number, as the value of this flag.
+    pub fn require(self, flag: &str, value: u64) -> Result<()> {
+        let refuse = |why| Error::input(format!("--{flag} {value}: {why}"));
+        self.check(value).map_err(refuse)
+    }
+
     /// Says what the number must be where it is not.
     pub fn check(self, value: u64) -> Result<(), String> {
         if (self.least..=self.most).contains(&value) {
@@ -83,6 +71,23 @@ impl Whole {
 }
 
 impl Real {
+    pub const fn range(least: f64, most: f64) -> Self {
+        let open = false;
+        Self { least, most, open }
+    }
+
+    /// Without `least` itself.
+    pub const fn above(least: f64, most: f64) -> Self {
+        let open = true;
+        Self { least, most, open }
+    }
+
+    /// As [`Whole::require`].
+    pub fn require(self, flag: &str, value: f64) -> Result<()> {
+        let refuse = |why| Error::input(format!("--{flag} {value}: {why}"));
+        self.check(value).map_err(refuse)
+    }
+
     /// Says what the number must be where it is not.
     pub fn check(self, value: f64) -> Result<(), String> {
         let above = value > self.least || (value == self.least && !self.open);

@@ -24,12 +24,11 @@ pub fn load_for(
         data: data.to_vec(),
         inputs: inputs.to_vec(),
         drop: drop.to_vec(),
-        drop_if_there: false,
         allow_missing,
-        standardize: false,
         scaling: model.scaling.clone(),
         columns: model.columns.clone(),
         input_columns: model.input_columns.clone(),
+        ..LoadRequest::default()
     })?;
     check_columns("--data", &dataset, dims.N, dims.K)?;
     dataset.warn_of_offsets();

@@ -31,13 +31,6 @@ pub struct NoiseFloor {
     pub rows: usize,
 }
 
-impl NoiseFloor {
-    /// See [`success_threshold`].
-    pub fn success_threshold(&self, factor: f64) -> Option<f64> {
-        success_threshold(self.dstsp, self.dstsp_resting, factor)
-    }
-}
-
 /// The D_stsp below which a model succeeds: `factor` times the noise `floor`, but at least a fiftieth and at most half of
 /// `resting`, the score of a run that stays in one place (or the floor itself, where that is more than half).
 ///

@@ -2,7 +2,7 @@
 
 use crate::config::values::{ABOVE_0, COUNT, SMOOTHING};
 use crate::config::{DstspChoice, Settings};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Settings of the metrics; those of [`Settings`] by default.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,11 +42,9 @@ impl Default for ScoreSettings {
 
 impl ScoreSettings {
     pub(super) fn validate(&self) -> Result<()> {
-        let refuse = |flag: &'static str| move |why| Error::input(format!("--{flag}: {why}"));
-        COUNT.check(self.bins as u64).map_err(refuse("bins"))?;
-        COUNT.check(self.pe_steps as u64).map_err(refuse("pe-steps"))?;
-        ABOVE_0.check(self.gmm_variance).map_err(refuse("gmm-variance"))?;
-        SMOOTHING.check(self.smoothing).map_err(refuse("smoothing"))?;
-        Ok(())
+        COUNT.require("bins", self.bins as u64)?;
+        COUNT.require("pe-steps", self.pe_steps as u64)?;
+        ABOVE_0.require("gmm-variance", self.gmm_variance)?;
+        SMOOTHING.require("smoothing", self.smoothing)
     }
 }

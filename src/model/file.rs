@@ -19,11 +19,14 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// Turns rows in the model's units back into the user's: `x ← mean + scale · x`, column by column.
-    pub fn restore(&self, x: &mut Array2<f64>) {
-        for ((mut column, mean), scale) in x.columns_mut().into_iter().zip(&self.mean).zip(&self.scale) {
-            column.mapv_inplace(|v| mean + scale * v);
+    /// Turns rows in the model's units back into the user's: `mean + scale · x`, column by column, where there is a scaling.
+    pub fn restored(scaling: Option<&Self>, mut x: Array2<f64>) -> Array2<f64> {
+        if let Some(Self { mean, scale }) = scaling {
+            for ((mut column, mean), scale) in x.columns_mut().into_iter().zip(mean).zip(scale) {
+                column.mapv_inplace(|v| mean + scale * v);
+            }
         }
+        x
     }
 }
 

@@ -10,7 +10,7 @@ use super::plot::Figure;
 use crate::dataset::{Dataset, LoadRequest, Trial, load};
 use crate::error::Result;
 use crate::metrics::{Gaps, SpectrumPlan};
-use crate::model::{Bounds, Model};
+use crate::model::{Bounds, Model, Scaling};
 use crate::run::Run;
 
 /// Rows of a trajectory that one panel can hold before it is a blot.
@@ -26,12 +26,12 @@ pub fn observed(run: &Run, model: Option<&Model>) -> Result<Dataset, String> {
         data: settings.data.clone(),
         inputs: settings.inputs.clone(),
         drop: settings.drop.clone(),
-        drop_if_there: false,
         allow_missing: settings.allow_missing,
         standardize: settings.standardize,
         scaling: model.and_then(|m| m.scaling.clone()),
         columns: model.and_then(|m| m.columns.clone()),
         input_columns: model.and_then(|m| m.input_columns.clone()),
+        ..LoadRequest::default()
     };
     let data = load(&request).map_err(|error| error.to_string())?;
     if data.hash != run.record.data.hash {
@@ -95,16 +95,11 @@ impl Beside {
         }
         let kept = states.len() / dims.M;
         let states = Array2::from_shape_vec((kept, dims.M), states).expect("whole states");
-        let units = |mut x: Array2<f64>| {
-            if let Some(scaling) = &model.scaling {
-                scaling.restore(&mut x);
-            }
-            x
-        };
+        let units = |x: ArrayView2<'_, f64>| Scaling::restored(model.scaling.as_ref(), x.to_owned());
         let names = data.map_or(&model.columns, |d| &d.columns).clone();
         Self {
-            data: trial.map(|t| units(t.x.slice(s![start..start + asked, ..]).to_owned())),
-            model: units(states.slice(s![.., ..dims.N]).to_owned()),
+            data: trial.map(|t| units(t.x.slice(s![start..start + asked, ..]))),
+            model: units(states.slice(s![.., ..dims.N])),
             states,
             asked,
             columns: names.unwrap_or_else(|| (1..=dims.N).map(|i| format!("x{i}")).collect()),

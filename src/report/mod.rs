@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::analysis::{Analysis, AnalysisInput, AnalysisSettings, Recording, analyze};
+use crate::analysis::{AnalysisInput, AnalysisSettings, analyze};
 use crate::arrays::{Entry, npz_bytes};
 use crate::config::values::{ABOVE_0, COUNT};
 use crate::dataset::Dataset;
@@ -59,13 +59,8 @@ impl ReportOptions {
     /// # Errors
     /// When there are no steps, or the factor is no number above 0.
     pub fn check(&self) -> Result<()> {
-        COUNT
-            .check(self.steps as u64)
-            .map_err(|why| Error::input(format!("--steps {}: {why}", self.steps)))?;
-        let factor = self.success_factor;
-        ABOVE_0
-            .check(factor)
-            .map_err(|why| Error::input(format!("--success-factor {factor}: {why}")))
+        COUNT.require("steps", self.steps as u64)?;
+        ABOVE_0.require("success-factor", self.success_factor)
     }
 }
 
@@ -101,7 +96,11 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
         sections.escaped = beside.escaped();
         write_free_run(&plots.join("free_run.npz"), &beside)?;
         sections.best_id = Some(id.clone());
-        let analysis = read_model(model, data)?;
+        let settings = AnalysisSettings {
+            dt: model.dt,
+            ..AnalysisSettings::default()
+        };
+        let analysis = analyze(&AnalysisInput::of_model(model, data), &settings)?;
         sections.analysis = analysis_figures(&analysis, model.scaling.as_ref(), &beside.columns)?;
         analysis.write(&plots)?;
         sections.reading = Some(analysis);
@@ -123,21 +122,6 @@ fn require_room(model: &Model, data: Option<&Dataset>, steps: usize) -> Result<(
     // States, and data and observed states in the user's units.
     let bytes = 8 * (dims.M + 2 * dims.N) as u64;
     require_memory(&format!("--steps {steps}"), rows.saturating_mul(bytes))
-}
-
-/// Analyses a model with the default settings, the data encoded where there are some.
-fn read_model(model: &Model, data: Option<&Dataset>) -> Result<Analysis> {
-    let data: Vec<Recording<'_>> = data.map(Recording::all).unwrap_or_default();
-    let input = AnalysisInput {
-        scaling: model.scaling.as_ref(),
-        data: &data,
-        ..AnalysisInput::new(&model.theta, model.P)
-    };
-    let settings = AnalysisSettings {
-        dt: model.dt,
-        ..AnalysisSettings::default()
-    };
-    analyze(&input, &settings)
 }
 
 /// Writes a picture as `NAME.svg`, `NAME.png` and its numbers as `NAME.json` into `folder`.

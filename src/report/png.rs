@@ -1,6 +1,6 @@
 //! Pictures as pixels. The font travels in the binary, because bare machines have none.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
@@ -12,24 +12,19 @@ use crate::error::{Error, Result};
 /// Pixels per unit of the drawing: sharp on paper and on dense screens.
 const SCALE: f32 = 2.0;
 
-fn fonts() -> Arc<fontdb::Database> {
-    static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
-    FONTS
-        .get_or_init(|| {
-            let mut fonts = fontdb::Database::new();
-            fonts.load_font_data(dejavu::sans_condensed::regular().to_vec());
-            fonts.load_font_data(dejavu::sans_condensed::bold().to_vec());
-            Arc::new(fonts)
-        })
-        .clone()
-}
+static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
+    let mut fonts = fontdb::Database::new();
+    fonts.load_font_data(dejavu::sans_condensed::regular().to_vec());
+    fonts.load_font_data(dejavu::sans_condensed::bold().to_vec());
+    Arc::new(fonts)
+});
 
 /// The picture as PNG bytes, light theme on white, two pixels a unit.
 pub fn png(figure: &Figure) -> Result<Vec<u8>> {
     let svg = figure.svg(Look::Raster);
     let failed = |what: &str| Error::runtime(format!("cannot draw the picture {}: {what}", figure.name));
     let options = Options {
-        fontdb: fonts(),
+        fontdb: Arc::clone(&FONTS),
         ..Options::default()
     };
     let tree = Tree::from_str(&svg, &options).map_err(|e| failed(&e.to_string()))?;

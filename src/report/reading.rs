@@ -75,10 +75,7 @@ pub fn analysis_figures(
 
 /// The free run after its transient, coloured by region, with the fixed points in it.
 fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[String]) -> Result<Figure> {
-    let mut x = analysis.states.slice(s![.., ..analysis.N]).to_owned();
-    if let Some(scaling) = scaling {
-        scaling.restore(&mut x);
-    }
+    let x = Scaling::restored(scaling, analysis.states.slice(s![.., ..analysis.N]).to_owned());
     let regions = analysis.regions.as_ref();
     let list: &[Region] = regions.map_or(&[], |r| &r.list);
     let sequence: &[u32] = regions.map_or(&[], |r| &r.sequence);

@@ -26,23 +26,19 @@ impl RunFolder {
         let folder = Self::locked(root)?;
         // Another process may have trained here between the look and the lock.
         refuse_occupied(root)?;
-        folder.make_subfolders()?;
-        folder.remove_torn_files();
         Ok(folder)
     }
 
     /// Opens a folder to continue its run.
     pub fn resume(root: &Path) -> Result<Self> {
         Self::open(root)?;
-        let folder = Self::locked(root)?;
-        folder.make_subfolders()?;
-        folder.remove_torn_files();
-        Ok(folder)
+        Self::locked(root)
     }
 
     /// Removes what a killed process left half written; nothing else writes here while the lock is held.
     fn remove_torn_files(&self) {
-        for folder in [self.root.clone(), self.root.join("best"), self.root.join("last")] {
+        let below = SUBFOLDERS.map(|name| self.root.join(name));
+        for folder in below.into_iter().chain([self.root.clone()]) {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 if is_temporary(&entry.path()) {
                     // Litter, not harm: a failure to remove it is no reason to stop.
@@ -68,39 +64,32 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// A folder to write to, with its subfolders.
     fn locked(root: &Path) -> Result<Self> {
         let path = root.join(LOCK);
         let file = File::create(&path).map_err(|error| Error::io("write", &path, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self {
-                root: root.to_path_buf(),
-                _lock: Some(file),
-            }),
-            Err(TryLockError::WouldBlock) => Err(Error::input(format!(
-                "another process is training in {}",
-                root.display()
-            ))
-            .with_hint("wait for it to end, or use another --out")),
-            // Some network file systems know no locks; training there is better than not training.
-            Err(TryLockError::Error(error)) => {
-                log::warn!(
-                    "{} cannot be locked ({error}): do not train twice in it",
-                    root.display()
-                );
-                Ok(Self {
-                    root: root.to_path_buf(),
-                    _lock: None,
-                })
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let root = root.display();
+                return Err(Error::input(format!("another process is training in {root}"))
+                    .with_hint("wait for it to end, or use another --out"));
             }
+            // Some network file systems know no locks; training there is better than not training.
+            Err(TryLockError::Error(error)) => log::warn!(
+                "{} cannot be locked ({error}): do not train twice in it",
+                root.display()
+            ),
         }
-    }
-
-    fn make_subfolders(&self) -> Result<()> {
-        for name in SUBFOLDERS {
-            let path = self.root.join(name);
+        for path in SUBFOLDERS.map(|name| root.join(name)) {
             std::fs::create_dir_all(&path).map_err(|error| Error::io("make the folder", &path, error))?;
         }
-        Ok(())
+        let folder = Self {
+            root: root.to_path_buf(),
+            _lock: Some(file),
+        };
+        folder.remove_torn_files();
+        Ok(folder)
     }
 
     pub fn root(&self) -> &Path {

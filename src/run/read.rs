@@ -40,12 +40,6 @@ impl Run {
         self.record.finished.is_some()
     }
 
-    /// Its settings under `flags`.
-    pub fn settings_with(&self, flags: Table) -> Result<Settings> {
-        let file = Table::try_from(&self.settings).expect("settings are a TOML table");
-        resolve(Some((&self.folder.config(), file)), flags)
-    }
-
     /// The rows of `members.csv`, in the study's order.
     pub fn members(&self) -> Result<Vec<MemberRow>> {
         read_members(&self.folder.members())

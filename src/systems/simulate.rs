@@ -1,5 +1,3 @@
-use std::fmt::Display;
-
 use ndarray::Array2;
 
 use super::{Rk4, find};
@@ -32,29 +30,13 @@ pub struct SimulateRequest {
 }
 
 impl SimulateRequest {
-    pub const STEPS: Whole = Whole {
-        least: 2,
-        most: i64::MAX as u64,
-    };
-    pub const DT: Real = Real {
-        least: 0.0,
-        most: 100.0,
-        open: true,
-    };
-    pub const NOISE: Real = Real {
-        least: 0.0,
-        most: 1e6,
-        open: false,
-    };
+    pub const STEPS: Whole = Whole::range(2, i64::MAX as u64);
+    pub const DT: Real = Real::above(0.0, 100.0);
+    pub const NOISE: Real = Real::range(0.0, 1e6);
 }
 
-/// Shares of values that may be made missing.
-pub const SHARE: Real = Real {
-    least: 0.0,
-    // The largest number below 1.
-    most: 1.0 - 0.5 * f64::EPSILON,
-    open: false,
-};
+/// Shares of values that may be made missing, up to the largest number below 1.
+pub const SHARE: Real = Real::range(0.0, 1.0 - 0.5 * f64::EPSILON);
 
 impl Default for SimulateRequest {
     fn default() -> Self {
@@ -139,25 +121,18 @@ impl SimulateRequest {
     /// When the system is unknown; otherwise names the flag that cannot be met.
     pub fn check(&self) -> Result<()> {
         let system = find(&self.system)?;
-        let refuse =
-            |flag: &str, value: &dyn Display, why: String| Error::input(format!("--{flag} {value}: {why}"));
-        Self::STEPS
-            .check(self.steps as u64)
-            .map_err(|why| refuse("steps", &self.steps, why))?;
-        if let Some(dt) = self.dt {
-            Self::DT.check(dt).map_err(|why| refuse("dt", &dt, why))?;
-        }
-        Self::NOISE
-            .check(self.noise)
-            .map_err(|why| refuse("noise", &self.noise, why))?;
+        let refuse = |flag: &str, value: usize, why: String| Error::input(format!("--{flag} {value}: {why}"));
+        Self::STEPS.require("steps", self.steps as u64)?;
+        Self::DT.require("dt", self.dt.unwrap_or(system.dt))?;
+        Self::NOISE.require("noise", self.noise)?;
         let dims = self.dims.unwrap_or(system.dims);
         if dims != system.dims && !system.any_dims {
             let why = format!("{} has {} variables", system.name, system.dims);
-            return Err(refuse("dims", &dims, why).with_hint("only lorenz96 has a free number of variables"));
+            return Err(refuse("dims", dims, why).with_hint("only lorenz96 has a free number of variables"));
         }
         if system.any_dims && !(4..=10_000).contains(&dims) {
             let why = format!("{} needs 4 to 10000 variables", system.name);
-            return Err(refuse("dims", &dims, why));
+            return Err(refuse("dims", dims, why));
         }
         // Values, their copy in the order of a file, and inputs.
         let numbers = (2 * dims + system.inputs) as u64;
@@ -168,7 +143,7 @@ impl SimulateRequest {
         // Random numbers for noise and gaps are addressed by 32 bits.
         if self.steps.checked_mul(dims).is_none_or(|n| n > 1 << 32) {
             let why = format!("more than 2³² values of {dims} variables");
-            return Err(refuse("steps", &self.steps, why));
+            return Err(refuse("steps", self.steps, why));
         }
         Ok(())
     }
@@ -225,9 +200,7 @@ fn add_noise(x: &mut Array2<f64>, request: &SimulateRequest, scale: &[f64]) {
 /// # Errors
 /// When `share` is outside `0 ≤ share < 1`.
 pub fn cut_gaps(x: &mut Array2<f64>, share: f64, seed: u32) -> Result<()> {
-    SHARE
-        .check(share)
-        .map_err(|why| Error::input(format!("--gaps {share}: {why}")))?;
+    SHARE.require("gaps", share)?;
     for (i, value) in x.iter_mut().enumerate() {
         let words = threefry2x32([seed, Stream::System as u32], [(i / 2) as u32, GAPS]);
         if f64::from(unit(words[i % 2])) < share {

@@ -1,7 +1,5 @@
 //! Windows given or asked for explicitly: between `f64` arrays `[S, T+1, N]` and vectors of sequences.
 
-use std::sync::PoisonError;
-
 use ndarray::{Array3, ArrayView3, Axis};
 use pulp::Simd;
 
@@ -42,9 +40,8 @@ pub(super) fn gradient(
         gradient,
         ..
     } = &mut scratch;
-    let prepared = prepared.get_mut().unwrap_or_else(PoisonError::into_inner);
-    let pass = passes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
-    let outcome = outcomes[0].get_mut().unwrap_or_else(PoisonError::into_inner);
+    let prepared = prepared.get_mut();
+    let (pass, outcome) = (passes[0].get_mut(), outcomes[0].get_mut());
     let mut all = Array3::zeros((S, T, dims.M));
     let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
     batches.prepare(&packed, prepared);

@@ -24,8 +24,8 @@ mod simd;
 mod step;
 mod update;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use ndarray::Array2;
 use pulp::Arch;
@@ -332,9 +332,13 @@ impl Ensemble for CpuEnsemble {
                     .with_max_len(1)
                     .for_each(|(memory, member)| {
                         // There are as many as can be busy: one is free, unless the scan missed it.
-                        let free = scratch.iter().find_map(|scratch| scratch.try_lock().ok());
-                        let wait = || scratch[0].lock().unwrap_or_else(PoisonError::into_inner);
-                        train(way, memory, member, &mut free.unwrap_or_else(wait));
+                        let free = scratch.iter().find_map(|scratch| scratch.try_lock());
+                        train(
+                            way,
+                            memory,
+                            member,
+                            &mut free.unwrap_or_else(|| scratch[0].lock()),
+                        );
                     });
             });
         });
@@ -374,9 +378,7 @@ impl Ensemble for CpuEnsemble {
 
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
         let (way, scratch) = self.fastest.any();
-        let pass = scratch.passes[0]
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let pass = scratch.passes[0].get_mut();
         let member = &self.plan.members[member];
         Ok(gradient::draw(way, member, &self.data, step, &mut pass.windows))
     }

@@ -1,7 +1,6 @@
 //! From windows to a gradient, and from a gradient to new parameters: the order of the kernels.
 
-use std::sync::{Mutex, RwLock};
-
+use parking_lot::{Mutex, RwLock};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::backend::Member;

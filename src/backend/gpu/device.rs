@@ -1,7 +1,9 @@
 //! An open device whose failures come back as errors, and its compiled kernels.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
 
 use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::adapters::{INSTALL, choose, driver, enumerate, instance};
@@ -21,22 +23,16 @@ pub struct Kernel {
 }
 
 /// An open device.
+#[derive(Debug)]
 pub struct Gpu {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
     pub timestamps: bool,
-    failure: Arc<Mutex<Option<Error>>>,
+    /// The first one; later ones follow from it.
+    failure: Arc<OnceLock<Error>>,
     kernels: Mutex<HashMap<(&'static str, Constants), Arc<Kernel>>>,
-}
-
-impl std::fmt::Debug for Gpu {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gpu")
-            .field("info", &self.info)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Gpu {
@@ -62,15 +58,15 @@ impl Gpu {
     /// Wraps a device that is open already (wgpu's noop device in tests).
     pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let info = device.adapter_info();
-        let failure = Arc::new(Mutex::new(None));
-        let name = info.name.clone();
-        let slot = Arc::clone(&failure);
-        device.on_uncaptured_error(Arc::new(move |error| record(&slot, describe(&name, &error))));
-        let name = info.name.clone();
-        let slot = Arc::clone(&failure);
+        let failure = Arc::new(OnceLock::new());
+        let (name, slot) = (info.name.clone(), Arc::clone(&failure));
+        device.on_uncaptured_error(Arc::new(move |error| {
+            slot.get_or_init(|| describe(&name, &error));
+        }));
+        let (name, slot) = (info.name.clone(), Arc::clone(&failure));
         device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed {
-                record(&slot, lost(&name, &message));
+                slot.get_or_init(|| lost(&name, &message));
             }
         });
         Self {
@@ -109,16 +105,14 @@ impl Gpu {
 
     /// The error that struck since the device was opened, if one did. The device is not used after it.
     pub fn check(&self) -> Result<()> {
-        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some(error) => {
-                let copy = Error::runtime(error.to_string());
-                Err(match error.hint() {
-                    Some(hint) => copy.with_hint(hint),
-                    None => copy,
-                })
-            }
-        }
+        let Some(error) = self.failure.get() else {
+            return Ok(());
+        };
+        let copy = Error::runtime(error.to_string());
+        Err(match error.hint() {
+            Some(hint) => copy.with_hint(hint),
+            None => copy,
+        })
     }
 
     /// Runs something that may fail for want of memory or by a mistake of ours, and returns the first such error
@@ -170,7 +164,7 @@ impl Gpu {
     /// The kernel with these constants, compiled at its first use.
     pub fn kernel(&self, name: &'static str, constants: &Constants) -> Result<Arc<Kernel>> {
         let key = (name, constants.clone());
-        let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kernels = self.kernels.lock();
         if let Some(kernel) = kernels.get(&key) {
             return Ok(Arc::clone(kernel));
         }
@@ -250,13 +244,6 @@ fn entry(binding: Binding, at: u32) -> wgpu::BindGroupLayoutEntry {
         },
         count: None,
     }
-}
-
-/// Keeps the first failure; later ones follow from it.
-fn record(slot: &Mutex<Option<Error>>, error: Error) {
-    slot.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get_or_insert(error);
 }
 
 fn describe(name: &str, error: &wgpu::Error) -> Error {

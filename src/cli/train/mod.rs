@@ -48,7 +48,7 @@ impl Request {
 pub fn run(request: &Request) -> Result<ExitCode> {
     let Request { settings, place, .. } = request;
     if request.profile {
-        return profile(settings);
+        return profile(settings).map(|()| ExitCode::SUCCESS);
     }
     watched(place.path(), request.json, |stop, watch| {
         train::run(settings, place, stop, watch)

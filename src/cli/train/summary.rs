@@ -49,7 +49,7 @@ pub fn introduction(start: &Start<'_>) -> String {
         count(rows as u64),
         if trials == 1 { "" } else { "s" },
         kind(record),
-        floor_text(record),
+        output::floor(record.noise_floor),
         number(record.noise_floor.D_H),
         untold(record).map_or_else(String::new, |why| format!("\n{why}")),
         folder.root().display(),
@@ -84,7 +84,7 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
         .collect();
     let mut floor = vec![String::new(); 11];
     floor[0] = "noise floor".into();
-    floor[6] = floor_text(record);
+    floor[6] = output::floor(record.noise_floor);
     floor[7] = number(record.noise_floor.D_H);
     cells.push(floor);
     let mut text = table(
@@ -120,17 +120,7 @@ fn kind(record: &Record) -> &'static str {
     record.dstsp.map_or("?", DstspKind::label)
 }
 
-fn floor_text(record: &Record) -> String {
-    let floor = record.noise_floor;
-    output::floor(floor.D_stsp, floor.D_stsp_resting.unwrap_or(f64::NAN))
-}
-
 /// Why no noise floor can be told, where none can.
 fn untold(record: &Record) -> Option<String> {
-    let floor = record.noise_floor;
-    no_floor(
-        kind(record),
-        floor.D_stsp,
-        floor.D_stsp_resting.unwrap_or(f64::NAN),
-    )
+    no_floor(kind(record), record.noise_floor)
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::{Mutex, RwLock};
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::cpu::memory::{Outcome, Pass};
@@ -49,7 +50,7 @@ impl Steps<'_> {
         } = self;
         let (done, n_steps) = (self.done, self.coefficients.len() as u32);
         // Another member may have left windows there.
-        scratch.ahead.iter().for_each(|ahead| lock(ahead).step = None);
+        scratch.ahead.iter().for_each(|ahead| ahead.lock().step = None);
         let shared = Shared {
             batches: Batches {
                 way,
@@ -79,18 +80,18 @@ impl Steps<'_> {
                     return;
                 }
                 let theta = memory.values[0].as_slice();
-                shared.batches.prepare(theta, &mut write(shared.prepared));
+                shared.batches.prepare(theta, &mut shared.prepared.write());
                 if way.threads > 1 {
                     shared.step.store(step, Ordering::Relaxed);
                     all_shares();
                     for (group, outcome) in shared.outcomes.iter().enumerate() {
-                        shared.batches.add(group, &mut lock(outcome), totals);
+                        shared.batches.add(group, &mut outcome.lock(), totals);
                     }
                 } else {
                     shared.pass_over_all(step, totals);
                 }
                 let g = gradient.as_mut_slice();
-                let mse = shared.batches.reduce(&mut write(shared.prepared), totals, g);
+                let mse = shared.batches.reduce(&mut shared.prepared.write(), totals, g);
                 let loss = mse + update::regularise(way.layout.shape.dims, member, theta, g);
                 let clip_factor = update::clip_factor(member.clip, g);
                 let finite = way.arch.dispatch(update::Update {
@@ -127,8 +128,8 @@ struct Shared<'a> {
 impl Shared<'_> {
     /// Passes over every group on this thread alone.
     fn pass_over_all(&self, step: u32, totals: &mut Totals) {
-        let (mut pass, mut outcome) = (lock(&self.passes[0]), lock(&self.outcomes[0]));
-        let prepared = read(self.prepared);
+        let (mut pass, mut outcome) = (self.passes[0].lock(), self.outcomes[0].lock());
+        let prepared = self.prepared.read();
         for group in 0..self.batches.way.layout.groups {
             self.batches.load(step, group, &mut pass.windows);
             self.batches.pass(&prepared, group, &mut pass, &mut outcome, None);
@@ -140,17 +141,17 @@ impl Shared<'_> {
     fn pass_over_share(&self, thread: usize) {
         let way = self.batches.way;
         let step = self.step.load(Ordering::Relaxed);
-        let mut pass = lock(&self.passes[thread]);
-        let prepared = read(self.prepared);
+        let mut pass = self.passes[thread].lock();
+        let prepared = self.prepared.read();
         for group in (thread..way.layout.groups).step_by(way.threads) {
-            let mut ahead = lock(&self.ahead[thread]);
+            let mut ahead = self.ahead[thread].lock();
             if group == thread && ahead.step.take() == Some(step) {
                 std::mem::swap(&mut pass.windows, &mut ahead.windows);
             } else {
                 self.batches.load(step, group, &mut pass.windows);
             }
             drop(ahead);
-            let mut outcome = lock(&self.outcomes[group]);
+            let mut outcome = self.outcomes[group].lock();
             self.batches.pass(&prepared, group, &mut pass, &mut outcome, None);
         }
     }
@@ -163,22 +164,9 @@ impl Shared<'_> {
         }
         let leads = (thread == 1).then_some(0);
         for group in leads.into_iter().chain([thread]) {
-            let mut ahead = lock(&self.ahead[group]);
+            let mut ahead = self.ahead[group].lock();
             self.batches.load(step, group, &mut ahead.windows);
             ahead.step = Some(step);
         }
     }
-}
-
-/// Locks of scratch memory, which is written before it is read: that somebody panicked matters not.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
 //! A member alone can use more than one thread: which way of computing its steps is the fastest, found by trying.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use pulp::Arch;
 
 use crate::backend::blocked::Segments;
@@ -135,8 +135,7 @@ impl Fastest {
     /// Any way and its scratch.
     pub fn any(&mut self) -> (&Way, &mut Scratch) {
         let Candidate { way, scratch, .. } = &mut self.candidates[0];
-        let scratch = scratch[0].get_mut().unwrap_or_else(PoisonError::into_inner);
-        (way, scratch)
+        (way, scratch[0].get_mut())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a member takes of each buffer, and the scratch memory that all chunks of all ensembles of a study share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
@@ -114,6 +114,6 @@ impl Scratch {
 
     /// Held while commands are submitted that leave something here for later ones.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turn.lock()
     }
 }
