@@ -21,6 +21,11 @@ pub fn write_atomically(
     replace(path, write).map_err(|e| Error::io("write", path, e))
 }
 
+/// [`write_atomically`] of these bytes.
+pub fn write_bytes(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<()> {
+    write_atomically(path, |file| file.write_all(bytes.as_ref()))
+}
+
 /// Beginning and end of a temporary file's name.
 const TEMPORARY: (&str, &str) = (".", ".tmp");
 

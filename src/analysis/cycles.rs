@@ -210,9 +210,7 @@ pub fn returning_words(run: &SymbolRun, k: usize, count: usize) -> Vec<Vec<Code>
 
 /// Cycles of one period.
 pub fn period_search(model: ModelRun<'_>, k: usize) -> PeriodSearch {
-    let ModelRun {
-        map, run, settings, ..
-    } = model;
+    let (map, run, settings) = (model.map, model.run, model.settings);
     let first = returning_words(run, k, settings.search_budget / 2);
     let mut found = search(model, k, first);
     let degenerate = found.degenerate.len();

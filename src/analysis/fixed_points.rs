@@ -57,9 +57,7 @@ pub struct FixedPoints {
 /// Solves `(I − diag(A) − W D) z = h` for the regions of the free run, of the data (`more`), and of a search (see
 /// [`search`]); never for all `2^P` unless these are within the budget.
 pub fn fixed_points(model: ModelRun<'_>, more: &[Code]) -> FixedPoints {
-    let ModelRun {
-        map, run, settings, ..
-    } = model;
+    let (map, run, settings) = (model.map, model.run, model.settings);
     let (max_listed, budget) = (settings.max_listed, settings.search_budget);
     let visited = &run.book.codes;
     let first = visited

@@ -8,7 +8,7 @@ use super::cycles::Cycle;
 use super::linalg::Eigenvalue;
 use super::{Analysis, BlockEntropy};
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::write_bytes;
 
 /// Visited regions whose codes are written.
 const WRITTEN_CODES: usize = 100_000;
@@ -19,18 +19,14 @@ impl Analysis {
     /// # Errors
     /// When a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let json = self.to_json()?;
-        write_atomically(folder.join("analysis.json"), |w| w.write_all(json.as_bytes()))?;
-        let npz = self
-            .npz_bytes()
-            .map_err(|e| Error::io("write", folder.join("analysis.npz"), e))?;
-        write_atomically(folder.join("analysis.npz"), |w| w.write_all(&npz))?;
-        if let Some(graph) = &self.transitions {
-            write_atomically(folder.join("transitions.dot"), |w| {
-                w.write_all(graph.dot().as_bytes())
-            })?;
+        write_bytes(folder.join("analysis.json"), self.to_json()?)?;
+        let npz = folder.join("analysis.npz");
+        let bytes = self.npz_bytes().map_err(|e| Error::io("write", &npz, e))?;
+        write_bytes(npz, bytes)?;
+        match &self.transitions {
+            Some(graph) => write_bytes(folder.join("transitions.dot"), graph.dot()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Everything but the long arrays; numbers that are not finite are null.

@@ -10,7 +10,7 @@ use toml::Table;
 
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
-use crate::cli::choices::{BACKENDS, DSTSP, FORMS, OPTIMIZERS, word};
+use crate::cli::choices::word;
 use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, SMOOTHING, THREADS};
 use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
 use crate::error::{Error, Result};
@@ -131,7 +131,7 @@ pub struct TrainArgs {
     pub seeds: Option<Seeds>,
 
     /// Optimiser
-    #[arg(long, help_heading = "Schedule", value_parser = word::<Optimizer>(OPTIMIZERS))]
+    #[arg(long, help_heading = "Schedule", value_parser = word::<Optimizer>(Optimizer::WORDS))]
     pub optimizer: Option<Optimizer>,
     /// Epochs
     #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = EPOCHS.parser::<u32>())]
@@ -140,7 +140,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = EPOCHS.parser::<u32>())]
     pub batches_per_epoch: Option<u32>,
     /// Which of the two equal forms of the recurrence to compute
-    #[arg(long, help_heading = "Schedule", value_parser = word::<Form>(FORMS))]
+    #[arg(long, help_heading = "Schedule", value_parser = word::<Form>(Form::WORDS))]
     pub form: Option<Form>,
     /// Generations of polishing on the score itself after training [default: none]
     #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = GENERATIONS.parser::<u32>())]
@@ -206,7 +206,7 @@ fn not(flag: &bool) -> bool {
 #[serde(rename_all = "kebab-case")]
 pub struct MetricArgs {
     /// Estimate of D_stsp
-    #[arg(long, help_heading = "Scores", value_parser = word::<DstspChoice>(DSTSP))]
+    #[arg(long, help_heading = "Scores", value_parser = word::<DstspChoice>(DstspChoice::WORDS))]
     pub dstsp: Option<DstspChoice>,
     /// Histogram bins per dimension of D_stsp by bins
     #[arg(long, value_name = "N", help_heading = "Scores", value_parser = COUNT.parser::<usize>())]
@@ -227,7 +227,7 @@ pub struct MetricArgs {
 #[serde(rename_all = "kebab-case")]
 pub struct DeviceArgs {
     /// Device to compute on; auto takes a hardware GPU where there is one
-    #[arg(long, help_heading = "Device", value_parser = word::<BackendChoice>(BACKENDS))]
+    #[arg(long, help_heading = "Device", value_parser = word::<BackendChoice>(BackendChoice::WORDS))]
     pub backend: Option<BackendChoice>,
     /// Graphics adapter: its number or a part of its name (see `devices`)
     #[arg(long, value_name = "NAME", help_heading = "Device")]

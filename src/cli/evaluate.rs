@@ -70,21 +70,17 @@ pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
 }
 
 pub fn run(args: EvaluateArgs) -> Result<()> {
-    let Task {
-        scorer,
-        models,
-        candidates,
-    } = prepare(&args)?;
+    let task = prepare(&args)?;
+    let scorer = &task.scorer;
     let generated = args
         .generated
         .into_iter()
-        .zip(&candidates)
-        .map(|(file, candidate)| score_generated(file, candidate, &scorer))
+        .zip(&task.candidates)
+        .map(|(file, candidate)| score_generated(file, candidate, scorer))
         .collect::<Result<Vec<_>>>()?;
-    let models = if models.is_empty() {
-        Vec::new()
-    } else {
-        model_rows(&models, &scorer, args.device.open()?.as_ref())?
+    let models = match &task.models[..] {
+        [] => Vec::new(),
+        models => model_rows(models, scorer, args.device.open()?.as_ref())?,
     };
     let floor = scorer.noise_floor()?;
     if args.json {
@@ -109,7 +105,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
             "trajectory"
         };
         let rows: Vec<_> = models.chain(generated).collect();
-        print(&text(first, &rows, &floor, &scorer))
+        print(&text(first, &rows, &floor, scorer))
     }
 }
 

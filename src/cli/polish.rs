@@ -123,21 +123,16 @@ fn file_settings(args: &PolishArgs, model: &Model, data: &Dataset) -> Result<Set
 }
 
 pub fn run(request: &Request) -> Result<ExitCode> {
-    let Request {
-        args,
-        settings,
-        source,
-        out,
-    } = request;
+    let (settings, out) = (&request.settings, &request.out);
     let loaded;
-    let (data, models) = match source {
+    let (data, models) = match &request.source {
         Source::Run(run) => {
             loaded = Data::load(settings)?;
-            (&loaded, models(run, args.best)?)
+            (&loaded, models(run, request.args.best)?)
         }
         Source::File(file) => (&file.1, vec![Some(file.0.clone())]),
     };
-    watched(out, args.json, |stop, watch| {
+    watched(out, request.args.json, |stop, watch| {
         train::polish(settings, data, &models, out, stop, watch)
     })
 }

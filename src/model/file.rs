@@ -1,14 +1,13 @@
 //! The model file: an `.npz` with `A W h L`, `C` where there are inputs, scalar `P` and `N`, and the user's units and
 //! names.
 
-use std::io::Write;
 use std::path::Path;
 
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, Dimension, Ix2};
 
 use crate::arrays::{Entry, Npz, npz_bytes, read_file};
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::write_bytes;
 use crate::model::{Dims, Theta};
 
 /// Per-column affine map between the user's units and the model's: `data = mean + scale · model`.
@@ -51,8 +50,7 @@ impl Model {
     /// # Errors
     /// When the file cannot be written; an old file at `path` is then untouched.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let bytes = self.to_bytes();
-        write_atomically(path, |writer| writer.write_all(&bytes))
+        write_bytes(path, self.to_bytes())
     }
 
     /// The content of a model file.

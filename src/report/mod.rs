@@ -17,7 +17,6 @@ mod theme;
 mod thin;
 mod ticks;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -27,7 +26,7 @@ use crate::arrays::{Entry, npz_bytes};
 use crate::config::values::{ABOVE_0, COUNT};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::write_bytes;
 use crate::model::Model;
 use crate::resources::require_memory;
 use beside::{Beside, beside_figures, observed};
@@ -111,7 +110,7 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
         .try_for_each(|figure| write_figure(&plots, figure))?;
     let page = html::page(&study, &sections, options)?;
     let path = run.join("report.html");
-    write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
+    write_bytes(&path, page)?;
     Ok(path)
 }
 
@@ -127,11 +126,10 @@ fn require_room(model: &Model, data: Option<&Dataset>, steps: usize) -> Result<(
 /// Writes a picture as `NAME.svg`, `NAME.png` and its numbers as `NAME.json` into `folder`.
 pub fn write_figure(folder: &Path, figure: &plot::Figure) -> Result<()> {
     let file = |ending: &str| folder.join(format!("{}.{ending}", figure.name));
-    let write = |ending: &str, bytes: &[u8]| write_atomically(file(ending), |f| f.write_all(bytes));
-    write("svg", figure.svg(Look::File).as_bytes())?;
-    write("png", &png(figure)?)?;
+    write_bytes(file("svg"), figure.svg(Look::File))?;
+    write_bytes(file("png"), png(figure)?)?;
     let numbers = serde_json::json!({ "caption": figure.caption, "data": figure.data });
-    write("json", numbers.to_string().as_bytes())
+    write_bytes(file("json"), numbers.to_string())
 }
 
 /// The trajectories behind the pictures, whole: `data[rows, N]` and `model[rows, N]` in the user's units.
@@ -140,6 +138,5 @@ fn write_free_run(path: &Path, beside: &Beside) -> Result<()> {
     if let Some(data) = &beside.data {
         entries.push(("data", Entry::Real(data.view().into_dyn())));
     }
-    let bytes = npz_bytes(&entries);
-    write_atomically(path, |file| file.write_all(&bytes))
+    write_bytes(path, npz_bytes(&entries))
 }

@@ -2,25 +2,15 @@
 
 use std::fmt::Write as _;
 
+use minijinja::HtmlEscape;
+
 use super::theme::{self, Look};
 use super::thin::is_finite;
 
 /// Text for an element's content or a quoted attribute.
 pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            // Control characters are not allowed in XML at all.
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
+    // Control characters are not allowed in XML at all.
+    HtmlEscape(&text.replace(char::is_control, " ")).to_string()
 }
 
 /// Where a text's given point lies in it.
@@ -226,7 +216,7 @@ mod tests {
     fn escapes_what_html_would_read() {
         assert_eq!(
             escape("<b a=\"1\">&'\u{7}"),
-            "&lt;b a=&quot;1&quot;&gt;&amp;&#39; "
+            "&lt;b a=&quot;1&quot;&gt;&amp;&#x27; "
         );
         let mut panel = Panel::default();
         panel.text("ink t", (1.0, 2.0), Anchor::Start, "</text><script>");

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::write_bytes;
 use crate::model::Model;
 use crate::run::tables::{MemberRow, append_log, read_log, write_members};
 use crate::run::{Record, Run, RunFolder};
@@ -164,5 +164,5 @@ fn difference(a: &Run, b: &Run) -> Option<String> {
 fn copy_model(from: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(from).map_err(|error| Error::io("read", from, error))?;
     Model::from_bytes(&bytes, &from.to_string_lossy())?;
-    write_atomically(to, |file| std::io::Write::write_all(file, &bytes))
+    write_bytes(to, bytes)
 }

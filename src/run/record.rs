@@ -1,13 +1,12 @@
 #![allow(non_snake_case, reason = "the field's symbols")]
 
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::write_bytes;
 use crate::metrics::{DstspKind, NoiseFloor};
 
 /// One data file set as it was when training began.
@@ -84,10 +83,7 @@ impl Record {
             run: self.clone(),
         };
         let text = toml::to_string(&file).expect("settings and record are TOML");
-        write_atomically(path, |out| {
-            out.write_all(HEADING.as_bytes())?;
-            out.write_all(text.as_bytes())
-        })
+        write_bytes(path, [HEADING, &text].concat())
     }
 
     /// Reads the `[run]` table of a `config.toml` back.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Hyperparameters;
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::write_bytes;
 use crate::metrics::Standing;
 
 /// A row of `members.csv`: a member's settings, how it ended, its best scores. Empty cells are `None`.
@@ -124,8 +124,7 @@ pub struct LogRow {
 /// Replaces `members.csv`.
 pub fn write_members(path: &Path, rows: &[MemberRow]) -> Result<()> {
     let parts: Vec<Parts<'_>> = rows.iter().map(MemberRow::parts).collect();
-    let text = to_csv(&parts, true);
-    write_atomically(path, |file| file.write_all(&text))
+    write_bytes(path, to_csv(&parts, true))
 }
 
 /// Cuts `log.csv` to its first `keep` bytes, those that the last checkpoint vouches for, so that a torn or repeated

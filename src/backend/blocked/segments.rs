@@ -38,11 +38,7 @@ pub(in crate::backend) struct Segments {
 impl Segments {
     /// Blocks of at most `longest` steps within each stretch of `tau` steps between forced ones.
     pub fn new(shape: Shape, P: usize, tau: usize, longest: usize) -> Self {
-        let Shape {
-            dims: Dims { M, N, K },
-            T,
-            ..
-        } = shape;
+        let (Dims { M, N, K }, T) = (shape.dims, shape.T);
         let mut blocks = Vec::new();
         let mut start = 0;
         while start < T {

@@ -32,16 +32,8 @@ pub(super) fn gradient(
         most_growth,
         windows: &Explicit(windows),
     };
-    let Scratch {
-        prepared,
-        passes,
-        outcomes,
-        totals,
-        gradient,
-        ..
-    } = &mut scratch;
-    let prepared = prepared.get_mut();
-    let (pass, outcome) = (passes[0].get_mut(), outcomes[0].get_mut());
+    let prepared = scratch.prepared.get_mut();
+    let (pass, outcome) = (scratch.passes[0].get_mut(), scratch.outcomes[0].get_mut());
     let mut all = Array3::zeros((S, T, dims.M));
     let mut z = Buffer::zeros(T * dims.M * way.layout.lanes);
     batches.prepare(&packed, prepared);
@@ -60,10 +52,10 @@ pub(super) fn gradient(
                 }
             }
         }
-        batches.add(group, outcome, totals);
+        batches.add(group, outcome, &mut scratch.totals);
     }
-    let gradient = gradient.as_mut_slice();
-    let mse = batches.reduce(prepared, totals, gradient);
+    let gradient = scratch.gradient.as_mut_slice();
+    let mse = batches.reduce(prepared, &scratch.totals, gradient);
     let reg = regularise(dims, member, &packed, gradient);
     Gradient {
         mse,

@@ -10,7 +10,7 @@ use crate::backend::cpu::blocked::{PowerSums, States};
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::simd::buffer::{Buffer, MAX_LANES, vectors};
 use crate::backend::cpu::simd::kernel::{QUAD, Tiles, store_all_sums};
-use crate::model::{Dims, Shape};
+use crate::model::Dims;
 
 /// Windows of one group of sequences.
 pub(super) struct GroupWindows {
@@ -22,11 +22,7 @@ pub(super) struct GroupWindows {
 
 impl GroupWindows {
     pub fn new(layout: &Layout) -> Self {
-        let Shape {
-            dims: Dims { N, K, .. },
-            T,
-            ..
-        } = layout.shape;
+        let (Dims { N, K, .. }, T) = (layout.shape.dims, layout.shape.T);
         let vectors = |count: usize| Buffer::zeros(count.next_multiple_of(QUAD) * layout.lanes);
         Self {
             x: vectors((T + 1) * N),

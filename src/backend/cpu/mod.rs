@@ -296,53 +296,40 @@ impl Drop for CpuEnsemble {
 
 impl Ensemble for CpuEnsemble {
     fn train_epoch(&mut self) -> Result<()> {
-        let Self {
-            threads,
-            n_members,
-            plan,
-            data,
-            members,
-            fastest,
-            coefficients,
-            step,
-            ..
-        } = self;
-        let epoch = *step / plan.batches_per_epoch;
-        coefficients.clear();
-        coefficients.extend((1..=plan.batches_per_epoch).map(|t| plan.optimizer.coefficients(*step + t)));
+        let (plan, data, step) = (&self.plan, &self.data, self.step);
+        let epoch = step / plan.batches_per_epoch;
+        let steps = step + 1..=step + plan.batches_per_epoch;
+        self.coefficients.clear();
+        self.coefficients
+            .extend(steps.map(|t| plan.optimizer.coefficients(t)));
+        let coefficients = &self.coefficients;
         let train = |way: &Way, memory: &mut MemberMemory, member: &Member, scratch: &mut Scratch| {
             let steps = Steps {
                 way,
                 member,
                 data,
                 lr: learning_rate(member.start_lr, member.end_lr, epoch, plan.epochs),
-                done: *step,
+                done: step,
                 coefficients,
                 memory,
                 scratch,
             };
             steps.run();
         };
-        let threads_each = threads.count() / n_members.load(Ordering::Relaxed).max(1);
-        fastest.run(threads_each, |way, scratch| {
+        let (threads, members) = (&self.threads, &mut self.members);
+        let threads_each = threads.count() / self.n_members.load(Ordering::Relaxed).max(1);
+        self.fastest.run(threads_each, |way, scratch| {
             threads.run(|| {
-                members
-                    .par_iter_mut()
-                    .zip(&plan.members)
-                    .with_max_len(1)
-                    .for_each(|(memory, member)| {
-                        // There are as many as can be busy: one is free, unless the scan missed it.
-                        let free = scratch.iter().find_map(|scratch| scratch.try_lock());
-                        train(
-                            way,
-                            memory,
-                            member,
-                            &mut free.unwrap_or_else(|| scratch[0].lock()),
-                        );
-                    });
+                let each = members.par_iter_mut().zip(&plan.members).with_max_len(1);
+                each.for_each(|(memory, member)| {
+                    // There are as many as can be busy: one is free, unless the scan missed it.
+                    let free = scratch.iter().find_map(|scratch| scratch.try_lock());
+                    let mut scratch = free.unwrap_or_else(|| scratch[0].lock());
+                    train(way, memory, member, &mut scratch);
+                });
             });
         });
-        *step += plan.batches_per_epoch;
+        self.step += plan.batches_per_epoch;
         let batches = f64::from(plan.batches_per_epoch);
         let loss = |memory: &MemberMemory| match memory.stopped_at {
             None => (memory.loss / batches) as f32,

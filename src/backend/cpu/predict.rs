@@ -87,13 +87,14 @@ impl<'a> Predictor<'a> {
     }
 
     fn mean_squared_error(&self, data: &TrainingData, starts: &[u32]) -> f64 {
+        let predictor = self;
         let task = |starts| {
-            let predictor = self;
-            self.arch.dispatch(Task {
+            let task = Task {
                 predictor,
                 data,
                 starts,
-            })
+            };
+            self.arch.dispatch(task)
         };
         // Collected in order, so the sum does not depend on how tasks were spread.
         let sums: Vec<(f64, usize)> = starts.par_chunks(TASK).map(task).collect();
@@ -114,18 +115,14 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> (f64, usize) {
-        let Self {
-            predictor,
-            data,
-            starts,
-        } = self;
+        let (predictor, data) = (self.predictor, self.data);
         let (Dims { N, K, .. }, steps) = (predictor.dims, predictor.steps);
         let lanes = S::F32_LANES;
         let buffer = |count: usize| Buffer::zeros(count.next_multiple_of(QUAD) * lanes);
         let (mut x, mut inputs) = (buffer(N), buffer((steps + 1) * K));
         let mut scratch = Scratch::new(predictor, lanes);
         let (mut sum, mut n_targets) = (0.0, 0);
-        for starts in starts.chunks(lanes) {
+        for starts in self.starts.chunks(lanes) {
             // Lanes too many repeat the first.
             let mut all = [starts[0]; MAX_LANES];
             all[..starts.len()].copy_from_slice(starts);
@@ -208,13 +205,8 @@ impl Predictor<'_> {
         let A = &self.model.theta[M - P..M];
         let step = Step { layout, weights, A };
         let neg = vectors_mut::<S>(scratch.relu.padded_mut());
-        initial_state(
-            simd,
-            self.dims,
-            self.model.theta,
-            x,
-            vectors_mut::<S>(scratch.z.padded_mut()),
-        );
+        let z = vectors_mut::<S>(scratch.z.padded_mut());
+        initial_state(simd, self.dims, self.model.theta, x, z);
         for t in 1..=self.steps {
             let z = vectors_mut::<S>(scratch.z.padded_mut());
             split(simd, &mut z[M - P..M], &mut neg[..P]);

@@ -78,16 +78,15 @@ impl WithSimd for Update<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> bool {
-        let StepCoefficients {
-            m_scale,
-            v_scale,
-            rect,
-        } = self.coefficients;
+        let rect = self.coefficients.rect;
         let constant = |value: f64| simd.splat_f32s(value as f32);
         let (beta1, beta2, eps) = (constant(BETA1), constant(BETA2), constant(EPSILON));
         let (rest1, rest2) = (constant(1.0 - BETA1), constant(1.0 - BETA2));
-        let rate = constant(-self.lr * m_scale * if rect > 0.0 { rect } else { 1.0 });
-        let (v_scale, clip) = (constant(v_scale), simd.splat_f32s(self.clip_factor));
+        let rate = constant(-self.lr * self.coefficients.m_scale * if rect > 0.0 { rect } else { 1.0 });
+        let (v_scale, clip) = (
+            constant(self.coefficients.v_scale),
+            simd.splat_f32s(self.clip_factor),
+        );
         let [old_theta, old_m, old_v] = self.old.each_ref().map(|b| vectors::<S>(b.padded()));
         let [new_theta, new_m, new_v] = self.new.each_mut().map(|b| vectors_mut::<S>(b.padded_mut()));
         let zero = simd.splat_f32s(0.0);

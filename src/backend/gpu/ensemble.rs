@@ -96,15 +96,14 @@ impl GpuEnsemble {
         for (slot, step) in table.chunks_exact_mut(UNIFORM_STRIDE as usize).zip(self.step..) {
             slot[..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(&self.params(step)));
         }
-        self.gpu.queue.write_buffer(&self.params, 0, &table);
+        let queue = &self.gpu.queue;
+        queue.write_buffer(&self.params, 0, &table);
         for chunk in &self.chunks {
             let members = chunk.members.iter().map(|&e| &self.plan.members[e]);
             let rates: Vec<f32> = members
                 .map(|m| learning_rate(m.start_lr, m.end_lr, epoch, self.plan.epochs) as f32)
                 .collect();
-            self.gpu
-                .queue
-                .write_buffer(&chunk.rates, 0, bytemuck::cast_slice(&rates));
+            queue.write_buffer(&chunk.rates, 0, bytemuck::cast_slice(&rates));
         }
     }
 
@@ -267,14 +266,13 @@ impl Ensemble for GpuEnsemble {
         let params = self.params(step);
         let _turn = self.scratch.turn();
         self.gpu.scoped(|| {
-            self.gpu
-                .queue
-                .write_buffer(&self.params, at, bytemuck::bytes_of(&params));
+            let queue = &self.gpu.queue;
+            queue.write_buffer(&self.params, at, bytemuck::bytes_of(&params));
             let mut encoder = self.gpu.encoder();
             for stage in chunk.stages.iter().filter(|stage| stage.phase == Phase::Sample) {
                 stage.encode(&mut pass(&mut encoder), at as u32);
             }
-            self.gpu.queue.submit([encoder.finish()]);
+            queue.submit([encoder.finish()]);
         })?;
         let read = |buffer: &wgpu::Buffer, width: usize| -> Result<Array3<f64>> {
             let count = S.div_ceil(4) * (T + 1) * width;

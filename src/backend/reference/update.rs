@@ -45,11 +45,7 @@ pub fn update(
     let scale = member
         .clip
         .map_or(1.0, |clip| if norm > clip { clip / norm } else { 1.0 });
-    let StepCoefficients {
-        m_scale,
-        v_scale,
-        rect,
-    } = coefficients;
+    let (m_scale, v_scale, rect) = (coefficients.m_scale, coefficients.v_scale, coefficients.rect);
     let dims = theta.dims();
     let (mut new_theta, mut new_m, mut new_v) = (Vec::new(), Vec::new(), Vec::new());
     let mut all_finite = true;

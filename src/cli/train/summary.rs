@@ -8,13 +8,7 @@ use crate::train::Start;
 
 /// The study, its device, its data and its folder, and where it is continued.
 pub fn introduction(start: &Start<'_>) -> String {
-    let Start {
-        study,
-        record,
-        folder,
-        epochs,
-        epochs_done,
-    } = start;
+    let (study, record) = (start.study, start.record);
     let members = study.candidates.len();
     let shapes: Vec<String> = study
         .groups
@@ -37,9 +31,9 @@ pub fn introduction(start: &Start<'_>) -> String {
     } else {
         String::new()
     };
-    let continued = match epochs_done {
+    let continued = match start.epochs_done {
         0 => String::new(),
-        done => format!("\ncontinuing after epoch {done} of {epochs}"),
+        done => format!("\ncontinuing after epoch {done} of {}", start.epochs),
     };
     format!(
         "{members} model{} ({}) on {}\n{} rows × {N} columns in {trials} trial{}{inputs}; noise floor: D_stsp ({}) {}  D_H {}{}\nrun folder: {}{continued}",
@@ -52,7 +46,7 @@ pub fn introduction(start: &Start<'_>) -> String {
         output::floor(record.noise_floor),
         number(record.noise_floor.D_H),
         untold(record).map_or_else(String::new, |why| format!("\n{why}")),
-        folder.root().display(),
+        start.folder.root().display(),
     )
 }
 

@@ -23,13 +23,8 @@ impl PassOver<'_> {
         let x = vectors_mut::<S>(windows.x.padded_mut());
         let inputs = vectors::<S>(windows.s.padded());
         let mut errors = Errors::<S>::new(simd, &layout.weights(self.group));
-        initial_state(
-            simd,
-            layout.shape.dims,
-            theta,
-            x,
-            vectors_mut::<S>(states.z.padded_mut()),
-        );
+        let z = vectors_mut::<S>(states.z.padded_mut());
+        initial_state(simd, layout.shape.dims, theta, x, z);
         for (index, block) in segments.blocks.iter().enumerate() {
             let (z, after) = vectors_mut::<S>(states.z.padded_mut())[index * stride..].split_at_mut(stride);
             let y = vectors_mut::<S>(states.y.padded_mut());

@@ -284,12 +284,7 @@ impl Powers {
     }
 
     fn pack(&mut self, segments: &Segments) {
-        let Self {
-            packed,
-            matrices,
-            places,
-            ..
-        } = self;
+        let (packed, matrices, places) = (&mut self.packed, &self.matrices, &self.places);
         let (M, P, D, J, Y) = (places.M, segments.P, segments.D, segments.J, segments.Y());
         let (H, longest) = (D + 1, segments.longest_end());
         let G = |row| matrices.row(places.G, row);

@@ -36,24 +36,15 @@ impl PassOver<'_> {
                 add_residuals(simd, &x[t * N..(t + 1) * N], &mut own[..N]);
                 let out = &mut earlier[(slot - 1) * stride..];
                 let M = layout.shape.dims.M;
-                for (block, out) in out[..layout.blocks * R]
-                    .as_chunks_mut::<R>()
-                    .0
-                    .iter_mut()
-                    .enumerate()
-                {
+                let blocks = out[..layout.blocks * R].as_chunks_mut::<R>().0;
+                for (block, out) in blocks.iter_mut().enumerate() {
                     let B = &weights.backward.as_slice()[block * R * M..(block + 1) * R * M];
                     *out = rows(simd, B, &own[..M], [simd.splat_f32s(0.0); R]);
                 }
                 let relu = M - forcing.P..M;
                 let phi = &phi[(t - 1) * stride + relu.start..][..forcing.P];
-                gate(
-                    simd,
-                    phi,
-                    &theta[relu.clone()],
-                    &own[relu.clone()],
-                    &mut out[relu],
-                );
+                let (A, lambda) = (&theta[relu.clone()], &own[relu.clone()]);
+                gate(simd, phi, A, lambda, &mut out[relu]);
                 if forcing.at(t - 1) {
                     let x = &x[(t - 1) * N..t * N];
                     release(simd, 1.0 - forcing.alpha, x, &mut out[..N]);
@@ -66,13 +57,8 @@ impl PassOver<'_> {
         }
         // λ_0 is left at slot 0.
         let lambda = vectors::<S>(pass.lambda.padded());
-        collect_L(
-            simd,
-            layout.shape.dims,
-            lambda,
-            &pass.windows.x,
-            &mut pass.partial.dL,
-        );
+        let (dims, x, dL) = (layout.shape.dims, &pass.windows.x, &mut pass.partial.dL);
+        collect_L(simd, dims, lambda, x, dL);
     }
 }
 

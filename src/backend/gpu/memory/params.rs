@@ -3,40 +3,85 @@
 
 use bytemuck::{Pod, Zeroable};
 
-/// One optimiser step.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct Params {
-    pub step: u32,
-    pub first: u32,
-    pub gradient_only: u32,
-    pub T: u32,
-    pub starts: u32,
-    pub slices: u32,
-    pub m_scale: f32,
-    pub v_scale: f32,
-    pub rect: f32,
-    pub targets: f32,
-    pub pad0: u32,
-    pub pad1: u32,
+/// Name and offset of the fields of a mirror, for comparison with the shaders.
+pub type Fields = Vec<(&'static str, usize)>;
+
+macro_rules! mirrors {
+    ($($(#[$about:meta])* struct $name:ident { $($(#[$of:meta])* $field:ident: $kind:ty,)* })*) => {
+        $($(#[$about])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+        pub struct $name { $($(#[$of])* pub $field: $kind,)* })*
+
+        /// Every mirrored struct: name in WGSL, its fields with their offsets, its size.
+        pub fn mirrors() -> Vec<(&'static str, Fields, usize)> {
+            vec![$((
+                stringify!($name),
+                vec![$((stringify!($field), std::mem::offset_of!($name, $field))),*],
+                size_of::<$name>(),
+            )),*]
+        }
+    };
 }
 
-/// What may differ between members.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct Member {
-    pub seed: u32,
-    pub P: u32,
-    pub tau: u32,
-    pub pad0: u32,
-    pub alpha: f32,
-    pub noise: f32,
-    pub lambda_lat: f32,
-    pub lambda_obs: f32,
-    pub clip: f32,
-    pub clips: u32,
-    pub pad1: u32,
-    pub pad2: u32,
+mirrors! {
+    /// One optimiser step.
+    struct Params {
+        step: u32,
+        first: u32,
+        gradient_only: u32,
+        T: u32,
+        starts: u32,
+        slices: u32,
+        m_scale: f32,
+        v_scale: f32,
+        rect: f32,
+        targets: f32,
+        pad0: u32,
+        pad1: u32,
+    }
+
+    /// What may differ between members.
+    struct Member {
+        seed: u32,
+        P: u32,
+        tau: u32,
+        pad0: u32,
+        alpha: f32,
+        noise: f32,
+        lambda_lat: f32,
+        lambda_obs: f32,
+        clip: f32,
+        clips: u32,
+        pad1: u32,
+        pad2: u32,
+    }
+
+    /// How a member fares.
+    struct Status {
+        /// Optimiser step, counted from 1; 0 while the member trains.
+        stopped_at: u32,
+        loss_sum: f32,
+        mse: f32,
+        reg: f32,
+        /// Form of the last step: 0, or 1 for the one that is fallen back on.
+        form: u32,
+        pad0: u32,
+        pad1: u32,
+        pad2: u32,
+    }
+
+    /// One dispatch of a free run.
+    struct FreeParams {
+        steps: u32,
+        start: u32,
+        runs: u32,
+        rows: u32,
+        models: u32,
+        pad0: u32,
+        pad1: u32,
+        pad2: u32,
+    }
 }
 
 impl Member {
@@ -55,53 +100,4 @@ impl Member {
             ..Self::default()
         }
     }
-}
-
-/// How a member fares.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct Status {
-    /// Optimiser step, counted from 1; 0 while the member trains.
-    pub stopped_at: u32,
-    pub loss_sum: f32,
-    pub mse: f32,
-    pub reg: f32,
-    /// Form of the last step: 0, or 1 for the one that is fallen back on.
-    pub form: u32,
-    pub pad0: u32,
-    pub pad1: u32,
-    pub pad2: u32,
-}
-
-/// One dispatch of a free run.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct FreeParams {
-    pub steps: u32,
-    pub start: u32,
-    pub runs: u32,
-    pub rows: u32,
-    pub models: u32,
-    pub pad0: u32,
-    pub pad1: u32,
-    pub pad2: u32,
-}
-
-/// Name, offset and size of the fields of each mirror, for comparison with the shaders.
-pub type Fields = Vec<(&'static str, usize)>;
-
-macro_rules! offsets {
-    ($type:ident: $($field:ident),*) => {
-        (stringify!($type), vec![$((stringify!($field), std::mem::offset_of!($type, $field))),*], size_of::<$type>())
-    };
-}
-
-/// Every mirrored struct: name in WGSL, its fields with their offsets, its size.
-pub fn mirrors() -> [(&'static str, Fields, usize); 4] {
-    [
-        offsets!(Params: step, first, gradient_only, T, starts, slices, m_scale, v_scale, rect, targets, pad0, pad1),
-        offsets!(Member: seed, P, tau, pad0, alpha, noise, lambda_lat, lambda_obs, clip, clips, pad1, pad2),
-        offsets!(Status: stopped_at, loss_sum, mse, reg, form, pad0, pad1, pad2),
-        offsets!(FreeParams: steps, start, runs, rows, models, pad0, pad1, pad2),
-    ]
 }
