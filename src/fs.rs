@@ -26,6 +26,12 @@ pub fn write_bytes(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<()
     write_atomically(path, |file| file.write_all(bytes.as_ref()))
 }
 
+/// The folder that a file lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// Beginning and end of a temporary file's name.
 const TEMPORARY: (&str, &str) = (".", ".tmp");
 
@@ -36,10 +42,7 @@ pub fn is_temporary(path: &Path) -> bool {
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let temporary = temporary(folder)?;
     let (file, temporary) = temporary.into_parts();
     let mut writer = BufWriter::new(file);

@@ -187,21 +187,12 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
 /// `z_0 = [x_0 ; L x_0]` from the given start, the data's first complete row (else the first), or a draw.
 fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
     let rows = || input.data.iter().flat_map(|trial| trial.x.rows());
-    let first_row = rows()
-        .find(|row| row.iter().all(|v| v.is_finite()))
-        .or_else(|| rows().next())
-        .map(|row| row.to_vec());
-    let drawn = || {
-        normals(seed, Stream::System)
-            .take(input.theta.dims().N)
-            .map(f64::from)
-            .collect()
-    };
-    let x0 = input
-        .start
-        .map(<[f64]>::to_vec)
-        .or(first_row)
-        .unwrap_or_else(drawn);
+    let complete = rows().find(|row| row.iter().all(|v| v.is_finite()));
+    let first_row = complete.or_else(|| rows().next()).map(|row| row.to_vec());
+    let draws = normals(seed, Stream::System).map(f64::from);
+    let drawn = || draws.take(input.theta.dims().N).collect();
+    let given = input.start.map(<[f64]>::to_vec);
+    let x0 = given.or(first_row).unwrap_or_else(drawn);
     input.theta.initial_state(&x0).to_vec()
 }
 

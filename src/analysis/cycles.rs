@@ -215,11 +215,8 @@ pub fn period_search(model: ModelRun<'_>, k: usize) -> PeriodSearch {
     let mut found = search(model, k, first);
     let degenerate = found.degenerate.len();
     found.degenerate.truncate(LISTED_DEGENERATE);
-    let mut orbits: Vec<(bool, Orbit)> = found
-        .orbits
-        .into_iter()
-        .map(|orbit| (!is_spelt(map, run, &orbit), orbit))
-        .collect();
+    let unspelt = |orbit: Orbit| (!is_spelt(map, run, &orbit), orbit);
+    let mut orbits: Vec<(bool, Orbit)> = found.orbits.into_iter().map(unspelt).collect();
     orbits.sort_by(|(unspelt, a), (other, b)| unspelt.cmp(other).then_with(|| a.word.cmp(&b.word)));
     let cycles = orbits.iter().take(settings.max_listed);
     PeriodSearch {

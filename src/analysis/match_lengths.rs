@@ -79,10 +79,9 @@ fn match_lengths(sequence: &[u32]) -> Vec<u32> {
     let n = sequence.len();
     let order = suffix_array(sequence);
     let mut place = vec![0u32; n];
-    order
-        .iter()
-        .zip(0..)
-        .for_each(|(&suffix, p)| place[suffix as usize] = p);
+    for (&suffix, p) in order.iter().zip(0..) {
+        place[suffix as usize] = p;
+    }
     // Common prefixes of neighbours in the order (Kasai et al. 2001): one symbol is lost at most from a suffix to
     // the next.
     let mut common = vec![0u32; n + 1];

@@ -10,12 +10,13 @@ mod npz;
 mod write;
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use ndarray::ArrayD;
 
 use crate::error::{Error, Result, nearest};
+use crate::fs::folder_of;
 
 pub use csv::{Fault, read_csv, refuse_faults};
 pub use npy::read_npy;
@@ -101,6 +102,12 @@ pub fn split_key(spec: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// `3 × 4`, for messages.
+pub fn times(sizes: &[usize]) -> String {
+    let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
+    sizes.join(" × ")
+}
+
 /// The first `most` names, for messages.
 fn listing(names: &[String], most: usize) -> String {
     let rest = if names.len() > most { ", …" } else { "" };
@@ -157,15 +164,9 @@ pub fn read_file(path: &str) -> Result<Vec<u8>> {
 /// The file in the same folder whose name is nearest to that of `path`.
 fn nearest_file(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let names: Vec<String> = fs::read_dir(folder)
-        .ok()?
-        .take(10_000)
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-        .collect();
+    let entries = fs::read_dir(folder_of(path)).ok()?.take(10_000);
+    let name = |entry: io::Result<fs::DirEntry>| Some(entry.ok()?.file_name().to_string_lossy().into_owned());
+    let names: Vec<String> = entries.filter_map(name).collect();
     let name = nearest(&wanted, names.iter().map(String::as_str))?;
     Some(path.with_file_name(name).display().to_string())
 }

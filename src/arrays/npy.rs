@@ -4,6 +4,7 @@ use half::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ndarray_npy::npy::header::Header;
 
+use crate::arrays::times;
 use crate::error::{Error, Result};
 
 /// Longest header and deepest nesting that are given to the literal parser; NumPy writes 118 bytes and depth 2.
@@ -41,10 +42,7 @@ pub fn read_npy(bytes: &[u8], name: &str) -> Result<ArrayD<f64>> {
 fn describe_shape(shape: &[usize]) -> String {
     match shape {
         [] => "a single value".into(),
-        _ => {
-            let sizes: Vec<_> = shape.iter().map(usize::to_string).collect();
-            format!("{} values", sizes.join(" × "))
-        }
+        _ => format!("{} values", times(shape)),
     }
 }
 

@@ -10,7 +10,7 @@ use ndarray_npy::{NpzWriter, WriteNpyExt};
 use crate::arrays::csv::is_word;
 use crate::arrays::{extension, strip_gz};
 use crate::error::{Error, Result};
-use crate::fs::write_atomically;
+use crate::fs::{folder_of, write_atomically};
 
 /// Writes `values` to `path`: `.npy` in float64, or `.csv`/`.tsv` with the shortest digits that read back to the same
 /// numbers (`columns` as header, quoted where they need it, empty cells for NaN); `.gz` of each.
@@ -53,15 +53,15 @@ pub fn check_target(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(Error::input(format!("{name} is a folder, not a file")));
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => Err(Error::input(format!(
-            "there is no folder {} to write {name} in",
-            folder.display()
-        ))
-        .with_hint("make the folder first, or name another file")),
-        _ => Ok(()),
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        return Ok(());
     }
+    let folder = folder.display();
+    Err(
+        Error::input(format!("there is no folder {folder} to write {name} in"))
+            .with_hint("make the folder first, or name another file"),
+    )
 }
 
 /// `x.npy.gz` with the suffix `-latent` is `x-latent.npy.gz`.

@@ -24,11 +24,8 @@ pub(crate) fn plan(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> R
         ))
         .with_hint("use a smaller --T"));
     }
-    if data
-        .starts
-        .iter()
-        .any(|&start| start as usize + plan.shape.T + 1 > rows)
-    {
+    let is_late = |&start: &u32| start as usize + plan.shape.T + 1 > rows;
+    if data.starts.iter().any(is_late) {
         return Err(Error::runtime("a window start lies too near the end of the data"));
     }
     if plan.members.is_empty() {
@@ -47,10 +44,8 @@ pub(crate) fn plan(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> R
     let n_params = plan.shape.dims.n_params();
     for (e, (member, state)) in plan.members.iter().zip(&state.members).enumerate() {
         self::member(member, M)?;
-        if [&state.theta, &state.m, &state.v]
-            .iter()
-            .any(|v| v.len() != n_params)
-        {
+        let values = [&state.theta, &state.m, &state.v];
+        if values.iter().any(|values| values.len() != n_params) {
             return Err(Error::runtime(format!(
                 "the state of member {e} does not hold {n_params} parameters"
             )));
@@ -101,10 +96,8 @@ pub(crate) fn windows(shape: Shape, member: &Member, theta: &Theta, windows: &Wi
 /// Checks models and runs of [`crate::backend::Backend::free_run`].
 pub(crate) fn free_run(dims: Dims, models: &[FreeModel<'_>], runs: &[FreeRun]) -> Result<()> {
     let Dims { M, N, K } = dims;
-    if models
-        .iter()
-        .any(|model| model.P > M || model.theta.len() != dims.n_params())
-    {
+    let fits = |model: &FreeModel<'_>| model.P <= M && model.theta.len() == dims.n_params();
+    if !models.iter().all(fits) {
         return Err(Error::runtime(format!(
             "a model to run freely does not have the sizes M = {M}, N = {N}, K = {K}"
         )));

@@ -57,27 +57,20 @@ pub fn prepare(args: &EvaluateArgs) -> Result<Task> {
             ..LoadRequest::default()
         })?,
     };
-    let candidates = args
-        .generated
-        .iter()
-        .map(|spec| load_trajectories(spec, &data, &args.drop))
-        .collect::<Result<Vec<_>>>()?;
+    let candidate = |spec: &String| load_trajectories(spec, &data, &args.drop);
     Ok(Task {
+        candidates: args.generated.iter().map(candidate).collect::<Result<_>>()?,
         scorer: Scorer::new(&data, ScoreSettings::from(&settings))?,
         models,
-        candidates,
     })
 }
 
 pub fn run(args: EvaluateArgs) -> Result<()> {
     let task = prepare(&args)?;
     let scorer = &task.scorer;
-    let generated = args
-        .generated
-        .into_iter()
-        .zip(&task.candidates)
-        .map(|(file, candidate)| score_generated(file, candidate, scorer))
-        .collect::<Result<Vec<_>>>()?;
+    let score = |(file, candidate): (String, &Vec<Trial>)| score_generated(file, candidate, scorer);
+    let generated = args.generated.into_iter().zip(&task.candidates).map(score);
+    let generated = generated.collect::<Result<Vec<_>>>()?;
     let models = match &task.models[..] {
         [] => Vec::new(),
         models => model_rows(models, scorer, args.device.open()?.as_ref())?,
@@ -110,18 +103,14 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
 }
 
 fn load_models(reference: &ModelRef) -> Result<Vec<(String, Model)>> {
-    reference
-        .files()?
-        .into_iter()
-        .map(|(id, path)| Model::load(&path).map(|model| (id, model)))
-        .collect()
+    let load = |(id, path)| Model::load(path).map(|model| (id, model));
+    reference.files()?.into_iter().map(load).collect()
 }
 
 fn model_rows(models: &[(String, Model)], scorer: &Scorer, backend: &dyn Backend) -> Result<Vec<ModelRow>> {
     let thetas: Vec<Vec<f32>> = models.iter().map(|(_, model)| model.theta.pack()).collect();
-    let free: Vec<(Dims, FreeModel<'_>)> = models
-        .iter()
-        .zip(&thetas)
+    let free = models.iter().zip(&thetas);
+    let free: Vec<(Dims, FreeModel<'_>)> = free
         .map(|((_, model), theta)| (model.theta.dims(), FreeModel { theta, P: model.P }))
         .collect();
     let scores = score_models(&free, backend, scorer)?;

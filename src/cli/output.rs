@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arrays::{check_target, split_key};
 use crate::error::{Error, Result};
+use crate::fs::folder_of;
 use crate::metrics::success_threshold;
 use crate::resources::require_disk;
 use crate::run::FloorRecord;
@@ -54,8 +55,7 @@ pub fn check_targets(targets: &[&PathBuf], sources: &[String]) -> Result<()> {
 fn is_same(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| {
         path.canonicalize().or_else(|_| {
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+            let folder = folder_of(path).canonicalize()?;
             Ok::<_, std::io::Error>(folder.join(path.file_name().unwrap_or_default()))
         })
     };
@@ -65,10 +65,8 @@ fn is_same(a: &Path, b: &Path) -> bool {
 /// Refuses a table of `rows` that the file system of `out` has no space for: 8 bytes a number in `.npy`, no less in
 /// `.csv` but for the shortest numbers. What `.gz` makes of them is not known before.
 pub fn require_table(flag: &str, rows: usize, columns: usize, out: &Path) -> Result<()> {
-    if out
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("gz"))
-    {
+    let ending = out.extension().unwrap_or_default();
+    if ending.eq_ignore_ascii_case("gz") {
         return Ok(());
     }
     let bytes = (rows as u64).saturating_mul(8 * columns as u64);

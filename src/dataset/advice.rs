@@ -11,11 +11,8 @@ impl Dataset {
     pub fn warn_of_clocks(&self) {
         for j in 0..self.N {
             let called = self.columns.as_ref().is_some_and(|names| is_time_name(&names[j]));
-            let judged: Vec<bool> = self
-                .trials
-                .iter()
-                .filter_map(|trial| is_clock(trial.x.column(j)))
-                .collect();
+            let columns = self.trials.iter().map(|trial| trial.x.column(j));
+            let judged: Vec<bool> = columns.filter_map(is_clock).collect();
             let even = !judged.is_empty() && judged.iter().all(|&clock| clock);
             if !called && !even {
                 continue;
@@ -36,18 +33,11 @@ impl Dataset {
     /// Warns where columns, as they stand (standardised or not), vary too little at their offset for f32, in which
     /// models are trained and run.
     pub fn warn_of_offsets(&self) {
-        let columns = (0..self.N)
-            .map(|j| (self.label(j), too_fine(&self.observed(|trial| trial.x.column(j)))))
-            .collect();
+        let column = |j| too_fine(&self.observed(|trial| trial.x.column(j)));
+        let columns = (0..self.N).map(|j| (self.label(j), column(j)));
         warn(columns, "--standardize in training keeps what varies");
-        let inputs = (0..self.K)
-            .map(|k| {
-                (
-                    self.input_label(k),
-                    too_fine(&self.observed(|trial| trial.s.column(k))),
-                )
-            })
-            .collect();
+        let input = |k| too_fine(&self.observed(|trial| trial.s.column(k)));
+        let inputs = (0..self.K).map(|k| (self.input_label(k), input(k)));
         warn(inputs, "subtract their mean from the inputs");
     }
 
@@ -82,10 +72,8 @@ impl Dataset {
     }
 }
 
-fn warn(columns: Vec<(String, Option<TooFine>)>, advice: &str) {
-    let mut fine = columns
-        .into_iter()
-        .filter_map(|(label, fine)| Some((label, fine?)));
+fn warn(columns: impl Iterator<Item = (String, Option<TooFine>)>, advice: &str) {
+    let mut fine = columns.filter_map(|(label, fine)| Some((label, fine?)));
     let Some((label, one)) = fine.next() else {
         return;
     };

@@ -128,11 +128,8 @@ pub(super) fn refuse_missing(data: &[Named]) -> Result<()> {
     };
     let total: usize = data.iter().map(|t| is_missing(&t.x)).sum();
     let values: usize = data.iter().map(|t| t.x.len()).sum();
-    let (at, _) = trial
-        .x
-        .indexed_iter()
-        .find(|(_, v)| v.is_nan())
-        .expect("this trial has a missing value");
+    let mut missing = trial.x.indexed_iter().filter(|(_, v)| v.is_nan());
+    let (at, _) = missing.next().expect("this trial has a missing value");
     let (name, place) = (&trial.name, trial.place(at));
     let message = if total == 1 {
         format!("{name} has a missing value (NaN) at {place}")

@@ -33,12 +33,8 @@ pub(super) fn is_time_name(name: &str) -> bool {
 /// shows. That is what rounding and jitter do. The steps of a count or a walk add up to more, and so does the bend of a
 /// growth curve.
 pub(super) fn is_clock(column: ArrayView1<'_, f64>) -> Option<bool> {
-    let seen: Vec<(f64, f64)> = column
-        .iter()
-        .enumerate()
-        .filter(|(_, v)| !v.is_nan())
-        .map(|(t, &v)| (t as f64, v))
-        .collect();
+    let points = column.iter().enumerate().map(|(t, &v)| (t as f64, v));
+    let seen: Vec<(f64, f64)> = points.filter(|(_, v)| !v.is_nan()).collect();
     let (&(_, first), &(_, last)) = (seen.first()?, seen.last()?);
     if seen.len() < 3 {
         return None;

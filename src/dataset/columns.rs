@@ -192,12 +192,8 @@ fn counts(names: &[String]) -> bool {
 /// At most 20 names, for messages.
 fn list(names: &[&String]) -> String {
     const SHOWN: usize = 20;
-    let mut text = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("'{name}'"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let shown = names.iter().take(SHOWN).map(|name| format!("'{name}'"));
+    let mut text = shown.collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }

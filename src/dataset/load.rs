@@ -1,6 +1,6 @@
 use ndarray::{Array2, ArrayView2, Axis, Ix2, Ix3};
 
-use crate::arrays::{NamedArray, read_arrays, refuse_faults};
+use crate::arrays::{NamedArray, read_arrays, refuse_faults, times};
 use crate::dataset::checks::{
     Named, check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing,
 };
@@ -63,10 +63,7 @@ pub fn from_arrays(trials: Vec<Trial>, request: &LoadRequest) -> Result<Dataset>
 }
 
 fn assemble(data: Arrays, inputs: Arrays, request: &LoadRequest) -> Result<Dataset> {
-    let Arrays {
-        trials: data,
-        columns,
-    } = data;
+    let (data, columns) = (data.trials, data.columns);
     let Some(first) = data.first() else {
         return Err(Error::input("no data were given").with_hint("name a file with --data"));
     };
@@ -216,11 +213,7 @@ fn check_widths(trials: &[Named]) -> Result<()> {
 /// The number of columns, or what an array that is neither one trial nor several has wrong.
 fn check_dimensions(name: &str, shape: &[usize]) -> Result<usize> {
     if shape.contains(&0) {
-        let sizes: Vec<_> = shape.iter().map(usize::to_string).collect();
-        return Err(Error::input(format!(
-            "{name} is empty (shape {})",
-            sizes.join(" × ")
-        )));
+        return Err(Error::input(format!("{name} is empty (shape {})", times(shape))));
     }
     match shape.len() {
         2 | 3 => Ok(shape[shape.len() - 1]),

@@ -19,12 +19,8 @@ pub fn column_scaling(trials: &[ArrayView2<'_, f64>], label: impl Fn(usize) -> S
         scale: Vec::with_capacity(columns),
     };
     for j in 0..columns {
-        let observed: Vec<f64> = trials
-            .iter()
-            .flat_map(|t| t.column(j))
-            .copied()
-            .filter(|v| !v.is_nan())
-            .collect();
+        let values = trials.iter().flat_map(|t| t.column(j)).copied();
+        let observed: Vec<f64> = values.filter(|v| !v.is_nan()).collect();
         let mean = observed.iter().sum::<f64>() / observed.len() as f64;
         let squares: f64 = observed.iter().map(|v| (v - mean) * (v - mean)).sum();
         let scale = (squares / (observed.len() as f64 - 1.0)).sqrt();

@@ -165,14 +165,11 @@ impl Scorer {
         let shapes = generated.iter().map(|run| run.dim());
         let expected = self.free_runs.iter().map(|run| (run.steps + 1, run.x0.len()));
         assert!(shapes.eq(expected), "free runs have the shapes of the trials");
-        let runs: Vec<_> = generated
-            .iter()
-            .map(|run| only(run.view(), &self.columns))
-            .collect();
+        let runs = generated.iter().map(|run| only(run.view(), &self.columns));
+        let runs: Vec<_> = runs.collect();
         let runs = views(&runs);
-        let states: Vec<_> = runs
-            .iter()
-            .zip(&self.complete)
+        let pairs = runs.iter().zip(&self.complete);
+        let states: Vec<_> = pairs
             .map(|(run, complete)| at_rows(*run, complete.as_deref(), run.nrows()))
             .collect();
         Scores {
@@ -248,12 +245,8 @@ fn constant_columns(dataset: &Dataset, varying: &[usize]) -> Vec<String> {
 
 /// Says which scores the gaps of the data leave undefined, in part or at all.
 fn warn_of_gaps(dataset: &Dataset, columns: &[usize], spectra: &Spectra, prediction: &PredictionData) {
-    for (n, &trials) in spectra
-        .sparse()
-        .iter()
-        .enumerate()
-        .filter(|(_, trials)| **trials > 0)
-    {
+    let trials = spectra.sparse().iter().enumerate();
+    for (n, &trials) in trials.filter(|(_, trials)| **trials > 0) {
         let place = if dataset.trials.len() == 1 {
             String::new()
         } else {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, Dimension, Ix2};
 
-use crate::arrays::{Entry, Npz, npz_bytes, read_file};
+use crate::arrays::{Entry, Npz, npz_bytes, read_file, times};
 use crate::error::{Error, Result};
 use crate::fs::write_bytes;
 use crate::model::{Dims, Theta};
@@ -169,15 +169,9 @@ impl Reader<'_> {
         let Some(values) = self.npz.array(key)? else {
             return Ok(None);
         };
-        if let Some((index, value)) = values
-            .indexed_iter()
-            .find(|(_, v)| !v.is_finite() || v.abs() > f64::from(f32::MAX))
-        {
-            let place: Vec<_> = index
-                .as_array_view()
-                .iter()
-                .map(|i| (i + 1).to_string())
-                .collect();
+        let unusable = |v: f64| !v.is_finite() || v.abs() > f64::from(f32::MAX);
+        if let Some((index, value)) = values.indexed_iter().find(|(_, v)| unusable(**v)) {
+            let place = index.as_array_view().mapv(|i| (i + 1).to_string()).to_vec();
             return Err(self.wrong(format!(
                 "{key}[{}] (counted from 1) is {value:e}, not a finite f32 number",
                 place.join(", ")
@@ -315,12 +309,6 @@ impl Reader<'_> {
 /// of strings and would refuse the whole file.
 fn json(names: &[String]) -> Vec<u8> {
     serde_json::to_vec(names).expect("strings are JSON")
-}
-
-/// `3 × 4`, for messages.
-fn times(sizes: &[usize]) -> String {
-    let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
-    sizes.join(" × ")
 }
 
 fn matrix(values: ArrayD<f64>) -> Array2<f64> {

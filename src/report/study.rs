@@ -95,12 +95,10 @@ impl ReportedRun {
     /// Settings that all members share, with their value.
     pub fn shared(&self) -> Vec<(&'static str, &str)> {
         let varied = self.varied();
-        Hyperparameters::COMPARED
-            .into_iter()
-            .filter(|name| !varied.contains(name))
-            .map(|name| (name, self.members[0].text(name)))
-            .filter(|(_, value)| !value.is_empty())
-            .collect()
+        let names = Hyperparameters::COMPARED.into_iter();
+        let shared = names.filter(|name| !varied.contains(name));
+        let values = shared.map(|name| (name, self.members[0].text(name)));
+        values.filter(|(_, value)| !value.is_empty()).collect()
     }
 
     /// Values of a setting in order (numbers by size), and the members that have each.

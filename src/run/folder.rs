@@ -142,22 +142,17 @@ pub fn refuse_occupied(root: &Path) -> Result<()> {
                 .is_ok_and(|entries| entries.flatten().all(|entry| is_temporary(&entry.path())))
         };
         let begun = name == "checkpoint.bin" && RunFolder::open(root).is_err();
-        if begun
-            || name == LOCK
-            || is_temporary(&path)
-            || (SUBFOLDERS.iter().any(|s| name == *s) && is_empty(&path))
-        {
+        let unused = SUBFOLDERS.iter().any(|s| name == *s) && is_empty(&path);
+        if begun || unused || name == LOCK || is_temporary(&path) {
             continue;
         }
-        let error = Error::input(format!("the folder {} is not empty", root.display()));
-        return Err(if RunFolder::open(root).is_ok() {
-            error.with_hint(format!(
-                "use another --out, or continue what is there: --resume {}",
-                root.display()
-            ))
-        } else {
-            error.with_hint("use another --out")
-        });
+        let shown = root.display();
+        let way_on = match RunFolder::open(root) {
+            Ok(_) => format!(", or continue what is there: --resume {shown}"),
+            Err(_) => String::new(),
+        };
+        return Err(Error::input(format!("the folder {shown} is not empty"))
+            .with_hint(format!("use another --out{way_on}")));
     }
     Ok(())
 }

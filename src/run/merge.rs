@@ -31,10 +31,8 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
         // Says of the first what it lacks.
         runs.first().map(|run| RunFolder::open(run)).transpose()?;
     }
-    let parts = begun
-        .into_iter()
-        .map(|run| read_part(run))
-        .collect::<Result<Vec<Run>>>()?;
+    let parts = begun.into_iter().map(|run| read_part(run));
+    let parts = parts.collect::<Result<Vec<Run>>>()?;
     let missing = check_parts(&parts)?;
     let (finished, unfinished): (Vec<&Run>, Vec<&Run>) = parts.iter().partition(|part| part.is_finished());
     let Some(first) = finished.first() else {
@@ -65,13 +63,12 @@ pub fn merge(runs: &[PathBuf], out: &Path) -> Result<Merged> {
         shard: None,
         ..first.settings.clone()
     };
-    let latest = finished
-        .iter()
-        .filter_map(|part| part.record.finished.clone())
-        .max();
+    let latest = finished.iter().filter_map(|part| part.record.finished.clone());
     let record = Record {
         members: rows.len(),
-        finished: latest.filter(|_| missing.is_empty() && unfinished.is_empty()),
+        finished: latest
+            .max()
+            .filter(|_| missing.is_empty() && unfinished.is_empty()),
         ..first.record.clone()
     };
     record.save(&target.config(), &settings)?;
@@ -136,12 +133,8 @@ fn check_parts(parts: &[Run]) -> Result<Vec<String>> {
         }
     }
     let count = seen.len();
-    Ok(seen
-        .iter()
-        .enumerate()
-        .filter(|(_, part)| part.is_none())
-        .map(|(i, _)| format!("{}/{count}", i + 1))
-        .collect())
+    let missing = (1..=count).filter(|i| seen[i - 1].is_none());
+    Ok(missing.map(|i| format!("{i}/{count}")).collect())
 }
 
 /// The first setting in which two parts differ though they must not.

@@ -77,11 +77,9 @@ pub fn simulate(request: &SimulateRequest) -> Result<Simulation> {
     request.check()?;
     let dt = request.dt.unwrap_or(system.dt);
     let dims = request.dims.unwrap_or(system.dims);
-    let mut x: Vec<f64> = (system.origin)(dims)
-        .into_iter()
-        .zip(normals(request.seed, Stream::System))
-        .map(|(origin, n)| origin + system.spread * f64::from(n))
-        .collect();
+    let draws = normals(request.seed, Stream::System).map(f64::from);
+    let origin = (system.origin)(dims).into_iter().zip(draws);
+    let mut x: Vec<f64> = origin.map(|(origin, n)| origin + system.spread * n).collect();
     let s = (system.inputs > 0).then(|| stimulus(request.steps, dt, system.inputs, request.seed));
     let mut rk4 = Rk4::new(dims);
     let no_input = vec![0.0; system.inputs];

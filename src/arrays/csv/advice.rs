@@ -41,12 +41,8 @@ fn hint(context: &Context<'_>, line: u64, text: &str) -> String {
     if words.len() > 1 && words.iter().all(|word| Cell::parse(word).is_number()) {
         return "cells are separated by commas, semicolons or tabs, not by spaces".into();
     }
-    if text
-        .split(['\t', ';', '|', ','])
-        .filter(|part| Cell::parse(part).is_number())
-        .count()
-        > 1
-    {
+    let parts = text.split(['\t', ';', '|', ',']);
+    if parts.filter(|part| Cell::parse(part).is_number()).count() > 1 {
         return "cells are separated in another way here than in the lines above".into();
     }
     let is_digits = text.chars().any(char::is_numeric) && !text.chars().any(|c| c.is_ascii_alphabetic());

@@ -70,10 +70,8 @@ impl<'a> Body<'a> {
         let Place { line, blank, raw } = place;
         let texts: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
         let cells: Vec<Cell> = texts.iter().map(|text| Cell::parse(text)).collect();
-        let filled = cells
-            .iter()
-            .rposition(|c| *c != Cell::Empty)
-            .map_or(0, |last| last + 1);
+        let last = cells.iter().rposition(|c| *c != Cell::Empty);
+        let filled = last.map_or(0, |last| last + 1);
         self.note_gap(line - blank, blank);
         if filled == 0 && cells.len() == 1 && self.width > 1 && !raw.contains('"') {
             self.note_gap(line, 1);
@@ -187,18 +185,10 @@ impl<'a> Body<'a> {
 
     /// Columns of the table: empty ones at the right that have no name are separators at line ends.
     fn final_width(&self) -> usize {
-        let named = self
-            .names
-            .iter()
-            .rposition(|n| !n.is_empty())
-            .map_or(0, |last| last + 1);
-        let filled = self
-            .rows
-            .iter()
-            .map(|row| row.filled)
-            .max()
-            .unwrap_or(self.names.len());
-        named.max(filled).max(1)
+        let last = self.names.iter().rposition(|name| !name.is_empty());
+        let filled = self.rows.iter().map(|row| row.filled).max();
+        let named = last.map_or(0, |last| last + 1);
+        named.max(filled.unwrap_or(self.names.len())).max(1)
     }
 
     /// The table, once all rows are there; `blank_at_end` are empty lines below the last.
@@ -268,11 +258,8 @@ impl<'a> Body<'a> {
         let mut values = Array2::from_elem((self.rows.len(), width), f64::NAN);
         let mut rest = self.values.iter();
         for (row, mut target) in self.rows.iter().zip(values.rows_mut()) {
-            let cells = rest.by_ref().take(row.filled);
-            target
-                .iter_mut()
-                .zip(cells)
-                .for_each(|(target, &value)| *target = value);
+            let cells = target.iter_mut().zip(rest.by_ref().take(row.filled));
+            cells.for_each(|(target, &value)| *target = value);
         }
         values
     }
@@ -295,12 +282,9 @@ impl<'a> Body<'a> {
             .first()
             .filter(|_| !self.names.is_empty() && lines.len() > 1)?;
         let is_text = |j: usize| self.columns[j][0].text.is_some();
-        let is_header = values.row(0).iter().all(|v| v.is_nan())
-            && values
-                .row(1)
-                .iter()
-                .enumerate()
-                .any(|(j, v)| is_text(j) && !v.is_nan());
+        let mut below = values.row(1).into_iter().enumerate();
+        let is_header =
+            values.row(0).iter().all(|v| v.is_nan()) && below.any(|(j, v)| is_text(j) && !v.is_nan());
         is_header.then(|| {
             Fault::new(
                 None,

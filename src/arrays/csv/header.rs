@@ -106,11 +106,8 @@ pub(super) fn judge(first: &FirstLine, below: ArrayView2<'_, f64>, whole: &[usiz
         return Verdict::Data;
     }
     let evidence = Evidence::new(&numbers, below, whole);
-    let counted = first
-        .cells
-        .iter()
-        .enumerate()
-        .all(|(i, cell)| *cell == i.to_string());
+    let mut cells = first.cells.iter().enumerate();
+    let counted = cells.all(|(i, cell)| *cell == i.to_string());
     if counted && numbers.len() > 1 {
         return evidence.of_counted();
     }
@@ -123,15 +120,12 @@ pub(super) fn judge(first: &FirstLine, below: ArrayView2<'_, f64>, whole: &[usiz
 /// Whether the line is `"",0,1` above rows that are numbered from 0 or 1: a data frame with its index.
 fn counts_rows(first: &FirstLine, below: ArrayView2<'_, f64>) -> bool {
     let start = below[(0, 0)];
+    let mut column = below.column(0).into_iter().enumerate();
     first.kinds[0] == Cell::Empty
         && first.kinds.len() > 1
         && first.kinds[1..].iter().all(|kind| kind.is_number())
         && (start == 0.0 || start == 1.0)
-        && below
-            .column(0)
-            .iter()
-            .enumerate()
-            .all(|(i, v)| *v == start + i as f64)
+        && column.all(|(i, v)| *v == start + i as f64)
 }
 
 /// How a line of numbers compares with the rows below it.

@@ -199,11 +199,8 @@ impl<W: LoadWindows> Batches<'_, W> {
             return;
         }
         if halves == 2 && !group.is_multiple_of(2) {
-            outcome
-                .sums
-                .iter_mut()
-                .zip(&*half)
-                .for_each(|(sum, half)| *sum += half);
+            let sums = outcome.sums.iter_mut().zip(&*half);
+            sums.for_each(|(sum, half)| *sum += half);
         }
         if group < halves {
             std::mem::swap(sums, &mut outcome.sums);

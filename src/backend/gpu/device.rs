@@ -125,12 +125,9 @@ impl Gpu {
         ];
         let scopes = filters.map(|filter| self.device.push_error_scope(filter));
         let value = run();
-        let error = scopes
-            .into_iter()
-            .rev()
-            .map(|scope| pollster::block_on(scope.pop()))
-            .fold(None, Option::or);
-        (value, error)
+        let last_first = scopes.into_iter().rev();
+        let errors = last_first.map(|scope| pollster::block_on(scope.pop()));
+        (value, errors.fold(None, Option::or))
     }
 
     /// [`Gpu::capture`] with the error in words.
@@ -186,12 +183,8 @@ impl Gpu {
 
     fn pipeline(&self, name: &'static str, shader: Shader) -> Kernel {
         let (label, device) = (Some(name), &self.device);
-        let entries: Vec<_> = shader
-            .bindings
-            .iter()
-            .zip(0..)
-            .map(|((_, kind), at)| entry(*kind, at))
-            .collect();
+        let bindings = shader.bindings.iter().zip(0..);
+        let entries: Vec<_> = bindings.map(|((_, kind), at)| entry(*kind, at)).collect();
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label,
             entries: &entries,

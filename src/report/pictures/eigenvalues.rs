@@ -60,12 +60,8 @@ fn around(values: &[(f64, f64)]) -> Option<Window> {
 }
 
 fn panel(title: &str, sets: &[EigenSet], window: Window) -> Panel {
-    let mut keys: Vec<Key> = sets
-        .iter()
-        .take(NAMED)
-        .enumerate()
-        .map(|(k, s)| Key::new(color_class(k), &s.label))
-        .collect();
+    let named = sets.iter().take(NAMED).enumerate();
+    let mut keys: Vec<Key> = named.map(|(k, s)| Key::new(color_class(k), &s.label)).collect();
     if sets.len() > NAMED {
         keys.push(Key::new("other", format!("{} more", sets.len() - NAMED)));
     }

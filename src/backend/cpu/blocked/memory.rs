@@ -80,11 +80,8 @@ impl PowerSums {
     /// Numbers that [`PowerSums::sum_lanes`] writes.
     pub fn len(layout: &Layout, segments: &Segments) -> usize {
         let M = layout.shape.dims.M;
-        let ends: usize = segments
-            .ends
-            .iter()
-            .map(|length| M * (M + 1 + length * segments.D))
-            .sum();
+        let end = |length: &usize| M * (M + 1 + length * segments.D);
+        let ends: usize = segments.ends.iter().map(end).sum();
         segments.J * segments.Y() * (M + 1) + K_entries(segments) + ends
     }
 

@@ -76,11 +76,8 @@ fn outer<S: Simd, const I: usize, const J: usize>(
         fresh,
     } = operands;
     let zero = simd.splat_f32s(0.0);
-    let tile = tile
-        .as_chunks_mut::<J>()
-        .0
-        .first_chunk_mut::<I>()
-        .expect("whole tiles");
+    let rows = tile.as_chunks_mut::<J>().0;
+    let tile = rows.first_chunk_mut::<I>().expect("whole tiles");
     let mut acc = [[zero; J]; I];
     if !fresh {
         for i in 0..I {

@@ -141,11 +141,8 @@ impl Allocation {
         options: &GpuOptions,
     ) -> Result<Vec<Self>> {
         let data = Data::of_study(gpu, study)?;
-        let needs: Vec<(Footprint, usize)> = groups
-            .iter()
-            .flatten()
-            .map(|group| (Footprint::new(&group.forms), group.members.len()))
-            .collect();
+        let need = |group: &Group| (Footprint::new(&group.forms), group.members.len());
+        let needs: Vec<(Footprint, usize)> = groups.iter().flatten().map(need).collect();
         let mut budget = options.memory.unwrap_or_else(|| default_budget(gpu));
         loop {
             let (most, bytes) = share_out(&needs, gpu.max_buffer(), budget).ok_or_else(|| too_large(gpu))?;
@@ -189,12 +186,8 @@ fn share_out(
     loop {
         let members = |&(each, all): &(Footprint, usize)| (each.members(max_buffer, share) as usize).min(all);
         let most: Vec<usize> = groups.iter().map(members).collect();
-        let bytes = largest(
-            groups
-                .iter()
-                .zip(&most)
-                .map(|((each, _), &most)| each.scratch(most)),
-        );
+        let each = groups.iter().zip(&most);
+        let bytes = largest(each.map(|((each, _), &most)| each.scratch(most)));
         if most.contains(&0) {
             return None;
         }
