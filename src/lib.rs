@@ -2,7 +2,7 @@
 //! data → dataset → \[sample → forward → adjoint → update\] × 50 → free run → metrics → run folder → report.
 //!
 //! `examples/lorenz.rs` trains, scores and analyses in twenty lines. Modules import one way (`tests/architecture.rs` holds the
-//! table), the command line uses the library as any program may.
+//! table), the command line uses the library as any program may; so does the Python package in `python/`, a crate of its own.
 //!
 //! # The data's way
 //! 1. [`arrays`] makes numbers of a file's bytes: `.npy`, `.npz`, `.csv`.
@@ -19,7 +19,8 @@
 //!
 //! # Where to add
 //! - **A hyperparameter**: its setting and default (`config/settings.rs`); its field, axis and place in reports, from which
-//!   grid, checks, `members.csv` and report are made (`config/hyperparameters.rs`); its flag (`cli/args.rs`); what kernels see
+//!   grid, checks, `members.csv` and report are made (`config/hyperparameters.rs`); its flag (`cli/args.rs`); its
+//!   parameter in Python (`python/alrnn_gpu/_estimator.py`; a test compares the names); what kernels see
 //!   of it (`backend/mod.rs`: `Member`; the compiler names the literals). Then the arithmetic: `update` (or another kernel) in
 //!   `backend/reference` and `backend/cpu`, `backend/gpu/memory/params.rs` with `shaders/shared/params.wgsl`
 //!   (`tests/layout.rs` compares the two), the shader, and `backend/golden.rs` where golden cases hold it.

@@ -135,6 +135,16 @@ impl Default for AnalysisSettings {
 }
 
 impl AnalysisSettings {
+    /// The defaults for a free run of this many steps: exponents are averaged over no more.
+    pub fn with_steps(steps: usize) -> Self {
+        let defaults = Self::default();
+        Self {
+            lyapunov_steps: steps.min(defaults.lyapunov_steps),
+            steps,
+            ..defaults
+        }
+    }
+
     /// Positions in the run are numbered in 32 bits.
     pub const STEPS: Whole = Whole::range(1, u32::MAX as u64);
     pub const TRANSIENT: Whole = Whole::range(0, u32::MAX as u64);

@@ -38,14 +38,17 @@ impl Analysis {
             .map_err(|e| Error::runtime(format!("the analysis cannot be written as JSON: {e}")))
     }
 
-    /// The arrays (NumPy names and shapes):
+    /// The arrays as an `.npz` (NumPy names and shapes):
     /// `symbols[T]` u32, `codes[regions, P]` u8 (row = symbol), `shares[regions]`, `z[≤ 20000, M]` f32,
     /// `transitions`, `transition_counts` `[nodes, nodes]`, `block_entropies[n, 3]` (H, corrected, conditional) and
     /// `change_block_entropies`, `lyapunov[M, 2]` (value, error, per step), `lyapunov_steps[points]`,
     /// `lyapunov_convergence[points, M]`, `fixed_points[k, M]`, `fixed_points_real[k]` u8,
     /// `fixed_point_eigenvalues[k, M, 2]`, `cycles_p[cycles, p, M]` and `cycle_eigenvalues_p[cycles, M, 2]` for each
     /// period `p` found.
-    fn npz_bytes(&self) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// None in practice: they are written to memory.
+    pub fn npz_bytes(&self) -> io::Result<Vec<u8>> {
         let mut npz = NpzWriter::new_compressed(Cursor::new(Vec::new()));
         self.add_run(&mut npz)?;
         self.add_orbits(&mut npz)?;

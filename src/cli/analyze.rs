@@ -74,12 +74,10 @@ pub fn run(args: AnalyzeArgs) -> Result<()> {
 }
 
 fn settings(args: &AnalyzeArgs, model: &Model) -> AnalysisSettings {
-    let defaults = AnalysisSettings::default();
+    let defaults = args
+        .steps
+        .map_or_else(AnalysisSettings::default, AnalysisSettings::with_steps);
     AnalysisSettings {
-        steps: args.steps.unwrap_or(defaults.steps),
-        lyapunov_steps: args.steps.map_or(defaults.lyapunov_steps, |steps| {
-            steps.min(defaults.lyapunov_steps)
-        }),
         transient: args.transient.unwrap_or(defaults.transient),
         max_period: args.max_period.unwrap_or(defaults.max_period),
         max_word_length: args.max_word_length.unwrap_or(defaults.max_word_length),

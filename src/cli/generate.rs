@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use ndarray::{Array2, s};
+use ndarray::s;
 
 use crate::arrays::{beside, save_array};
 use crate::backend::{FreeModel, FreeRun};
 use crate::cli::args::GenerateArgs;
 use crate::cli::output::{check_targets, require_table};
-use crate::dataset::{Dataset, Trial, load_for};
-use crate::error::{Error, Result};
+use crate::dataset::{Dataset, load_for};
+use crate::error::Result;
 use crate::model::{Bounds, Dims, Model, Scaling};
 use crate::resources::require_memory;
 use crate::run::ModelRef;
@@ -33,12 +33,11 @@ pub fn prepare(args: &GenerateArgs) -> Result<Task> {
     let (id, path) = ModelRef::parse(&args.model).files()?.swap_remove(0);
     let model = Model::load(path)?;
     let data = load_for(&model, &args.data, &args.inputs, &args.drop, args.allow_missing)?;
-    let trial = data.trials.first().expect("a dataset has a trial");
-    let start = start_row(&data, args.start)?;
+    let start = data.start_row(args.start)?;
     if let Some(steps) = args.steps {
         require_room(args, steps, model.theta.dims())?;
     }
-    let run = free_run(trial, start, args.steps)?;
+    let run = data.free_run(start, args.steps)?;
     Ok(Task {
         id,
         model,
@@ -97,79 +96,4 @@ pub fn run(args: GenerateArgs) -> Result<()> {
         args.out.display()
     );
     Ok(())
-}
-
-/// The row of the first trial to start from: `asked`, or where scores start from ([`Trial::start`]). Says what is
-/// missing there, and where it is not row 0 that is meant.
-///
-/// # Errors
-/// When the row is past the end, or nothing was observed in it.
-fn start_row(data: &Dataset, asked: Option<usize>) -> Result<usize> {
-    let trial = data.trials.first().expect("a dataset has a trial");
-    let (name, rows) = (&trial.name, trial.x.nrows());
-    let missing = |t: usize| -> Vec<usize> {
-        let row = trial.x.row(t);
-        (0..data.N).filter(|&j| row[j].is_nan()).collect()
-    };
-    let start = asked.unwrap_or_else(|| trial.start());
-    if start >= rows {
-        return Err(Error::input(format!("--start {start}: {name} has {rows} rows"))
-            .with_hint(format!("rows are counted from 0; the last is {}", rows - 1)));
-    }
-    let gaps = missing(start);
-    if gaps.len() == data.N {
-        let error = Error::input(format!(
-            "row {start} of {name} (counted from 0) has no value to start from"
-        ));
-        let complete = |t: &usize| missing(*t).is_empty();
-        return Err(match (start..rows).chain(0..start).find(complete) {
-            Some(row) => error.with_hint(format!("row {row} is complete: --start {row}")),
-            None => error.with_hint("no row of it is complete; choose one with most values"),
-        });
-    }
-    if asked.is_none() && start > 0 {
-        log::warn!(
-            "row 0 of {name} is not complete: the run starts from row {start} (--start chooses another)"
-        );
-    }
-    if !gaps.is_empty() {
-        let labels: Vec<_> = gaps.iter().map(|&j| data.label(j)).collect();
-        log::warn!(
-            "row {start} (counted from 0): {} has no value there and starts at {}",
-            labels.join(", "),
-            if data.scaling.is_some() {
-                "the mean (0 in the model's units)"
-            } else {
-                "0"
-            }
-        );
-    }
-    Ok(start)
-}
-
-/// The free run from row `start`, by default to the end of the data.
-///
-/// # Errors
-/// When the inputs end before the run does.
-fn free_run(trial: &Trial, start: usize, steps: Option<usize>) -> Result<FreeRun> {
-    let rows = trial.x.nrows();
-    let steps = steps.unwrap_or(rows - 1 - start);
-    let K = trial.s.ncols();
-    let inputs = if K == 0 {
-        Array2::zeros((0, 0))
-    } else if steps < rows - start {
-        trial.s.slice(s![start..=start + steps, ..]).mapv(|v| v as f32)
-    } else {
-        return Err(Error::input(format!(
-            "--steps {steps}: the inputs of {} end {} steps after row {start}",
-            trial.name,
-            rows - 1 - start
-        ))
-        .with_hint("give longer inputs, or use fewer --steps"));
-    };
-    Ok(FreeRun {
-        x0: trial.x.row(start).iter().map(|&v| v as f32).collect(),
-        s: inputs,
-        steps,
-    })
 }

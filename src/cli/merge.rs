@@ -1,11 +1,10 @@
-use std::process::ExitCode;
-
+use crate::cli::Status;
 use crate::cli::args::MergeArgs;
 use crate::error::Result;
 use crate::run::merge;
 
 /// Joins the parts of a study; exit status 1 where something is missing from the whole.
-pub fn run(args: MergeArgs) -> Result<ExitCode> {
+pub fn run(args: MergeArgs) -> Result<Status> {
     let merged = merge(&args.runs, &args.out)?;
     for run in &merged.unfinished {
         let run = run.display();
@@ -24,5 +23,5 @@ pub fn run(args: MergeArgs) -> Result<ExitCode> {
     }
     eprintln!("{} members in {}", merged.members, args.out.display());
     let whole = merged.unfinished.is_empty() && merged.absent.is_empty() && merged.missing.is_empty();
-    Ok(ExitCode::from(u8::from(!whole)))
+    Ok(Status::from(!whole))
 }

@@ -17,6 +17,7 @@ mod suggest;
 mod tests;
 mod train;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -25,33 +26,43 @@ use crate::error::{Error, Result};
 pub use args::is_number;
 use args::{Cli, Command};
 
-/// Exit status after Ctrl-C, as shells give it: 128 + SIGINT.
-const INTERRUPTED: u8 = 130;
+/// Exit status of a process. ([`ExitCode`] is one that cannot be read, which a program that is called from another needs.)
+type Status = u8;
+const SUCCESS: Status = 0;
+/// After Ctrl-C, as shells give it: 128 + SIGINT.
+const INTERRUPTED: Status = 130;
 
 /// The command line's definition: commands, flags, what they take.
 pub fn command() -> clap::Command {
     args::with_signs(args::with_defaults_in_help(Cli::command()))
 }
 
-/// Parses, runs, and turns the outcome into an exit status.
+/// The program.
 pub fn main() -> ExitCode {
+    ExitCode::from(main_with(std::env::args_os().collect()))
+}
+
+/// Parses arguments (the first one is the program's name), runs, and turns the outcome into an exit status. For
+/// processes that do nothing else: it takes logging, Ctrl-C and rayon's global pool, and ends the process where the
+/// arguments are wrong or ask for help.
+pub fn main_with(args: Vec<OsString>) -> u8 {
     start_logging();
     let parsed = command()
-        .try_get_matches()
+        .try_get_matches_from(&args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli.command).unwrap_or_else(|error| explain(&error)),
         Err(error) => {
-            let args: Vec<String> = std::env::args().skip(1).collect();
-            suggest::by_letter(error, &command(), &args).exit()
+            let args = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+            suggest::by_letter(error, &command(), &args.collect::<Vec<_>>()).exit()
         }
     }
 }
 
-fn run(command: Command) -> Result<ExitCode> {
-    let done = |()| ExitCode::SUCCESS;
+fn run(command: Command) -> Result<Status> {
+    let done = |()| SUCCESS;
     // Of training, a config file may say how many.
-    let (threads, run): (_, Box<dyn FnOnce() -> Result<ExitCode>>) = match command {
+    let (threads, run): (_, Box<dyn FnOnce() -> Result<Status>>) = match command {
         Command::Train(args) => {
             let request = train::Request::new(&args)?;
             (request.settings.threads, Box::new(move || train::run(&request)))
@@ -83,17 +94,17 @@ fn run(command: Command) -> Result<ExitCode> {
 }
 
 /// One line for the error, one for what to do about it.
-fn explain(error: &Error) -> ExitCode {
+fn explain(error: &Error) -> Status {
     if let Error::Io { source, .. } = error
         && source.kind() == std::io::ErrorKind::BrokenPipe
     {
-        return ExitCode::SUCCESS; // The reader of our output has seen enough.
+        return SUCCESS; // The reader of our output has seen enough.
     }
     eprintln!("error: {error}");
     if let Some(hint) = error.hint() {
         eprintln!("hint: {hint}");
     }
-    ExitCode::from(error.exit_code())
+    error.exit_code()
 }
 
 /// Training, scoring and analysis share one pool of this many threads. Comes before all that uses it, such as reading

@@ -2,10 +2,10 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use toml::Table;
 
+use crate::cli::Status;
 use crate::cli::args::{PolishArgs, layer};
 use crate::cli::train::watched;
 use crate::config::{Grid, Settings, resolve_over};
@@ -122,7 +122,7 @@ fn file_settings(args: &PolishArgs, model: &Model, data: &Dataset) -> Result<Set
     resolve_over(&base, None, flags(args)?)
 }
 
-pub fn run(request: &Request) -> Result<ExitCode> {
+pub fn run(request: &Request) -> Result<Status> {
     let (settings, out) = (&request.settings, &request.out);
     let loaded;
     let (data, models) = match &request.source {

@@ -49,21 +49,20 @@ pub fn resolve_over(base: &Settings, file: Option<(&Path, Table)>, flags: Table)
     };
     let mut flags = flags;
     let mut merged = Table::try_from(base).expect("settings are a TOML table");
-    let known: Vec<String> = merged.keys().cloned().chain(optional_keys()).collect();
+    let known: Vec<String> = Settings::keys()
+        .into_iter()
+        .chain(["preset".to_owned()])
+        .collect();
 
     let file_preset = file.remove("preset");
     if let Some(name) = flags.remove("preset").or(file_preset) {
         let name = name.as_str().unwrap_or_default().to_owned();
         merged.extend(preset(&name).ok_or_else(|| unknown("preset", &name, PRESETS.into_iter(), ""))?);
     }
-    for key in file.keys() {
-        if !known.contains(key) {
-            return Err(unknown(
-                "config key",
-                key,
-                known.iter().map(String::as_str),
-                &origin,
-            ));
+    let layers = [("config key", &file, origin.as_str()), ("setting", &flags, "")];
+    for (kind, layer, origin) in layers {
+        if let Some(key) = layer.keys().find(|key| !known.contains(key)) {
+            return Err(unknown(kind, key, known.iter().map(String::as_str), origin));
         }
     }
     merged.extend(file.clone());
@@ -80,9 +79,21 @@ pub fn resolve_over(base: &Settings, file: Option<(&Path, Table)>, flags: Table)
     Ok(settings)
 }
 
+impl Settings {
+    /// The names of all settings, as files have them.
+    pub fn keys() -> Vec<String> {
+        let shown = Table::try_from(Self::default()).expect("settings are a TOML table");
+        shown
+            .into_iter()
+            .map(|(key, _)| key)
+            .chain(optional_keys())
+            .collect()
+    }
+}
+
 /// Keys that a table made from the defaults does not show, because nothing is their default.
 fn optional_keys() -> impl Iterator<Item = String> {
-    ["drop", "dt", "polish", "device", "threads", "shard", "preset"]
+    ["drop", "dt", "polish", "device", "threads", "shard"]
         .into_iter()
         .map(str::to_owned)
 }

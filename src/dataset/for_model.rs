@@ -26,6 +26,7 @@ pub fn load_for(
         drop: drop.to_vec(),
         allow_missing,
         scaling: model.scaling.clone(),
+        width: Some(dims.N),
         columns: model.columns.clone(),
         input_columns: model.input_columns.clone(),
         ..LoadRequest::default()

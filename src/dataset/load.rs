@@ -26,6 +26,8 @@ pub struct LoadRequest {
     pub standardize: bool,
     /// Scale as this model does, instead of from the data's own mean and standard deviation.
     pub scaling: Option<Scaling>,
+    /// Columns that the model has: arrays of as many are not taken for transposed ones, be they as short as they may.
+    pub width: Option<usize>,
     /// Names of the columns that the model was trained on: arrays with names have to have these, in any order and
     /// beside others, which are left out. Without, the first names found are these.
     pub columns: Option<Vec<String>>,
@@ -46,20 +48,40 @@ pub fn load(request: &LoadRequest) -> Result<Dataset> {
 }
 
 /// Checks and scales trials that are in memory: observations `[T_total, N]` with NaN where missing, inputs
-/// `[T_total, K]`. Of the request counts what is not about files: `allow_missing`, `standardize`, `scaling`.
+/// `[T_total, K]`. Of the request counts what is not about files: `allow_missing`, `standardize`, `scaling`, `width`; `columns` and
+/// `input_columns` are the names of the arrays' columns, if they have any.
 ///
 /// # Errors
 /// As [`load`]; rows and columns are counted from 1.
 pub fn from_arrays(trials: Vec<Trial>, request: &LoadRequest) -> Result<Dataset> {
-    let (mut data, mut inputs) = (Arrays::default(), Arrays::default());
+    let named = |names: &Option<Vec<String>>| Arrays {
+        trials: Vec::new(),
+        columns: names.clone(),
+    };
+    let (mut data, mut inputs) = (named(&request.columns), named(&request.input_columns));
     for Trial { name, x, s } in trials {
         check_dimensions(&name, x.shape())?;
         inputs.trials.push(Named::new(&name, s));
         data.trials.push(Named::new(&name, x));
     }
-    check_widths(&data.trials)?;
-    check_widths(&inputs.trials)?;
+    for arrays in [&data, &inputs] {
+        check_widths(&arrays.trials)?;
+        check_names(arrays)?;
+    }
     assemble(data, inputs, request)
+}
+
+/// Names of columns are as many as these.
+fn check_names(arrays: &Arrays) -> Result<()> {
+    match (&arrays.columns, arrays.trials.first()) {
+        (Some(names), Some(first)) if names.len() != first.x.ncols() => Err(Error::input(format!(
+            "{} has {} columns, and {} names for them",
+            first.name,
+            first.x.ncols(),
+            names.len()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn assemble(data: Arrays, inputs: Arrays, request: &LoadRequest) -> Result<Dataset> {
@@ -67,7 +89,9 @@ fn assemble(data: Arrays, inputs: Arrays, request: &LoadRequest) -> Result<Datas
     let Some(first) = data.first() else {
         return Err(Error::input("no data were given").with_hint("name a file with --data"));
     };
-    check_shape(&data, "data")?;
+    if request.width != Some(first.x.ncols()) {
+        check_shape(&data, "data")?;
+    }
     check_inputs(&data, &inputs.trials)?;
     for trial in &data {
         check_values(trial, "data")?;

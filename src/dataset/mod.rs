@@ -9,6 +9,7 @@ mod for_model;
 mod load;
 mod precision;
 mod standardize;
+mod start;
 mod training;
 mod trajectories;
 mod windows;

@@ -29,6 +29,7 @@ pub fn observed(run: &Run, model: Option<&Model>) -> Result<Dataset, String> {
         allow_missing: settings.allow_missing,
         standardize: settings.standardize,
         scaling: model.and_then(|m| m.scaling.clone()),
+        width: model.map(|m| m.theta.dims().N),
         columns: model.and_then(|m| m.columns.clone()),
         input_columns: model.and_then(|m| m.input_columns.clone()),
         ..LoadRequest::default()

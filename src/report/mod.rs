@@ -114,6 +114,35 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Pictures of a model's free run beside the data it starts from: state space, time series, power spectra (as D_H smooths
+/// them, by `smoothing`).
+///
+/// # Errors
+/// When memory does not hold the free run.
+pub fn model_figures(
+    model: &Model,
+    data: Option<&Dataset>,
+    smoothing: f64,
+    options: &ReportOptions,
+) -> Result<Vec<plot::Figure>> {
+    require_room(model, data, options.steps)?;
+    beside_figures(&Beside::of(model, data, options.steps), smoothing, options)
+}
+
+/// Pictures of a run folder that need no data: scores over training, and members compared by what they differ in.
+///
+/// # Errors
+/// When `run` is no run folder.
+pub fn run_figures(run: &Path, options: &ReportOptions) -> Result<Vec<plot::Figure>> {
+    let study = ReportedRun::read(run)?;
+    let best = study.run.models()?.into_iter().next();
+    let mut figures: Vec<_> = curves_figure(&study, best.as_ref().map(|(id, _)| id.as_str()))?
+        .into_iter()
+        .collect();
+    figures.extend(study_figures(&study, None, options)?);
+    Ok(figures)
+}
+
 /// Refuses a longer free run than memory holds; with data it is no longer than they are.
 fn require_room(model: &Model, data: Option<&Dataset>, steps: usize) -> Result<()> {
     let rows = beside::rows(data, steps) as u64;

@@ -64,6 +64,7 @@ fn load_test(settings: &Settings, training: &Dataset) -> Result<Dataset> {
         allow_missing: settings.allow_missing,
         standardize: false,
         scaling: training.scaling.clone(),
+        width: Some(training.N),
         columns: training.columns.clone(),
         input_columns: training.input_columns.clone(),
     })?;

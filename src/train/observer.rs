@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::Scores;
-use crate::run::{Record, RunFolder};
+use crate::run::{LogRow, Record, RunFolder};
 use crate::study::Study;
 
 /// What training tells whoever watches; `()` does not listen.
@@ -66,6 +66,8 @@ pub struct Evaluation {
     pub best: Option<(String, Scores)>,
     /// Median D_stsp of all members scored.
     pub median_dstsp: f64,
+    /// All members scored, as in `log.csv`.
+    pub members: Vec<LogRow>,
 }
 
 /// How training ended.

@@ -10,7 +10,7 @@ use super::task::Task;
 use super::trainer::Trainer;
 use crate::backend::{Backend, open_checked};
 use crate::config::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::{MemberRow, Record, RunFolder};
 
 /// What training leaves.
@@ -30,6 +30,17 @@ impl Outcome {
     pub fn best(&self) -> Option<&MemberRow> {
         let scored = self.members.iter().filter(|row| row.best_epoch.is_some());
         scored.min_by(|a, b| a.compare(b))
+    }
+
+    /// # Errors
+    /// When every member diverged.
+    pub fn require_survivors(&self) -> Result<()> {
+        if self.ending != Ending::AllDiverged {
+            return Ok(());
+        }
+        Err(Error::runtime("every member diverged; nothing is left to train").with_hint(
+            "use a smaller --start-lr or a --clip such as 10, or check the scale of the data (--standardize)",
+        ))
     }
 }
 

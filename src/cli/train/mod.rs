@@ -4,13 +4,12 @@ mod settings;
 mod summary;
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli::INTERRUPTED;
 use crate::cli::args::TrainArgs;
 use crate::cli::output::{print, print_json};
+use crate::cli::{INTERRUPTED, SUCCESS, Status};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::run::MemberRow;
@@ -45,10 +44,10 @@ impl Request {
     }
 }
 
-pub fn run(request: &Request) -> Result<ExitCode> {
+pub fn run(request: &Request) -> Result<Status> {
     let Request { settings, place, .. } = request;
     if request.profile {
-        return profile(settings).map(|()| ExitCode::SUCCESS);
+        return profile(settings).map(|()| SUCCESS);
     }
     watched(place.path(), request.json, |stop, watch| {
         train::run(settings, place, stop, watch)
@@ -60,7 +59,7 @@ pub fn watched(
     folder: &Path,
     json: bool,
     train: impl FnOnce(&AtomicBool, &mut Watch) -> Result<Outcome>,
-) -> Result<ExitCode> {
+) -> Result<Status> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut watch = Watch::new(Arc::clone(&stop));
     let outcome = train(&stop, &mut watch);
@@ -84,21 +83,15 @@ fn with_way_on(error: Error, run: &Path) -> Error {
 }
 
 /// Reports how training ended.
-fn finish(outcome: Outcome, json: bool) -> Result<ExitCode> {
+fn finish(outcome: Outcome, json: bool) -> Result<Status> {
     let run = outcome.folder.root().display();
-    match outcome.ending {
-        Ending::Interrupted => {
-            eprintln!(
-                "stopped after epoch {}; continue with: alrnn-gpu train --resume {run}",
-                outcome.epochs_done
-            );
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
-        Ending::AllDiverged => {
-            return Err(Error::runtime("every member diverged; nothing is left to train")
-                .with_hint("use a smaller --start-lr or a --clip such as 10, or check the scale of the data (--standardize)"));
-        }
-        Ending::Finished => {}
+    outcome.require_survivors()?;
+    if outcome.ending == Ending::Interrupted {
+        eprintln!(
+            "stopped after epoch {}; continue with: alrnn-gpu train --resume {run}",
+            outcome.epochs_done
+        );
+        return Ok(INTERRUPTED);
     }
     let record = &outcome.record;
     if json {
@@ -110,5 +103,5 @@ fn finish(outcome: Outcome, json: bool) -> Result<ExitCode> {
         print(&summary(outcome.members, record))?;
     }
     eprintln!("models, logs and settings are in {run}; pictures: alrnn-gpu report {run}");
-    Ok(ExitCode::SUCCESS)
+    Ok(SUCCESS)
 }

@@ -117,6 +117,7 @@ impl Trainer<'_> {
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             best: best_now.map(|(i, scores)| (self.task.study.candidates[i].id.clone(), scores)),
             median_dstsp: median(&mut all, f64::total_cmp).unwrap_or(f64::NAN),
+            members: rows,
         });
         Ok(())
     }
