@@ -200,7 +200,7 @@ fn case(name: &str) -> String {
 
 /// Arguments that train one small model on these files for one epoch.
 fn train_small<'a>(data: &[&'a str], out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let small = "--M 4 --P 1 --T 10 --tau 5 --epochs 1 --batches-per-epoch 2 --eval-every 1 --backend cpu --threads 1";
+    let small = "--preset lorenz63 --M 4 --P 1 --T 10 --tau 5 --epochs 1 --batches-per-epoch 2 --eval-every 1 --backend cpu --threads 1";
     let mut args = vec!["train", "--out", out, "--data"];
     args.extend(data);
     args.extend(small.split(' '));

@@ -58,8 +58,10 @@ fn check_refused(w: &Workplace, args: &[&str], code: Option<i32>, flag: &str) {
 }
 
 /// Trains `DATA` for a moment.
-const TRAIN: [&str; 18] = [
+const TRAIN: [&str; 20] = [
     "train",
+    "--preset",
+    "lorenz63",
     "--data",
     DATA,
     "--M",

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alrnn_gpu::backend::cpu::CpuBackend;
 use alrnn_gpu::backend::reference::ReferenceBackend;
-use alrnn_gpu::backend::{Backend, FreeModel, FreeRun};
+use alrnn_gpu::backend::{Backend, FreeModel, FreeRun, Tangent};
 use alrnn_gpu::config::resolve;
 use alrnn_gpu::model::{Dims, Model, Theta};
 use alrnn_gpu::run::{LogRow, Run};
-use alrnn_gpu::train::{self, Ending, Observer, Place, Progress};
+use alrnn_gpu::train::{self, Data, Ending, Observer, Place, Progress};
 use cli_common::{Workplace, small_study, stderr};
 use ndarray::{Array2, array};
 
@@ -122,8 +122,10 @@ fn a_model_file_is_polished_on_data_that_are_named() {
 }
 
 /// A model that is drawn to where it rests: rounding does not grow.
-fn at_rest(M: usize, P: usize) -> Theta {
-    let mut theta = Theta::zeros(Dims { M, N: 2, K: 0 });
+fn at_rest(M: usize, P: usize, K: usize) -> Theta {
+    let mut theta = Theta::zeros(Dims { M, N: 2, K });
+    theta.L.fill(0.3);
+    theta.C.fill(0.1);
     for i in 0..M {
         theta.A[i] = 0.4 * (i as f64).cos();
         theta.h[i] = 0.2 + 0.05 * i as f64;
@@ -135,39 +137,47 @@ fn at_rest(M: usize, P: usize) -> Theta {
 }
 
 #[test]
-fn tangent_vectors_grow_alike_on_every_instruction_set() {
-    let run = FreeRun {
-        x0: vec![0.3, -0.2],
-        s: Array2::zeros((0, 0)),
-        steps: 2_005,
-    };
-    for (M, P) in [(2, 0), (3, 3), (8, 2), (20, 5), (33, 4)] {
+fn rollouts_are_alike_on_every_instruction_set() {
+    for (M, P, K) in [(2, 0, 0), (3, 3, 1), (8, 2, 2), (20, 5, 0), (33, 4, 0)] {
+        let run = FreeRun {
+            x0: vec![0.3, f32::NAN],
+            s: Array2::from_shape_fn((2_006, K), |(t, k)| ((t + 7 * k) as f32).sin()),
+            steps: 2_005,
+        };
         let thetas: Vec<Vec<f32>> = (0..5)
             .map(|k| {
-                let mut theta = at_rest(M, P);
+                let mut theta = at_rest(M, P, K);
                 theta.W *= 0.9 - 0.1 * f64::from(k);
                 theta.pack()
             })
             .collect();
         let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| FreeModel { theta, P }).collect();
-        let dims = Dims { M, N: 2, K: 0 };
+        let dims = Dims { M, N: 2, K };
+        let tangent = Tangent {
+            steps: 1_507,
+            settles: 95,
+        };
         let expected = ReferenceBackend::new()
-            .growth(dims, &models, &run, 95)
+            .rollouts(dims, &models, &run, tangent)
             .expect("it runs");
-        assert!(
-            expected.iter().all(|g| g.is_finite()),
-            "M {M}, P {P}: {expected:?}"
-        );
         for backend in CpuBackend::every_instruction_set(Some(2)).expect("threads") {
-            let found = backend.growth(dims, &models, &run, 95).expect("it runs");
+            let found = backend.rollouts(dims, &models, &run, tangent).expect("it runs");
+            assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(&expected) {
-                let error = (found - expected).abs();
-                assert!(
-                    error <= 1e-4,
-                    "M {M}, P {P}, {}: {found} {expected}",
-                    backend.device().name
-                );
+                let name = format!("M {M}, P {P}, K {K}, {}", backend.device().name);
+                assert!(expected.growth.is_finite(), "{name}");
+                let error = (found.growth - expected.growth).abs();
+                assert!(error <= 1e-4, "{name}: {} {}", found.growth, expected.growth);
+                assert_eq!(found.x.dim(), (2_006, 2), "{name}");
+                let apart = (&found.x - &expected.x)
+                    .iter()
+                    .fold(0.0, |most: f32, e| most.max(e.abs()));
+                assert!(apart <= 1e-5, "{name}: {apart}");
             }
+            let alone = backend
+                .rollouts(dims, &models[3..4], &run, tangent)
+                .expect("it runs");
+            assert_eq!(alone, found[3..4], "bits depend on the company");
         }
     }
 }
@@ -186,16 +196,72 @@ fn growth_is_the_largest_exponent() {
     };
     let model = FreeModel { theta: &packed, P: 0 };
     let backend = CpuBackend::new(Some(1)).expect("a thread");
-    let growth = backend
-        .growth(theta.dims(), &[model], &run, 100)
+    let tangent = Tangent {
+        steps: 1_000,
+        settles: 100,
+    };
+    let runs = backend
+        .rollouts(theta.dims(), &[model], &run, tangent)
         .expect("it runs");
-    assert!((growth[0] - 0.9f64.ln()).abs() < 1e-5, "{growth:?}");
+    assert!((runs[0].growth - 0.9f64.ln()).abs() < 1e-5, "{}", runs[0].growth);
+}
+
+/// Without a preset or a config file the data choose what is not said.
+#[test]
+fn data_choose_the_settings() {
+    let w = Workplace::with_data(1_200);
+    let short = [
+        "--epochs",
+        "1",
+        "--batches-per-epoch",
+        "2",
+        "--polish",
+        "1",
+        "--backend",
+        "cpu",
+    ];
+    let train = |out: &str, more: &[&str]| {
+        let args = [
+            &["train", "--data", "data.npy", "--out", out],
+            short.as_slice(),
+            more,
+        ]
+        .concat();
+        stderr(&w.succeed(&args))
+    };
+    let said = train("chosen", &["--M", "6"]);
+    assert!(said.contains("preset robust: data standardised"), "{said}");
+    let settings = |run: &str| Run::read(&w.path(run)).expect("a run").settings;
+    let chosen = settings("chosen");
+    let data = Data::load(&chosen).expect("data").training;
+    let expected = train::robust(&data);
+    assert!(chosen.standardize && data.scaling.is_some());
+    assert_eq!((&chosen.T, &chosen.tau), (&expected.T, &expected.tau));
+    assert_eq!(
+        (chosen.start_lr.values(), chosen.epochs, chosen.polish),
+        (&[5e-3][..], 1, 1)
+    );
+
+    let model = Model::load(w.path("chosen/last/m000.npz")).expect("a model");
+    assert_eq!(model.scaling, data.scaling);
+    train("named", &["--M", "6", "--preset", "robust"]);
+    // A config file says everything; what is said wins.
+    w.succeed(&["train", "--config", "chosen/config.toml", "--out", "again"]);
+    for run in ["named", "again"] {
+        assert_eq!(
+            last_models(&w, "chosen", &["m000"]),
+            last_models(&w, run, &["m000"]),
+            "{run}"
+        );
+    }
+    assert!(!train("published", &["--preset", "fmri"]).contains("preset robust"));
+    assert_eq!(settings("published").tau.values(), [7]);
+    train("said", &["--tau", "5"]);
+    assert_eq!(settings("said").tau.values(), [5]);
 }
 
 #[test]
 fn generations_are_checked() {
-    let error = resolve(None, "data = ['x']\npolish = 0".parse().expect("TOML")).expect_err("none");
-    assert!(error.to_string().contains("--polish 0"), "{error}");
     let most = format!(
         "data = ['x']\nbatches-per-epoch = 1\nepochs = {}\npolish = 1",
         u32::MAX

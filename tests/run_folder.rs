@@ -31,7 +31,7 @@ fn a_study_leaves_a_complete_run_folder() {
     let log = String::from_utf8(w.read("run/log.csv")).expect("text");
     assert_eq!(
         log.lines().next(),
-        Some("epoch,member,loss,lr,D_stsp,D_H,PE,roughness,saturated")
+        Some("epoch,member,loss,lr,D_stsp,D_H,PE,roughness,saturated,verdict")
     );
     let rows: Vec<Vec<&str>> = log
         .lines()
@@ -41,7 +41,7 @@ fn a_study_leaves_a_complete_run_folder() {
     assert_eq!(rows.len(), 3 * 4, "{log}");
     assert!(
         rows.iter()
-            .all(|row| row.len() == 9 && row[2].parse::<f64>().is_ok()),
+            .all(|row| row.len() == 10 && row[2].parse::<f64>().is_ok()),
         "{log}"
     );
     for id in ["m000", "m001", "m002", "m003"] {

@@ -11,7 +11,9 @@ use ndarray::{Array2, ArrayView2, Ix2, s};
 use serde_json::Value;
 
 /// One optimiser step, four seeds.
-const UNTRAINED: [&str; 18] = [
+const UNTRAINED: [&str; 20] = [
+    "--preset",
+    "lorenz63",
     "--P",
     "1",
     "--T",

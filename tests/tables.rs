@@ -365,7 +365,9 @@ fn row_numbers_and_row_names_are_told() {
     }
 }
 
-const SMALL: [&str; 19] = [
+const SMALL: [&str; 21] = [
+    "--preset",
+    "lorenz63",
     "--P",
     "1",
     "--T",

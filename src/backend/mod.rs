@@ -10,14 +10,14 @@ pub(crate) mod check;
 pub mod cpu;
 pub mod golden;
 pub mod gpu;
-mod growth;
 mod open;
 mod optimizer;
 pub mod reference;
+mod rollout;
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, s};
 use rayon::prelude::*;
 
 use crate::config::Hyperparameters;
@@ -30,6 +30,7 @@ pub use cpu::prediction_error;
 pub use open::{open, open_checked, refuse_wrong_results};
 pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, learning_rate};
 pub use reference::curvature;
+pub use rollout::{Rollout, Tangent};
 
 /// One member of an ensemble: everything that may differ between models of one shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -257,24 +258,27 @@ pub trait Backend: Send + Sync {
         latent: bool,
     ) -> Result<Vec<Vec<Array2<f32>>>>;
 
-    /// Growth of a tangent vector along a free run of every model from one start, in nats per step: the mean over the
-    /// steps after the first `settles`, in which the vector turns into the direction that grows most. It tends to the
-    /// largest Lyapunov exponent as the run gets longer; not finite where the vector vanishes or the run is not.
+    /// Free runs of every model from one start, each with the growth of a tangent vector along its first steps. (Not the
+    /// same bits as [`Backend::free_run`]'s: here the models are what goes side by side.)
     ///
     /// # Errors
     /// As [`Backend::free_run`].
-    fn growth(
+    fn rollouts(
         &self,
         dims: Dims,
         models: &[FreeModel<'_>],
         run: &FreeRun,
-        settles: usize,
-    ) -> Result<Vec<f64>> {
+        tangent: Tangent,
+    ) -> Result<Vec<Rollout>> {
         let states = self.free_run(dims, models, std::slice::from_ref(run), true)?;
         let pairs = models.par_iter().zip(&states);
         Ok(pairs
             .map(|(model, states)| {
-                growth::along(&Theta::unpack(dims, model.theta), model.P, &states[0], settles)
+                let theta = Theta::unpack(dims, model.theta);
+                Rollout {
+                    x: states[0].slice(s![.., ..dims.N]).to_owned(),
+                    growth: rollout::growth(&theta, model.P, states[0].view(), tangent),
+                }
             })
             .collect())
     }

@@ -11,8 +11,10 @@ use toml::Table;
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
 use crate::cli::choices::word;
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, SMOOTHING, THREADS};
-use crate::config::{BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, Seeds, Settings, Shard};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, POLISH, SMOOTHING, THREADS};
+use crate::config::{
+    BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, ROBUST, Seeds, Settings, Shard,
+};
 use crate::error::{Error, Result};
 use crate::systems::{SHARE, SimulateRequest};
 
@@ -142,8 +144,8 @@ pub struct TrainArgs {
     /// Which of the two equal forms of the recurrence to compute
     #[arg(long, help_heading = "Schedule", value_parser = word::<Form>(Form::WORDS))]
     pub form: Option<Form>,
-    /// Generations of polishing on the score itself after training [default: none]
-    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = GENERATIONS.parser::<u32>())]
+    /// Generations of polishing on the score itself after training, 0 for none
+    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = POLISH.parser::<u32>())]
     pub polish: Option<u32>,
 
     /// Epochs between two scorings
@@ -153,8 +155,8 @@ pub struct TrainArgs {
     #[serde(flatten)]
     pub metrics: MetricArgs,
 
-    /// Published settings to start from
-    #[arg(long, value_name = "NAME", help = format!("Published settings to start from: {}", PRESETS.join(", ")), help_heading = "Run")]
+    /// Settings to start from
+    #[arg(long, value_name = "NAME", help = format!("Settings to start from: {ROBUST}, chosen by the data [default], or published ones: {}", PRESETS.join(", ")), help_heading = "Run")]
     pub preset: Option<String>,
     /// Settings from a file, such as a run's config.toml; flags override it
     #[arg(long, value_name = "FILE", help_heading = "Run")]

@@ -144,6 +144,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
                 number(scores.dh),
                 number(scores.pe),
                 number(scores.roughness),
+                scores.verdict.word().into(),
                 scores.points_dstsp.to_string(),
             ]
         })
@@ -152,6 +153,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
         "noise floor".into(),
         output::floor(floor.into()),
         number(floor.dh),
+        String::new(),
         String::new(),
         String::new(),
         floor.rows.to_string(),
@@ -163,6 +165,7 @@ fn text(first: &str, rows: &[(&String, &Scores)], floor: &NoiseFloor, scorer: &S
             "D_H",
             &format!("PE({})", scorer.settings().pe_steps),
             "roughness",
+            "free run",
             "points",
         ],
         &lines,

@@ -14,7 +14,7 @@ pub mod values;
 pub use choices::{BackendChoice, DstspChoice, Form, Optimizer};
 pub use grid::{Grid, Seeds};
 pub use hyperparameters::{AXES, Axis, Hyperparameters};
-pub use presets::{PRESETS, preset};
+pub use presets::{PRESETS, ROBUST, preset};
 pub use resolve::{parse_file, read_file, resolve, resolve_over};
 pub use settings::Settings;
 pub use shard::Shard;

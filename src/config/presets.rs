@@ -1,6 +1,9 @@
 use toml::{Table, Value};
 
-/// Names that `--preset` takes.
+/// The preset that depends on the data (see [`crate::train::robust`]).
+pub const ROBUST: &str = "robust";
+
+/// Names of the published settings.
 pub const PRESETS: [&str; 6] = ["lorenz63", "rossler", "lorenz96", "ecg", "eeg", "fmri"];
 
 /// The settings that the preset of this name fixes; the rest are the defaults.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Table;
 
-use crate::config::{PRESETS, Settings, preset};
+use crate::config::{PRESETS, ROBUST, Settings, preset};
 use crate::error::{Error, Result, nearest};
 
 /// Table of a run folder's `config.toml` that records what happened; ignored when the file is read back.
@@ -57,7 +57,9 @@ pub fn resolve_over(base: &Settings, file: Option<(&Path, Table)>, flags: Table)
     let file_preset = file.remove("preset");
     if let Some(name) = flags.remove("preset").or(file_preset) {
         let name = name.as_str().unwrap_or_default().to_owned();
-        merged.extend(preset(&name).ok_or_else(|| unknown("preset", &name, PRESETS.into_iter(), ""))?);
+        merged.extend(
+            preset(&name).ok_or_else(|| unknown("preset", &name, [ROBUST].into_iter().chain(PRESETS), ""))?,
+        );
     }
     let layers = [("config key", &file, origin.as_str()), ("setting", &flags, "")];
     for (kind, layer, origin) in layers {
@@ -93,7 +95,7 @@ impl Settings {
 
 /// Keys that a table made from the defaults does not show, because nothing is their default.
 fn optional_keys() -> impl Iterator<Item = String> {
-    ["drop", "dt", "polish", "device", "threads", "shard"]
+    ["drop", "dt", "device", "threads", "shard"]
         .into_iter()
         .map(str::to_owned)
 }

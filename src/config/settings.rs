@@ -44,8 +44,8 @@ pub struct Settings {
     pub epochs: u32,
     pub batches_per_epoch: u32,
     pub form: Form,
-    /// Generations of polishing after training (see [`crate::polish`]).
-    pub polish: Option<u32>,
+    /// Generations of polishing after training (see [`crate::polish`]); 0 for none.
+    pub polish: u32,
 
     /// Epochs between two scorings.
     pub eval_every: u32,
@@ -64,7 +64,7 @@ pub struct Settings {
 impl Settings {
     /// Epochs and generations of polishing, in all.
     pub fn length(&self) -> u32 {
-        self.epochs + self.polish.unwrap_or(0)
+        self.epochs + self.polish
     }
 }
 
@@ -97,7 +97,7 @@ impl Default for Settings {
             epochs: 2000,
             batches_per_epoch: 50,
             form: Form::Auto,
-            polish: None,
+            polish: 0,
             eval_every: 25,
             dstsp: DstspChoice::Auto,
             bins: 30,

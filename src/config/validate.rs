@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, GENERATIONS, SMOOTHING, THREADS};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, POLISH, SMOOTHING, THREADS};
 use crate::config::{AXES, Settings};
 use crate::error::{Error, Result};
 
@@ -22,7 +22,7 @@ impl Settings {
             ("bins", self.bins as u64, COUNT),
             ("pe-steps", self.pe_steps as u64, COUNT),
             ("threads", self.threads.unwrap_or(1) as u64, THREADS),
-            ("polish", self.polish.unwrap_or(1).into(), GENERATIONS),
+            ("polish", self.polish.into(), POLISH),
         ] {
             rule.require(flag, value)?;
         }
@@ -38,7 +38,7 @@ impl Settings {
                 "--epochs × --batches-per-epoch: more than 2^32 − 1 optimiser steps",
             ));
         }
-        if self.epochs.checked_add(self.polish.unwrap_or(0)).is_none() {
+        if self.epochs.checked_add(self.polish).is_none() {
             return Err(Error::input(
                 "--epochs + --polish: more than 2^32 − 1 epochs and generations",
             ));

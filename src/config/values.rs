@@ -25,6 +25,8 @@ pub const COUNT: Whole = Whole::range(1, i64::MAX as u64);
 pub const EPOCHS: Whole = Whole::range(1, u32::MAX as u64);
 /// Of polishing; epochs and generations are counted together in 32 bits.
 pub const GENERATIONS: Whole = Whole::range(1, 1_000_000_000);
+/// Generations after training, if any.
+pub const POLISH: Whole = Whole::range(0, GENERATIONS.most);
 /// Of a free run, whose row 0 is its start.
 pub const FREE_RUN: Whole = Whole::range(0, i64::MAX as u64);
 /// More than any machine has; thousands of idle ones would only slow it down.

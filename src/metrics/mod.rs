@@ -21,6 +21,7 @@ mod spectra;
 mod standing;
 mod state_space;
 mod trajectories;
+mod verdict;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 use rayon::join;
@@ -44,6 +45,8 @@ pub use spectra::Spectra;
 pub use standing::{ROUGHNESS_BOUND, Standing};
 pub use state_space::DstspKind;
 use state_space::{StateDistribution, count_complete};
+use verdict::Judge;
+pub use verdict::Verdict;
 
 /// How good one model is. Small is good; NaN means undefined.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -64,6 +67,8 @@ pub struct Scores {
     /// Mean |second difference| over that of the data, in the column where it is furthest from 1, which is as smooth as
     /// the data.
     pub roughness: f64,
+    /// Of the run beside the longest trial.
+    pub verdict: Verdict,
     /// Complete data rows behind D_stsp (at most 10,000 for GMM).
     pub points_dstsp: usize,
     /// Rows of the free run that were compared with them: finite, and in range for bins.
@@ -97,6 +102,8 @@ pub struct Scorer {
     states: StateDistribution,
     spectra: Spectra,
     prediction: PredictionData,
+    /// Of the longest trial, and which one that is.
+    judge: (usize, Judge),
 }
 
 impl Scorer {
@@ -112,6 +119,9 @@ impl Scorer {
         let constant = constant_columns(dataset, &columns);
         let varying: Vec<_> = observations.iter().map(|x| only(*x, &columns)).collect();
         let seen = views(&varying);
+        let longest = (0..seen.len())
+            .max_by_key(|&r| seen[r].nrows())
+            .expect("there are trials");
         let kind = DstspKind::of(&settings, columns.len(), count_complete(&seen));
         let spectra = Spectra::new(&seen, settings.smoothing);
         let prediction = PredictionData::new(&trials, settings.pe_steps);
@@ -125,6 +135,7 @@ impl Scorer {
             complete: seen.iter().map(complete_rows_of).collect(),
             free_runs: trials.iter().map(|(x, s)| free_run(x, s)).collect(),
             trials: seen.iter().map(|x| x.to_owned()).collect(),
+            judge: (longest, Judge::new(&seen[longest])),
             columns,
             constant,
             settings,
@@ -192,6 +203,7 @@ impl Scorer {
             || self.states.divergence(&views(states)),
             || join(|| roughness(data, runs), || spectra.distance(runs)),
         );
+        let (longest, judge) = &self.judge;
         Scores {
             dstsp: divergence.value,
             dstsp_standard_error: divergence.standard_error,
@@ -199,6 +211,7 @@ impl Scorer {
             dh,
             pe: f64::NAN,
             roughness,
+            verdict: judge.verdict(&runs[*longest], roughness),
             points_dstsp: self.states.rows(),
             points_inside: divergence.rows,
             points_dh: spectra.rows(),

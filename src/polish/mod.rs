@@ -180,22 +180,10 @@ impl Polisher<'_> {
         let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
         let runs = self
             .backend
-            .free_run(self.dims(), &models, std::slice::from_ref(&draw.run), false)?;
-        let growth = match objective.exponent() {
-            Some(_) => self
-                .backend
-                .growth(self.dims(), &models, &draw.tangent, draw.settles)?,
-            None => vec![0.0; models.len()],
-        };
+            .rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
         let errors = self.forecast_errors(&draw, &polished.start, &thetas);
-        let costs: Vec<f64> = runs
-            .par_iter()
-            .zip(&growth)
-            .zip(&errors[1..])
-            .map(|((run, growth), error)| {
-                let parts = objective.judge(&run[0], *growth, *error);
-                objective.cost(&parts, errors[0])
-            })
+        let costs: Vec<f64> = (runs.par_iter().zip(&errors[1..]))
+            .map(|(run, error)| objective.cost(&objective.judge(run, *error), errors[0]))
             .collect();
         search.tell(seed, generation, &costs);
         Ok(())

@@ -2,13 +2,14 @@
 //! thousands of times.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, Axis};
 use realfft::{RealFftPlanner, RealToComplex};
 
 use super::exponent::largest_exponent;
-use crate::backend::{FreeModel, prediction_error};
+use crate::backend::{FreeModel, Rollout, Tangent, prediction_error};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{Amplitudes, DstspKind, Histogram, Scorer, hellinger, only};
@@ -18,8 +19,10 @@ use crate::rng::{Stream, index, threefry2x32};
 /// Steps of the free run that a candidate is judged by, and of them those that the tangent vector follows, the first of
 /// which turn it into the direction that grows most.
 const STEPS: usize = 20_480;
-const TANGENT_STEPS: usize = 10_240;
-const TANGENT_SETTLES: usize = 1_000;
+const TANGENT: Tangent = Tangent {
+    steps: 10_240,
+    settles: 1_000,
+};
 /// Rows that forecasts start from, drawn anew every generation.
 const FORECASTS: usize = 256;
 /// Longest segment of the averaged spectra (Welch, 1967).
@@ -56,10 +59,7 @@ pub struct Objective {
 /// What the candidates of one generation share.
 pub struct Draw {
     pub run: FreeRun,
-    /// The run that tangents follow: the first part of `run`.
-    pub tangent: FreeRun,
-    /// Steps of it that do not count yet.
-    pub settles: usize,
+    pub tangent: Tangent,
     /// Rows of the scorer's predictions that forecasts start from.
     pub forecasts: Vec<u32>,
 }
@@ -145,15 +145,14 @@ impl Objective {
         let rows = self.scorer.predictions().rows();
         let pick = |i| rows.starts[index(word(i), rows.starts.len() as u32) as usize];
         let start = pick(0) as usize;
-        let run = |steps| FreeRun {
+        let run = FreeRun {
             x0: rows.x[start * rows.N..(start + 1) * rows.N].to_vec(),
             s: Array2::zeros((0, 0)),
-            steps,
+            steps: STEPS,
         };
         Draw {
-            run: run(STEPS),
-            tangent: run(TANGENT_STEPS),
-            settles: TANGENT_SETTLES,
+            run,
+            tangent: self.exponent.map_or(Tangent::NONE, |_| TANGENT),
             forecasts: (1..=FORECASTS).map(pick).collect(),
         }
     }
@@ -170,22 +169,28 @@ impl Objective {
         )
     }
 
-    /// Judges a free run `[steps + 1, N]`, with the growth of a tangent vector along it in nats per step and the error of
-    /// the model's forecasts.
-    pub fn judge(&self, run: &Array2<f32>, growth: f64, forecast: f64) -> Parts {
-        let seen = only(run.view(), self.scorer.columns());
+    /// Judges a candidate's run and the error of its forecasts.
+    pub fn judge(&self, run: &Rollout, forecast: f64) -> Parts {
+        let seen = only(run.x.view(), self.scorer.columns());
         let states = match &self.axes {
             None => self.histogram.divergence(&[seen.view()]),
             Some(axes) => self
                 .histogram
                 .divergence(&[seen.mapv(f64::from).dot(axes).view()]),
         };
+        let columns: Vec<Cow<'_, [f32]>> = (seen.columns().into_iter())
+            .map(|column| {
+                column
+                    .to_slice()
+                    .map_or_else(|| column.to_vec().into(), Cow::Borrowed)
+            })
+            .collect();
         Parts {
             divergence: states.value,
-            spectrum: self.spectra.distance(seen.view()),
-            exponent: self.exponent.map_or(0.0, |exponent| growth / exponent - 1.0),
+            spectrum: self.spectra.distance(&columns),
+            exponent: self.exponent.map_or(0.0, |exponent| run.growth / exponent - 1.0),
             forecast,
-            roughness: self.roughness_of(seen.view()),
+            roughness: self.roughness_of(&columns),
             outside: 1.0 - states.rows as f64 / seen.nrows() as f64,
         }
     }
@@ -202,12 +207,12 @@ impl Objective {
             + OUTSIDE * parts.outside
     }
 
-    fn roughness_of(&self, run: ArrayView2<'_, f32>) -> f64 {
-        let columns = run.columns().into_iter().zip(&self.roughness);
-        let ratios = columns.filter(|(_, data)| **data > 0.0).map(|(column, data)| {
-            let (sum, count) = second_differences(column.iter().map(|&v| v.into()));
-            sum / count / data
-        });
+    /// Of the columns of a run, the largest ratio to the data's.
+    fn roughness_of(&self, run: &[Cow<'_, [f32]>]) -> f64 {
+        let columns = run.iter().zip(&self.roughness);
+        let ratios = columns
+            .filter(|(_, data)| **data > 0.0)
+            .map(|(column, data)| mean_second_difference(column) / data);
         // Not finite is as rough as can be; f64::max would drop NaN.
         ratios.fold(
             0.0,
@@ -251,12 +256,13 @@ impl WelchSpectra {
     }
 
     /// `√p` of all segments without a gap (NaN), the signals pooled; `None` where there is no such segment, or none varies.
-    fn amplitudes(&self, signals: &[Vec<f32>]) -> Option<Amplitudes> {
+    fn amplitudes(&self, signals: &[impl AsRef<[f32]>]) -> Option<Amplitudes> {
         let segment = self.window.len();
         let mut power = vec![0.0f64; segment / 2 + 1];
         let (mut values, mut spectrum) = (self.fft.make_input_vec(), self.fft.make_output_vec());
         let mut scratch = self.fft.make_scratch_vec();
         for signal in signals {
+            let signal = signal.as_ref();
             let seen = signal.iter().filter(|v| !v.is_nan());
             let (sum, count) = seen.fold((0.0, 0.0), |(sum, n), &v| (sum + f64::from(v), n + 1.0));
             let mean = (sum / count) as f32;
@@ -280,16 +286,32 @@ impl WelchSpectra {
     }
 
     /// Mean Hellinger distance of the columns of a run from the data's; 1 for one without a spectrum.
-    fn distance(&self, run: ArrayView2<'_, f32>) -> f64 {
+    fn distance(&self, run: &[Cow<'_, [f32]>]) -> f64 {
         let (mut sum, mut count) = (0.0, 0.0f64);
-        for (column, data) in run.columns().into_iter().zip(&self.data) {
+        for (column, data) in run.iter().zip(&self.data) {
             let Some(data) = data else { continue };
-            let amplitudes = self.amplitudes(&[column.to_vec()]);
+            let amplitudes = self.amplitudes(std::slice::from_ref(column));
             sum += amplitudes.map_or(1.0, |amplitudes| hellinger(&amplitudes, data));
             count += 1.0;
         }
         sum / count.max(1.0)
     }
+}
+
+/// Mean |second difference| of a run; not finite where a value is not.
+fn mean_second_difference(values: &[f32]) -> f64 {
+    const LANES: usize = 16;
+    let count = values.len().saturating_sub(2);
+    let from = |first: usize| values[first.min(values.len())..].chunks(LANES);
+    // Sums side by side, as processors add.
+    let mut sums = [0.0f32; LANES];
+    for ((before, middle), after) in values[..count].chunks(LANES).zip(from(1)).zip(from(2)) {
+        let triples = before.iter().zip(middle).zip(after);
+        for (sum, ((before, middle), after)) in sums.iter_mut().zip(triples) {
+            *sum += (after - 2.0 * middle + before).abs();
+        }
+    }
+    f64::from(sums.iter().sum::<f32>()) / count as f64
 }
 
 /// Sum of the |second differences| of values that follow each other, gaps left out, and how many there are.

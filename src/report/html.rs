@@ -13,6 +13,7 @@ use super::study::{ReportedMember, ReportedRun, Threshold};
 use super::theme::{Look, color_class, page_rules, page_variables};
 use crate::analysis::Analysis;
 use crate::error::{Error, Result};
+use crate::metrics::Verdict;
 use crate::text::{large_count, percent, typeset, typeset_count, vector};
 
 const TEMPLATE: &str = include_str!("templates/report.html");
@@ -99,6 +100,7 @@ pub fn page(study: &ReportedRun, sections: &Sections, options: &ReportOptions) -
         is_saturated => study.members.iter().any(|m| m.row.standing().saturated),
         members => study.members.len(),
         diverged => study.members.iter().filter(|m| m.row.diverged()).count(),
+        verdicts => Verdict::counted(study.members.iter().filter_map(|m| m.row.verdict)),
         quartiles => [0.25, 0.5, 0.75].map(|q| quantile(&scores, q)),
         success => success(study, options),
         best => best,
@@ -251,7 +253,17 @@ fn success(study: &ReportedRun, options: &ReportOptions) -> Option<String> {
 /// Column heads and rows of the members' table, best first.
 fn table<'a>(study: &'a ReportedRun, best: Option<&str>) -> (Vec<String>, Vec<TableRow<'a>>) {
     let mut columns = study.varied();
-    columns.extend(["seed", "status", "best_epoch", "D_stsp", "D_H", "PE", "roughness"]);
+    columns.extend([
+        "seed",
+        "status",
+        "best_epoch",
+        "D_stsp",
+        "D_H",
+        "PE",
+        "roughness",
+        "last_D_stsp",
+        "verdict",
+    ]);
     let mut members: Vec<&ReportedMember> = study.members.iter().collect();
     members.sort_by(|a, b| a.row.compare(&b.row));
     let rows = members.into_iter().map(|m| {
@@ -283,7 +295,7 @@ fn cell(member: &ReportedMember, column: &str) -> Cell {
             None => "diverged".into(),
         },
         ("D_stsp", Some(value)) if member.row.standing().saturated => typeset(value, 3) + "*",
-        ("D_stsp" | "D_H" | "PE" | "roughness", Some(value)) => typeset(value, 3),
+        ("D_stsp" | "D_H" | "PE" | "roughness" | "last_D_stsp", Some(value)) => typeset(value, 3),
         (_, None) if text.is_empty() => "–".into(),
         _ => text.into(),
     };

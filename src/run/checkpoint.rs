@@ -9,7 +9,7 @@ use crate::metrics::Scores;
 use crate::polish::Polished;
 
 /// First bytes of every checkpoint; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"ALRNNCK3";
+const MAGIC: &[u8; 8] = b"ALRNNCK4";
 /// What they are whatever the version.
 const ANY_VERSION: &[u8] = b"ALRNNCK";
 
@@ -22,6 +22,14 @@ pub struct Best {
     pub theta: Vec<f32>,
 }
 
+/// What a member was found to be at an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// Epochs completed, and generations of polishing.
+    pub epoch: u32,
+    pub scores: Scores,
+}
+
 /// One member's state and history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemberRecord {
@@ -30,6 +38,8 @@ pub struct MemberRecord {
     pub v: Vec<f32>,
     pub stopped_at: Option<u32>,
     pub best: Option<Best>,
+    /// The last evaluation.
+    pub last: Option<Scored>,
     /// Mean loss of the last epoch.
     pub loss: f32,
     /// State of the polishing, once it has begun.

@@ -7,7 +7,7 @@ mod read;
 mod record;
 mod tables;
 
-pub use checkpoint::{Best, Checkpoint, MemberRecord};
+pub use checkpoint::{Best, Checkpoint, MemberRecord, Scored};
 pub use folder::{RunFolder, refuse_occupied};
 pub use merge::{Merged, merge};
 pub use read::{ModelRef, Run};

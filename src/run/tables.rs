@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Hyperparameters;
 use crate::error::{Error, Result};
 use crate::fs::write_bytes;
-use crate::metrics::Standing;
+use crate::metrics::{Standing, Verdict};
 
 /// A row of `members.csv`: a member's settings, how it ended, its best scores. Empty cells are `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,16 @@ pub struct MemberRow {
     /// D_stsp says no more than that of a run that shares nothing with the data. Not in folders of earlier versions.
     #[serde(default)]
     pub saturated: Option<bool>,
+    /// Of the last evaluation, as above, and what its free run comes to (see [`Verdict`]; `diverged` for a member that
+    /// diverged in training). Not in folders of earlier versions.
+    #[serde(default)]
+    pub last_epoch: Option<u32>,
+    #[serde(default)]
+    pub last_D_stsp: Option<f64>,
+    #[serde(default)]
+    pub last_D_H: Option<f64>,
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
 }
 
 impl MemberRow {
@@ -119,6 +129,8 @@ pub struct LogRow {
     pub roughness: Option<f64>,
     #[serde(default)]
     pub saturated: Option<bool>,
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
 }
 
 /// Replaces `members.csv`.

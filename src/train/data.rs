@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::TrainingData;
 use crate::config::Settings;
-use crate::dataset::{Dataset, LoadRequest, check_columns, load};
+use crate::dataset::{Dataset, LoadRequest, check_columns, column_scaling, load, standardize};
 use crate::error::{Error, Result};
 use crate::study::Study;
 
@@ -22,6 +22,12 @@ impl Data {
     /// # Errors
     /// As [`load`]; also when the held-out data have other columns.
     pub fn load(settings: &Settings) -> Result<Self> {
+        let data = Self::read(settings)?;
+        data.warn();
+        Ok(data)
+    }
+
+    fn read(settings: &Settings) -> Result<Self> {
         if settings.data.is_empty() {
             return Err(Error::input("no data given").with_hint("name a file: --data lorenz.npy"));
         }
@@ -33,13 +39,47 @@ impl Data {
             standardize: settings.standardize,
             ..LoadRequest::default()
         })?;
-        training.warn_of_clocks();
-        training.warn_of_offsets();
         let test = match settings.test.is_empty() {
             true => None,
             false => Some(load_test(settings, &training)?),
         };
         Ok(Self { training, test })
+    }
+
+    fn warn(&self) {
+        self.training.warn_of_clocks();
+        self.training.warn_of_offsets();
+    }
+
+    /// Reads the files that the settings name as they are; then `choose` says what to train with, of which
+    /// `standardize` is done here.
+    ///
+    /// # Errors
+    /// As [`Data::load`], and what `choose` refuses.
+    pub fn load_and_choose(
+        settings: &Settings,
+        choose: impl FnOnce(&Dataset) -> Result<Settings>,
+    ) -> Result<(Self, Settings)> {
+        let mut data = Self::read(settings)?;
+        let chosen = choose(&data.training)?;
+        if chosen.standardize && data.training.scaling.is_none() {
+            data.standardize()?;
+        }
+        data.warn();
+        Ok((data, chosen))
+    }
+
+    /// What `--standardize` does while reading.
+    fn standardize(&mut self) -> Result<()> {
+        let observations: Vec<_> = self.training.trials.iter().map(|trial| trial.x.view()).collect();
+        let scaling = column_scaling(&observations, |j| self.training.label(j))?;
+        for dataset in std::iter::once(&mut self.training).chain(&mut self.test) {
+            for trial in &mut dataset.trials {
+                standardize(&mut trial.x, &scaling);
+            }
+            dataset.scaling = Some(scaling.clone());
+        }
+        Ok(())
     }
 
     /// The data to score on.

@@ -33,22 +33,29 @@ pub struct Start<'a> {
 /// Where training stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Epochs completed, of how many.
+    /// Epochs and generations of polishing completed, of how many.
     pub epoch: u32,
     pub epochs: u32,
+    /// How many of them are epochs of training.
+    pub training: u32,
     /// Median over the members still training of the last epoch's mean loss.
     pub loss: f32,
     /// Members still training, of how many.
     pub alive: usize,
     pub members: usize,
-    /// Optimiser steps of all members since this process began to train, and the time they took (everything
-    /// included: scoring, checkpoints).
+    /// Optimiser steps of all members since this process began to train, or generations since it began to polish, and the
+    /// time they took (everything included: scoring, checkpoints).
     pub member_steps: u64,
     pub elapsed: Duration,
 }
 
 impl Progress {
-    /// Member-steps per second.
+    /// Whether members are being polished.
+    pub fn polishing(&self) -> bool {
+        self.epoch > self.training
+    }
+
+    /// Member-steps (or members' generations) per second.
     pub fn rate(&self) -> f64 {
         self.member_steps as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }

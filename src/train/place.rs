@@ -100,7 +100,7 @@ pub(super) fn fingerprint(settings: &Settings, data: &Data) -> String {
     let identity = settings.identity();
     let test = data.test.as_ref().map_or("", |test| test.hash.as_str());
     // A model file is polished in its own units, which settings do not tell.
-    let units = (data.training.scaling.as_ref()).filter(|_| settings.polish.is_some());
+    let units = (data.training.scaling.as_ref()).filter(|_| settings.polish > 0);
     let units = units.map_or_else(String::new, |scaling| {
         format!("\n{:?} {:?}", scaling.mean, scaling.scale)
     });

@@ -29,7 +29,7 @@ pub fn polish(
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    if settings.polish.is_none() {
+    if settings.polish == 0 {
         return Err(Error::input("no generations of polishing are asked for"));
     }
     let task = Task::new(settings, data)?;
@@ -55,6 +55,7 @@ pub fn polish(
             theta,
             stopped_at: model.is_none().then_some(steps),
             best: None,
+            last: None,
             loss: f32::NAN,
             polished: None,
         }

@@ -79,7 +79,7 @@ impl<'a> Task<'a> {
 
 /// Of the training data: held-out ones decide nothing.
 fn objective(settings: &Settings, data: &Data, scorer: &Arc<Scorer>) -> Result<Option<Objective>> {
-    if settings.polish.is_none() {
+    if settings.polish == 0 {
         return Ok(None);
     }
     let scorer = match &data.test {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
 /// The flags of a study small enough to be trained many times: two shapes, two seeds, where there is no GPU too.
-const SMALL: [(&str, &str); 11] = [
+const SMALL: [(&str, &str); 12] = [
+    ("--preset", "lorenz63"),
     ("--data", "data.npy"),
     ("--backend", "cpu"),
     ("--M", "5,8"),

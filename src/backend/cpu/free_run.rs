@@ -8,7 +8,6 @@ use ndarray::{Array2, CowArray, Ix2};
 use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::simd::buffer::{Buffer, vectors, vectors_mut};
-use crate::backend::growth::{STRETCH, first_counted, tangent};
 use crate::backend::{FreeModel, FreeRun};
 use crate::model::Dims;
 
@@ -54,67 +53,10 @@ impl WithSimd for Runs<'_> {
     }
 }
 
-/// What [`crate::backend::Backend::growth`] asks for, of a few models.
-pub(super) struct Growth<'a> {
-    pub dims: Dims,
-    pub models: &'a [FreeModel<'a>],
-    pub run: &'a FreeRun,
-    pub settles: usize,
-}
-
-impl WithSimd for Growth<'_> {
-    type Output = Vec<f64>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
-        let s = self.run.s.as_standard_layout();
-        let first = first_counted(self.settles);
-        let steps = (self.run.steps / STRETCH * STRETCH).saturating_sub(first);
-        let mut walkers = walkers::<S>(self.dims, self.models);
-        let mut tangents: Vec<Vector> = Vec::with_capacity(walkers.len());
-        for walker in &mut walkers {
-            walker.start(&self.run.x0);
-            let mut vector = Vector::zeros(walker.model.h.as_slice().len());
-            let start = vector.z.as_mut_slice().iter_mut().zip(tangent(self.dims.M));
-            start.for_each(|(v, value)| *v = value as f32);
-            tangents.push(vector);
-        }
-        let mut sums = vec![0.0; walkers.len()];
-        for t in 0..self.run.steps {
-            for ((walker, tangent), sum) in walkers.iter_mut().zip(&mut tangents).zip(&mut sums) {
-                walker.model.pass(simd, &walker.state, tangent);
-                walker.model.advance(simd, &walker.zero, &[], tangent);
-                walker.step(simd, inputs(&s, self.dims.K, t + 1));
-                if (t + 1) % STRETCH == 0 {
-                    let norm = normalise(simd, &mut tangent.z);
-                    if t >= first {
-                        *sum += norm.ln();
-                    }
-                }
-            }
-        }
-        sums.iter().map(|sum| sum / steps as f64).collect()
-    }
-}
-
 /// The inputs of the step to row `t`, of `[rows, K]` in standard layout.
 fn inputs<'a>(s: &'a CowArray<'_, f32, Ix2>, K: usize, t: usize) -> &'a [f32] {
     let all = s.as_slice().expect("standard layout is contiguous");
     if K == 0 { &[] } else { &all[t * K..(t + 1) * K] }
-}
-
-/// Divides a vector by its length, which is returned.
-#[inline(always)]
-fn normalise<S: Simd>(simd: S, vector: &mut Buffer) -> f64 {
-    let all = vectors_mut::<S>(vector.as_mut_slice());
-    let mut squares = simd.splat_f32s(0.0);
-    for v in all.iter() {
-        squares = simd.mul_add_e_f32s(*v, *v, squares);
-    }
-    let norm = simd.reduce_sum_f32s(squares).sqrt();
-    let factor = simd.splat_f32s(1.0 / norm);
-    all.iter_mut().for_each(|v| *v = simd.mul_f32s(*v, factor));
-    norm.into()
 }
 
 fn walkers<S: Simd>(dims: Dims, models: &[FreeModel<'_>]) -> Vec<Walker> {
@@ -136,13 +78,13 @@ struct Columns {
     floor: Buffer,
 }
 
-/// A vector of the latent space and what the product with `B` takes of it.
-struct Vector {
+/// A latent state and what the product with `B` takes of it.
+struct State {
     z: Buffer,
     phi: Buffer,
 }
 
-impl Vector {
+impl State {
     fn zeros(rows: usize) -> Self {
         Self {
             z: Buffer::zeros(rows),
@@ -157,9 +99,7 @@ struct Walker {
     model: Columns,
     /// `[M−N, N]`
     L: Vec<f32>,
-    state: Vector,
-    /// In the place of `h` for tangent vectors.
-    zero: Buffer,
+    state: State,
 }
 
 impl Walker {
@@ -169,8 +109,7 @@ impl Walker {
         Self {
             dims,
             L: model.theta[dims.range_L()].to_vec(),
-            state: Vector::zeros(rows),
-            zero: Buffer::zeros(rows),
+            state: State::zeros(rows),
             model: columns,
         }
     }
@@ -192,7 +131,7 @@ impl Walker {
     fn step<S: Simd>(&mut self, simd: S, inputs: &[f32]) {
         let Self { model, state, .. } = self;
         model.cut(simd, state);
-        model.advance(simd, &model.h, inputs, state);
+        model.advance(simd, inputs, state);
     }
 }
 
@@ -231,7 +170,7 @@ impl Columns {
 
     /// `φ(z)`.
     #[inline(always)]
-    fn cut<S: Simd>(&self, simd: S, state: &mut Vector) {
+    fn cut<S: Simd>(&self, simd: S, state: &mut State) {
         let z = vectors::<S>(state.z.as_slice());
         let floor = vectors::<S>(self.floor.as_slice());
         let phi = vectors_mut::<S>(state.phi.as_mut_slice());
@@ -240,31 +179,16 @@ impl Columns {
         }
     }
 
-    /// `d(z) ∘ v`: what of a tangent vector at `z` the ReLUs let pass.
+    /// `z ← B φ + A ∘ (z − φ) + h + C s`, with the `φ` of the state.
     #[inline(always)]
-    fn pass<S: Simd>(&self, simd: S, state: &Vector, tangent: &mut Vector) {
-        let (z, v) = (
-            vectors::<S>(state.z.as_slice()),
-            vectors::<S>(tangent.z.as_slice()),
-        );
-        let floor = vectors::<S>(self.floor.as_slice());
-        let phi = vectors_mut::<S>(tangent.phi.as_mut_slice());
-        for (((phi, &z), &v), &floor) in phi.iter_mut().zip(z).zip(v).zip(floor) {
-            let open = simd.greater_than_f32s(z, floor);
-            *phi = simd.select_f32s(open, v, simd.splat_f32s(0.0));
-        }
-    }
-
-    /// `z ← B φ + A ∘ (z − φ) + h + C s`, with the `φ` of the vector.
-    #[inline(always)]
-    fn advance<S: Simd>(&self, simd: S, h: &Buffer, inputs: &[f32], vector: &mut Vector) {
+    fn advance<S: Simd>(&self, simd: S, inputs: &[f32], state: &mut State) {
         let mut first = 0;
         while first < self.height {
             // Eight accumulators in flight, as rows or, where there are few rows, as interleaved columns.
             first += match self.height - first {
-                1 => self.rows::<S, 1, 8>(simd, h, inputs, vector, first),
-                2 | 3 => self.rows::<S, 2, 4>(simd, h, inputs, vector, first),
-                _ => self.rows::<S, 4, 2>(simd, h, inputs, vector, first),
+                1 => self.rows::<S, 1, 8>(simd, inputs, state, first),
+                2 | 3 => self.rows::<S, 2, 4>(simd, inputs, state, first),
+                _ => self.rows::<S, 4, 2>(simd, inputs, state, first),
             };
         }
     }
@@ -274,13 +198,12 @@ impl Columns {
     fn rows<S: Simd, const ROWS: usize, const WAYS: usize>(
         &self,
         simd: S,
-        h: &Buffer,
         inputs: &[f32],
-        vector: &mut Vector,
+        state: &mut State,
         first: usize,
     ) -> usize {
         let B = vectors::<S>(self.B.as_slice());
-        let phi = &vector.phi.as_slice()[..self.M];
+        let phi = &state.phi.as_slice()[..self.M];
         let mut acc = [[simd.splat_f32s(0.0); ROWS]; WAYS];
         let whole = self.M - self.M % WAYS;
         for (columns, phi) in B.chunks_exact(WAYS * self.height).zip(phi.chunks_exact(WAYS)) {
@@ -314,9 +237,9 @@ impl Columns {
             }
             width /= 2;
         }
-        let phi = vectors::<S>(vector.phi.as_slice());
-        let (h, A) = (vectors::<S>(h.as_slice()), vectors::<S>(self.A.as_slice()));
-        let z = &mut vectors_mut::<S>(vector.z.as_mut_slice())[first..first + ROWS];
+        let phi = vectors::<S>(state.phi.as_slice());
+        let (h, A) = (vectors::<S>(self.h.as_slice()), vectors::<S>(self.A.as_slice()));
+        let z = &mut vectors_mut::<S>(state.z.as_mut_slice())[first..first + ROWS];
         for (row, z) in z.iter_mut().enumerate() {
             let at = first + row;
             let rest = simd.sub_f32s(*z, phi[at]);

@@ -7,7 +7,7 @@
 //!
 //! `plain` and `blocked` hold the kernels of either form, `observed` what both do with observations; `pass` puts them together
 //! for a group of sequences, `step` for a batch, `schedule` for an epoch, on one thread or several. `sample`, `update`,
-//! `free_run`, `predict` and `gradient` are what their names say, and `simd` is what all of it is written on.
+//! `free_run`, `rollout`, `predict` and `gradient` are what their names say, and `simd` is what all of it is written on.
 
 mod blocked;
 mod free_run;
@@ -18,6 +18,7 @@ mod observed;
 mod pass;
 mod plain;
 mod predict;
+mod rollout;
 mod sample;
 mod schedule;
 mod simd;
@@ -35,13 +36,15 @@ use rayon::prelude::*;
 use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::{
     Backend, Demand, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient,
-    Member, MemberState, Plan, StepCoefficients, TrainingData, Windows, check, learning_rate,
+    Member, MemberState, Plan, Rollout, StepCoefficients, Tangent, TrainingData, Windows, check,
+    learning_rate,
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 use free_run::SIDE_BY_SIDE;
 use layout::Layout;
 pub use predict::prediction_error;
+use rollout::Rollouts;
 use schedule::{Fastest, MemberMemory, Steps};
 use simd::buffer::Buffer;
 use simd::lanes::Lanes;
@@ -242,22 +245,26 @@ impl Backend for CpuBackend {
         Ok(all)
     }
 
-    fn growth(
+    fn rollouts(
         &self,
         dims: Dims,
         models: &[FreeModel<'_>],
         run: &FreeRun,
-        settles: usize,
-    ) -> Result<Vec<f64>> {
+        tangent: Tangent,
+    ) -> Result<Vec<Rollout>> {
         check::free_run(dims, models, std::slice::from_ref(run))?;
-        Ok(self.side_by_side(models, |models| {
-            self.arch.dispatch(free_run::Growth {
+        let some = |models| {
+            self.arch.dispatch(Rollouts {
                 dims,
                 models,
                 run,
-                settles,
+                tangent,
             })
-        }))
+        };
+        let lanes = machine::machine(self.arch).lanes;
+        Ok(self
+            .threads
+            .run(|| models.par_chunks(lanes).flat_map_iter(some).collect()))
     }
 }
 

@@ -13,16 +13,18 @@ use crate::cli::{INTERRUPTED, SUCCESS, Status};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::run::MemberRow;
-use crate::train::{self, Ending, Outcome, Place};
+use crate::train::{self, Data, Ending, Outcome, Place};
 use profile::profile;
 use progress::Watch;
 use settings::{default_folder, run_to_resume, settings};
-use summary::summary;
+use summary::{chosen, summary};
 
 /// What the arguments ask for.
 pub struct Request {
     pub settings: Settings,
     pub place: Place,
+    /// Read already where they had a say in the settings.
+    data: Option<Data>,
     profile: bool,
     json: bool,
 }
@@ -30,7 +32,7 @@ pub struct Request {
 impl Request {
     pub fn new(args: &TrainArgs) -> Result<Self> {
         let resume = run_to_resume(args)?;
-        let settings = settings(args, resume.as_deref())?;
+        let (settings, data) = settings(args, resume.as_deref())?;
         let place = match resume {
             Some(run) => Place::Resume(run),
             None => Place::New(args.out.clone().unwrap_or_else(|| default_folder(&settings))),
@@ -38,6 +40,7 @@ impl Request {
         Ok(Self {
             settings,
             place,
+            data,
             profile: args.profile,
             json: args.json,
         })
@@ -45,12 +48,21 @@ impl Request {
 }
 
 pub fn run(request: &Request) -> Result<Status> {
-    let Request { settings, place, .. } = request;
+    let Request {
+        settings,
+        place,
+        data,
+        ..
+    } = request;
     if request.profile {
         return profile(settings).map(|()| SUCCESS);
     }
-    watched(place.path(), request.json, |stop, watch| {
-        train::run(settings, place, stop, watch)
+    if data.is_some() {
+        eprintln!("{}", chosen(settings));
+    }
+    watched(place.path(), request.json, |stop, watch| match data {
+        Some(data) => train::run_on(settings, data, place, stop, watch),
+        None => train::run(settings, place, stop, watch),
     })
 }
 

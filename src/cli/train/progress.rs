@@ -17,8 +17,35 @@ pub struct Watch {
     started: bool,
     bar: Option<ProgressBar>,
     score: String,
-    first_epoch: Option<u32>,
+    /// Where this process took up training or, from then on, polishing.
+    first: Option<Place>,
     last_draw: Instant,
+}
+
+/// Epochs of training that are done, or generations of polishing.
+#[derive(Clone, Copy)]
+struct Place {
+    unit: &'static str,
+    done: u32,
+    of: u32,
+}
+
+impl Place {
+    /// After `epoch` epochs and generations.
+    fn of(epoch: u32, progress: &Progress) -> Self {
+        match epoch.checked_sub(progress.training) {
+            None | Some(0) => Self {
+                unit: "epoch",
+                done: epoch,
+                of: progress.training,
+            },
+            Some(done) => Self {
+                unit: "generation",
+                done,
+                of: progress.epochs - progress.training,
+            },
+        }
+    }
 }
 
 impl Watch {
@@ -28,7 +55,7 @@ impl Watch {
             started: false,
             bar: None,
             score: String::new(),
-            first_epoch: None,
+            first: None,
             last_draw: Instant::now(),
         }
     }
@@ -54,26 +81,25 @@ impl Watch {
 
     /// Time to the end at the pace so far.
     fn eta(&self, progress: &Progress) -> String {
-        let first = self.first_epoch.unwrap_or(progress.epoch);
-        let done = progress.epoch.saturating_sub(first);
+        let now = Place::of(progress.epoch, progress);
+        let first = self.first.filter(|first| first.unit == now.unit);
+        let done = first.map_or(0, |first| now.done.saturating_sub(first.done));
         if done == 0 {
             return "-".into();
         }
-        let left =
-            progress.elapsed.as_secs_f64() / f64::from(done) * f64::from(progress.epochs - progress.epoch);
+        let left = progress.elapsed.as_secs_f64() / f64::from(done) * f64::from(now.of - now.done);
         format!("{:#}", HumanDuration(Duration::from_secs(left.round() as u64)))
     }
 
     fn line(&self, loss: f32, progress: &Progress) -> String {
-        format!(
-            "loss {}  alive {}/{}  {}{} member-steps/s  ETA {}",
-            number(f64::from(loss)),
-            progress.alive,
-            progress.members,
-            self.score,
-            count(progress.rate() as u64),
-            self.eta(progress),
-        )
+        let Progress { alive, members, .. } = progress;
+        let (score, eta) = (&self.score, self.eta(progress));
+        if progress.polishing() {
+            let rate = number(progress.rate());
+            return format!("alive {alive}/{members}  {score}{rate} member-generations/s  ETA {eta}");
+        }
+        let (loss, rate) = (number(f64::from(loss)), count(progress.rate() as u64));
+        format!("loss {loss}  alive {alive}/{members}  {score}{rate} member-steps/s  ETA {eta}")
     }
 }
 
@@ -84,22 +110,29 @@ impl Observer for Watch {
         stop_on_ctrl_c(Arc::clone(&self.stop));
         self.bar = std::io::stderr().is_terminal().then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(4);
-            let bar = ProgressBar::with_draw_target(Some(u64::from(start.epochs)), target);
-            let style = ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}")
+            let bar = ProgressBar::with_draw_target(None, target);
+            let style = ProgressStyle::with_template("{prefix} {pos}/{len} {wide_bar} {msg}")
                 .expect("the template is fixed")
                 .progress_chars("━╸ ");
             bar.set_style(style);
-            bar.set_position(u64::from(start.epochs_done));
             bar
         });
     }
 
     fn epoch(&mut self, progress: &Progress) {
-        self.first_epoch.get_or_insert(progress.epoch - 1);
+        let now = Place::of(progress.epoch, progress);
+        if self.first.is_none_or(|first| first.unit != now.unit) {
+            self.first = Some(Place {
+                done: now.done - 1,
+                ..now
+            });
+        }
         if let Some(bar) = &self.bar
-            && (self.last_draw.elapsed() > Duration::from_millis(200) || progress.epoch == progress.epochs)
+            && (self.last_draw.elapsed() > Duration::from_millis(200) || now.done == now.of)
         {
-            bar.set_position(u64::from(progress.epoch));
+            bar.set_prefix(now.unit);
+            bar.set_length(u64::from(now.of));
+            bar.set_position(u64::from(now.done));
             bar.set_message(self.line(progress.loss, progress));
             self.last_draw = Instant::now();
         }
@@ -116,12 +149,9 @@ impl Observer for Watch {
             );
         }
         if self.bar.is_none() {
-            let epochs = evaluation.progress.epochs;
-            eprintln!(
-                "epoch {}/{epochs}  {}",
-                evaluation.epoch,
-                self.line(evaluation.loss, &evaluation.progress)
-            );
+            let Place { unit, done, of } = Place::of(evaluation.epoch, &evaluation.progress);
+            let line = self.line(evaluation.loss, &evaluation.progress);
+            eprintln!("{unit} {done}/{of}  {line}");
         }
     }
 

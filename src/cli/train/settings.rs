@@ -2,14 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use toml::Table;
+
 use crate::cli::args::{TrainArgs, layer};
-use crate::config::{Settings, read_file, resolve, resolve_over};
+use crate::config::{ROBUST, Settings, read_file, resolve, resolve_over};
+use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::run::{Run, RunFolder};
 use crate::study;
+use crate::train::{self, Data};
 
 /// What Slurm sets in every task of a job array.
 const ARRAY_TASK: &str = "SLURM_ARRAY_TASK_ID";
+const PRESET: &str = "preset";
+
 /// The run folder to continue, if there is one to continue.
 ///
 /// # Errors
@@ -29,22 +35,46 @@ pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
     }
 }
 
-pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<Settings> {
-    let flags = layer(args)?;
-    let file = args
+/// The settings of a study, with its data where these had a say in them.
+pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<(Settings, Option<Data>)> {
+    let mut flags = layer(args)?;
+    let mut file = args
         .config
         .as_deref()
         .map(|path| read_file(path).map(|table| (path, table)))
         .transpose()?;
     if let Some(run) = resume {
         // What must not differ from the run's settings, the library refuses.
-        return resolve_over(&Run::read(run)?.settings, file, flags);
+        return Ok((resolve_over(&Run::read(run)?.settings, file, flags)?, None));
     }
-    let settings = resolve(file, flags)?;
+    let robust = take_robust(&mut flags, file.as_mut().map(|(_, table)| table));
+    let settings = resolve(file.clone(), flags.clone())?;
     if !args.profile {
         refuse_unknown_part(&settings, |name| std::env::var_os(name).is_some())?;
     }
-    Ok(settings)
+    if !robust {
+        return Ok((settings, None));
+    }
+    let choose = |data: &Dataset| resolve_over(&train::robust(data), file, flags);
+    let (data, chosen) = Data::load_and_choose(&settings, choose)?;
+    Ok((chosen, Some(data)))
+}
+
+/// Whether the data are to choose what is not said: where that preset is named, or neither a preset nor a config file, which
+/// may be that of a run and says everything. Takes the name out, which stands for no settings by itself.
+fn take_robust(flags: &mut Table, file: Option<&mut Table>) -> bool {
+    let mut layers = vec![flags];
+    layers.extend(file);
+    let from_file = layers.len() > 1;
+    let named = layers.iter_mut().find(|layer| layer.contains_key(PRESET));
+    match named {
+        Some(layer) if layer[PRESET].as_str() == Some(ROBUST) => {
+            layers.iter_mut().for_each(|layer| drop(layer.remove(PRESET)));
+            true
+        }
+        Some(_) => false,
+        None => !from_file,
+    }
 }
 
 /// Refuses to begin a study of several models in a task of a job array without a word on its part.

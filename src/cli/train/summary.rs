@@ -2,7 +2,8 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::cli::output::{self, SATURATED, count, divergence, no_floor, number, table};
-use crate::metrics::DstspKind;
+use crate::config::{ROBUST, Settings};
+use crate::metrics::{DstspKind, Verdict};
 use crate::run::{DataRecord, MemberRow, Record};
 use crate::train::Start;
 
@@ -50,6 +51,24 @@ pub fn introduction(start: &Start<'_>) -> String {
     )
 }
 
+/// What the data have chosen, or was said in its place.
+pub fn chosen(settings: &Settings) -> String {
+    let epochs = count(settings.epochs.into());
+    let polish = match settings.polish {
+        0 => "no polishing".to_owned(),
+        generations => format!("then {} generations of polishing", count(generations.into())),
+    };
+    let scaled = if settings.standardize {
+        "standardised"
+    } else {
+        "as they are"
+    };
+    format!(
+        "preset {ROBUST}: data {scaled}; T {}, tau {}, start-lr {}; {epochs} epochs, {polish}",
+        settings.T, settings.tau, settings.start_lr
+    )
+}
+
 /// The best members of the study, ten at most, over the noise floor.
 pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
     const SHOWN: usize = 10;
@@ -72,11 +91,13 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
                 cell(row.D_H),
                 cell(row.PE),
                 cell(row.roughness),
-                row.status.clone(),
+                cell(row.last_D_stsp),
+                row.verdict
+                    .map_or_else(|| row.status.clone(), |verdict| verdict.word().into()),
             ]
         })
         .collect();
-    let mut floor = vec![String::new(); 11];
+    let mut floor = vec![String::new(); 12];
     floor[0] = "noise floor".into();
     floor[6] = output::floor(record.noise_floor);
     floor[7] = number(record.noise_floor.D_H);
@@ -93,7 +114,8 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
             "D_H",
             "PE",
             "roughness",
-            "status",
+            "last D_stsp",
+            "free run",
         ],
         &cells,
     );
@@ -102,6 +124,10 @@ pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
     }
     if let Some(why) = untold(record) {
         text.push_str(&format!("{why}\n"));
+    }
+    let verdicts = rows.iter().filter_map(|row| row.verdict);
+    if rows.len() > 1 && verdicts.clone().next().is_some() {
+        text.push_str(&format!("free runs at the end: {}\n", Verdict::counted(verdicts)));
     }
     if rows.len() > SHOWN {
         text.push_str(&format!("… and {} more in members.csv\n", rows.len() - SHOWN));

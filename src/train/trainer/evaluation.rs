@@ -10,7 +10,7 @@ use crate::config::Hyperparameters;
 use crate::error::{Error, Result};
 use crate::metrics::{Scores, Standing};
 use crate::model::Dims;
-use crate::run::{Best, LogRow, append_log};
+use crate::run::{Best, LogRow, Scored, append_log};
 use crate::scoring::score_models;
 use crate::train::observer::{Evaluation, Observer};
 
@@ -97,6 +97,7 @@ impl Trainer<'_> {
                 best_now = Some((model.index, scores));
             }
             let member = &mut self.members[model.index];
+            member.last = Some(Scored { epoch, scores });
             if member
                 .best
                 .as_ref()
@@ -137,6 +138,7 @@ impl Trainer<'_> {
             PE: defined(scores.pe),
             roughness: stated(scores.roughness),
             saturated: Some(scores.saturated),
+            verdict: Some(scores.verdict),
         }
     }
 }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{Trainer, defined, epoch_of, stated};
 use crate::error::Result;
+use crate::metrics::Verdict;
 use crate::model::{Model, Theta};
 use crate::run::{Checkpoint, MemberRow, cut_log, write_members};
 use crate::train::task::Task;
@@ -69,7 +70,8 @@ impl Trainer<'_> {
             .iter()
             .zip(&self.task.study.candidates)
             .map(|(record, candidate)| {
-                let best = record.best.as_ref();
+                let (best, last) = (record.best.as_ref(), record.last.as_ref());
+                let diverged = record.stopped_at.map(|_| Verdict::Diverged);
                 MemberRow {
                     id: candidate.id.clone(),
                     settings: candidate.settings.clone(),
@@ -89,6 +91,10 @@ impl Trainer<'_> {
                     pairs_PE: best.map(|b| b.scores.pairs_pe),
                     roughness: best.and_then(|b| stated(b.scores.roughness)),
                     saturated: best.map(|b| b.scores.saturated),
+                    last_epoch: last.map(|l| l.epoch),
+                    last_D_stsp: last.and_then(|l| defined(l.scores.dstsp)),
+                    last_D_H: last.and_then(|l| defined(l.scores.dh)),
+                    verdict: diverged.or(last.map(|l| l.scores.verdict)),
                 }
             })
             .collect()

@@ -87,6 +87,7 @@ impl<'a> Trainer<'a> {
                     v: state.v,
                     stopped_at: None,
                     best: None,
+                    last: None,
                     loss: f32::NAN,
                     polished: None,
                 }
@@ -198,6 +199,7 @@ impl<'a> Trainer<'a> {
         Progress {
             epoch: self.epochs_done,
             epochs: self.task.settings.length(),
+            training: self.task.settings.epochs,
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             alive: self.alive(),
             members: self.members.len(),

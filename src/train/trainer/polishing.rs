@@ -1,6 +1,7 @@
 //! Polishing, generation by generation; evaluations and checkpoints as in training.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -35,10 +36,11 @@ impl Trainer<'_> {
                 data: &task.windows[&candidate.shape.T],
                 shape: candidate.shape,
                 member,
-                generations: settings.polish.unwrap_or(0),
+                generations: settings.polish,
                 coordinates: None,
             })
             .collect();
+        (self.started, self.member_steps) = (Instant::now(), 0);
         let mut stopping = false;
         while self.epochs_done < settings.length() && !stopping {
             let living = self.members.par_iter_mut().zip(&mut polishers);
@@ -52,6 +54,7 @@ impl Trainer<'_> {
                 Ok(())
             })?;
             self.epochs_done += 1;
+            self.member_steps += self.alive() as u64;
             if self.epochs_done == settings.length() {
                 self.keep_what_was_better(objective.scorer())?;
             }

@@ -1,0 +1,146 @@
+//! Settings for data of which nothing is known but themselves.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+use ndarray::ArrayView1;
+
+use crate::config::{Grid, Settings};
+use crate::dataset::{Dataset, range};
+use crate::metrics::PredictionData;
+use crate::polish::DEFAULT_GENERATIONS;
+
+/// Forcing interval over the time in which the data decorrelate. (The published ones are 0.7 times it for Lorenz-63, 0.6
+/// for Rössler, more than 1 for recordings that decorrelate within a few rows.)
+const FORCING: f64 = 0.6;
+const LEAST_TAU: usize = 7;
+/// Predicted steps of a window: the published ones, or what data of slow motion or few rows need.
+const T: usize = 200;
+const WINDOW: usize = 12;
+const MOST_T: usize = 1_000;
+
+/// Settings that suit these data, for a model of which only `P` and `M` remain to be chosen: the default of the command
+/// line, where it is the preset `robust`.
+///
+/// A quarter of the published epochs at five times the learning rate, then polishing (see [`crate::polish`]; not where there
+/// are external inputs, or no observation to forecast), of standardised data. `tau` is 0.6 times the lag at which
+/// autocorrelations fall below 1/e (median over the columns), at least 7; `T` is 200, longer where that is less than
+/// 12 `tau`, never more than a quarter of the longest trial, and batches are fewer by as much as windows are longer.
+pub fn robust(data: &Dataset) -> Settings {
+    let published = Settings::default();
+    let longest = data.trials.iter().map(|trial| trial.x.nrows()).max().unwrap_or(0);
+    let decorrelation = decorrelation(data);
+    let tau = ((FORCING * decorrelation as f64).round() as usize).max(LEAST_TAU);
+    let window = (WINDOW * tau).clamp(T, MOST_T).min((longest / 4).max(1));
+    let batches = f64::from(published.batches_per_epoch) * T as f64 / window.max(T) as f64;
+    Settings {
+        standardize: varies(data),
+        tau: Grid::one(tau),
+        T: Grid::one(window),
+        start_lr: Grid::one(5e-3),
+        epochs: published.epochs / 4,
+        batches_per_epoch: batches.round() as u32,
+        polish: if is_polished(data, published.pe_steps) {
+            DEFAULT_GENERATIONS
+        } else {
+            0
+        },
+        ..published
+    }
+}
+
+/// Whether every column can be standardised.
+fn varies(data: &Dataset) -> bool {
+    (0..data.N).all(|j| {
+        let values = data.trials.iter().flat_map(|trial| trial.x.column(j).to_vec());
+        let (low, high) = range(values.filter(|v| !v.is_nan()));
+        high - low > f64::from(f32::EPSILON) * low.abs().max(high.abs())
+    })
+}
+
+/// Whether polishing takes these data.
+fn is_polished(data: &Dataset, pe_steps: usize) -> bool {
+    let trials: Vec<_> = (data.trials.iter())
+        .map(|trial| (trial.x.view(), trial.s.view()))
+        .collect();
+    data.K == 0 && PredictionData::new(&trials, pe_steps).pairs() > 0
+}
+
+/// The first lag at which the autocorrelation falls below 1/e, in the longest trial: the median over the columns that vary.
+fn decorrelation(data: &Dataset) -> usize {
+    let Some(trial) = data.trials.iter().max_by_key(|trial| trial.x.nrows()) else {
+        return 0;
+    };
+    let mut lags: Vec<usize> = (trial.x.columns().into_iter())
+        .filter_map(decorrelation_of)
+        .collect();
+    lags.sort_unstable();
+    lags.get(lags.len() / 2).copied().unwrap_or(0)
+}
+
+/// Of one column, over the pairs of values that are there; `None` for a constant.
+fn decorrelation_of(column: ArrayView1<'_, f64>) -> Option<usize> {
+    let seen = column.iter().filter(|v| !v.is_nan());
+    let (sum, count) = seen.clone().fold((0.0, 0.0f64), |(sum, n), v| (sum + v, n + 1.0));
+    let mean = sum / count;
+    let variance = seen.map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+    let longest = (column.len() / 4).min(MOST_T);
+    (variance > 0.0).then(|| {
+        let falls = |lag: &usize| {
+            let pairs = column.iter().zip(column.iter().skip(*lag));
+            let products = pairs
+                .map(|(a, b)| (a - mean) * (b - mean))
+                .filter(|p| !p.is_nan());
+            let (sum, count) = products.fold((0.0, 0.0f64), |(sum, n), p| (sum + p, n + 1.0));
+            // Without a pair nothing can be told of this lag.
+            sum / count < variance / std::f64::consts::E
+        };
+        (1..longest).find(falls).unwrap_or(longest)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::dataset::{LoadRequest, Trial, from_arrays};
+
+    fn data(rows: usize, inputs: usize, f: impl Fn(f64) -> f64) -> Dataset {
+        let trial = Trial {
+            name: "x".into(),
+            x: Array2::from_shape_fn((rows, 2), |(t, n)| f(t as f64 + 3.0 * n as f64)),
+            s: Array2::zeros((rows, inputs)),
+        };
+        let request = LoadRequest {
+            allow_missing: true,
+            ..LoadRequest::default()
+        };
+        from_arrays(vec![trial], &request).expect("data")
+    }
+
+    fn sine(period: f64) -> impl Fn(f64) -> f64 {
+        move |t| 50.0 + 3.0 * (std::f64::consts::TAU * t / period).sin()
+    }
+
+    /// The cosine, which is a sine's autocorrelation, falls below 1/e at 0.19 periods.
+    #[test]
+    fn settings_follow_from_the_data() {
+        let chosen = robust(&data(20_000, 0, sine(100.0)));
+        let values = |chosen: &Settings| (chosen.tau.values()[0], chosen.T.values()[0]);
+        assert_eq!((values(&chosen), chosen.batches_per_epoch), ((12, 200), 50));
+        assert!(chosen.standardize && chosen.polish == DEFAULT_GENERATIONS);
+        let slow = robust(&data(20_000, 0, sine(400.0)));
+        assert_eq!((values(&slow), slow.batches_per_epoch), ((46, 552), 18));
+        let short = robust(&data(120, 0, sine(10.0)));
+        assert_eq!((values(&short), short.batches_per_epoch), ((7, 30), 50));
+        assert_eq!(robust(&data(2_000, 1, sine(100.0))).polish, 0, "inputs");
+        assert_eq!(robust(&data(15, 0, sine(100.0))).polish, 0, "nothing to forecast");
+        assert!(!robust(&data(2_000, 0, |_| 1.0)).standardize);
+        let gaps = robust(&data(20_000, 0, |t| {
+            if t % 7.0 == 0.0 { f64::NAN } else { sine(100.0)(t) }
+        }));
+        assert_eq!(values(&gaps), (12, 200));
+        for chosen in [chosen, slow, short, gaps] {
+            chosen.validate().expect("valid");
+        }
+    }
+}
