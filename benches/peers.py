@@ -47,7 +47,7 @@ def tool(shape, members, form, args, data):
     """Seconds an optimiser step of the whole ensemble, by this tool."""
     short, long = args.epochs
     def run(epochs, out):
-        command = [BINARY, "train", "--data", data, "--out", out, "--seeds", str(members), "--epochs", str(epochs),
+        command = [BINARY, "train", "--preset", "lorenz63", "--data", data, "--out", out, "--seeds", str(members), "--epochs", str(epochs),
                    "--eval-every", str(10 * long), "--form", form, "--backend", args.backend, "--threads", str(args.threads)]
         for key in ("M", "P", "T", "tau", "noise"):
             command += [f"--{key}", str(shape[key])]

@@ -34,7 +34,7 @@ def processor_time(command):
 
 def step(sizes, form, args, data):
     """Seconds of processor time an optimiser step of the whole ensemble."""
-    command = [BINARY, "train", "--data", data, "--seeds", sizes["E"], "--batch-size", sizes["S"], "--T", sizes["T"],
+    command = [BINARY, "train", "--preset", "lorenz63", "--data", data, "--seeds", sizes["E"], "--batch-size", sizes["S"], "--T", sizes["T"],
                "--form", form, "--backend", "cpu", "--threads", 1, "--eval-every", 10**6]
     for key in ("M", "P", "tau", "noise"):
         command += [f"--{key}", SHAPE[key]]
