@@ -1,5 +1,4 @@
 //! Free runs with a tangent vector along their first steps: what candidates of polishing are judged by.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array1, Array2, ArrayView2};
 

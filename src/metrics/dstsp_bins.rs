@@ -161,7 +161,7 @@ impl Histogram {
             let position = (value.into() - low) * per_unit;
             inside &= position >= 0.0 && position <= bins;
             // The upper end belongs to the last bin.
-            number = number * self.bins as u64 + (position as u64).min(self.bins as u64 - 1);
+            number = number * self.bins as u64 + (position as i64 as u64).min(self.bins as u64 - 1);
         }
         inside.then_some(number)
     }

@@ -1,6 +1,5 @@
 //! What a free run comes to in the end: a model whose run stops moving, or goes round in a circle where the data do not, has
 //! not reconstructed them, whatever it scores.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};

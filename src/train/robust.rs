@@ -1,5 +1,4 @@
 //! Settings for data of which nothing is known but themselves.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView1;
 

@@ -1,6 +1,5 @@
 //! Free runs of many models of one shape from one start, the models as lanes, with a tangent vector each: the same products
 //! take both a step further, so a weight is loaded once for two uses.
-#![allow(non_snake_case, reason = "the paper's symbols")]
 #![allow(clippy::needless_range_loop, reason = "loops over registers")]
 
 use ndarray::{Array2, ShapeBuilder};

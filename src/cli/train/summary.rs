@@ -2,7 +2,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 use crate::cli::output::{self, SATURATED, count, divergence, no_floor, number, table};
-use crate::config::{ROBUST, Settings};
+use crate::config::{Grid, ROBUST, Settings};
 use crate::metrics::{DstspKind, Verdict};
 use crate::run::{DataRecord, MemberRow, Record};
 use crate::train::Start;
@@ -63,10 +63,12 @@ pub fn chosen(settings: &Settings) -> String {
     } else {
         "as they are"
     };
-    format!(
-        "preset {ROBUST}: data {scaled}; T {}, tau {}, start-lr {}; {epochs} epochs, {polish}",
-        settings.T, settings.tau, settings.start_lr
-    )
+    let steps = |grid: &Grid<usize>| {
+        let values: Vec<String> = grid.values().iter().map(usize::to_string).collect();
+        values.join(",")
+    };
+    let (T, tau) = (steps(&settings.T), steps(&settings.tau));
+    format!("preset {ROBUST}: data {scaled}; T {T}, tau {tau}; {epochs} epochs, {polish}")
 }
 
 /// The best members of the study, ten at most, over the noise floor.
