@@ -182,8 +182,8 @@ fn look(chromium: &Path, window: (u32, u32), dark: bool) {
     let wrong = findings["wrong"].as_array().expect("a list");
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(findings["rows"], 60, "{findings}");
-    // model, P, seed, status, best epoch, four scores: each clicked twice.
-    assert_eq!(findings["clicks"], 18, "{findings}");
+    // model, P, seed, status, best epoch, four scores, last score and verdict: each clicked twice.
+    assert_eq!(findings["clicks"], 22, "{findings}");
     assert!(findings["pictures"].as_u64() >= Some(12), "{findings}");
     assert!(
         findings["smallest"].as_f64() >= Some(7.0),

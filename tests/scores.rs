@@ -342,7 +342,7 @@ fn a_rough_or_saturated_member_is_not_the_best_one() {
 fn run_folders_of_earlier_versions_can_be_read() {
     let w = Workplace::with_data(400);
     train(&w, "run", "data.npy", 5, &[]);
-    for (file, columns) in [("run/members.csv", 2), ("run/log.csv", 2)] {
+    for (file, columns) in [("run/members.csv", 6), ("run/log.csv", 3)] {
         let text = String::from_utf8(w.read(file)).expect("text");
         let cut = |line: &str| {
             line.rsplitn(columns + 1, ',')

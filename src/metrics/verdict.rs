@@ -179,24 +179,24 @@ mod tests {
         x
     }
 
-    /// A circle whose radius a logistic map changes from turn to turn: it never repeats itself.
-    fn irregular() -> Array2<f64> {
-        let radius = |turn: usize| (0..turn).fold(0.3, |r: f64, _| 3.9 * r * (1.0 - r));
+    /// Turns of 37.3 rows, whose radius goes from one to the next.
+    fn turns(radius: impl Fn(usize) -> f64) -> Array2<f64> {
         run(|t| {
             let (turns, angle) = (t / 37.3, std::f64::consts::TAU * t / 37.3);
             let (from, to) = (radius(turns as usize), radius(turns as usize + 1));
-            let r = 0.5 + from + (to - from) * turns.fract();
+            let r = from + (to - from) * turns.fract();
             [r * angle.cos(), r * angle.sin()]
         })
     }
 
-    /// Turns of 37.3 rows, of several radii one after another.
+    /// Radii of a logistic map: it never repeats itself.
+    fn irregular() -> Array2<f64> {
+        turns(|turn| (0..turn).fold(0.3, |r: f64, _| 3.9 * r * (1.0 - r)) + 0.5)
+    }
+
+    /// Several radii one after another, again and again.
     fn circles(radii: &[f64]) -> Array2<f64> {
-        run(|t| {
-            let angle = std::f64::consts::TAU * t / 37.3;
-            let r = radii[(t / 37.3) as usize % radii.len()];
-            [r * angle.cos(), r * angle.sin()]
-        })
+        turns(|turn| radii[turn % radii.len()])
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
 use objective::rise;
-pub use objective::{Draw, Objective, Parts};
+pub use objective::{Draw, Objective, Parts, demand};
 use search::Search;
 
 /// Generations unless said otherwise: where models of Lorenz-63 have nearly settled (`benches/RECIPE.md`).

@@ -9,6 +9,7 @@ use ndarray::{Array2, Axis};
 use realfft::{RealFftPlanner, RealToComplex};
 
 use super::exponent::largest_exponent;
+use super::search::POPULATION;
 use crate::backend::{FreeModel, Rollout, Tangent, prediction_error};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
@@ -41,6 +42,12 @@ const OUTSIDE: f64 = 20.0;
 const FREE_FORECAST: f64 = 0.05;
 const FREE_EXPONENT: f64 = 0.15;
 const FREE_ROUGHNESS: f64 = 1.5;
+
+/// Bytes of main memory that a generation of a model of `N` observed columns takes, at least: its candidates' free runs, once as
+/// they are made and once row by row.
+pub fn demand(N: usize) -> u64 {
+    (POPULATION * (STEPS + 1) * N * 2 * size_of::<f32>()) as u64
+}
 
 /// The data's side, made once and shared by threads.
 pub struct Objective {

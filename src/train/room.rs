@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::config::Settings;
 use crate::dataset::Dataset;
 use crate::error::Result;
+use crate::polish;
 use crate::resources::{require_disk, require_memory};
 use crate::study::{Study, lists};
 
@@ -49,7 +50,7 @@ fn sum<const PARTS: usize>(parts: [Part; PARTS]) -> Part {
     (largest.map(|part| part.0).unwrap_or_default(), total)
 }
 
-fn memory(study: &Study, settings: &Settings, backend: &dyn Backend) -> [Part; 3] {
+fn memory(study: &Study, settings: &Settings, backend: &dyn Backend) -> [Part; 4] {
     // Parameters and moments as the device trains them, as they are read from it and as they are recorded, the best
     // ones, those being scored, and the checkpoint of all; then settings and scores.
     let members =
@@ -60,6 +61,10 @@ fn memory(study: &Study, settings: &Settings, backend: &dyn Backend) -> [Part; 3
         steps = steps.saturating_add(demand.steps);
         scratch = scratch.saturating_add(demand.scratch);
     }
+    // A thread is in the middle of one generation.
+    let N = study.groups.first().map_or(0, |(shape, _)| shape.dims.N);
+    let generations = rayon::current_num_threads().min(study.candidates.len()) as u64;
+    let polishing = u64::from(settings.polish > 0) * generations * polish::demand(N);
     let shapes = study.groups.len();
     let longest = study.groups.iter().map(|(shape, _)| shape.T).max().unwrap_or(0);
     [
@@ -72,6 +77,7 @@ fn memory(study: &Study, settings: &Settings, backend: &dyn Backend) -> [Part; 3
             format!("training at --T {longest} ({shapes} of --M × --T × --batch-size)"),
             scratch,
         ),
+        (format!("--polish {} of {N} columns", settings.polish), polishing),
     ]
 }
 
