@@ -11,6 +11,7 @@ command line program `alrnn-gpu`, which this package carries as well: the same s
 from ._analysis import Analysis, analyze
 from ._estimator import ALRNN, NotFittedError
 from ._native import __version__
+from ._settings import robust
 from ._study import Study, load
 from ._torch import from_torch, to_torch
 
@@ -23,5 +24,6 @@ __all__ = [
     "analyze",
     "from_torch",
     "load",
+    "robust",
     "to_torch",
 ]

@@ -27,7 +27,7 @@ class ALRNN:
     """An Almost-Linear RNN: `z' = A ∘ z + W φ(z) + h + C s`, of whose `M` units the last `P` are ReLU units.
 
     Parameters are the flags of `alrnn-gpu train`, with underscores; their defaults are the published Lorenz-63 settings
-    (`ALRNN.preset` gives others). Times are counted in steps of the data. `seeds` is a count or a list: of several seeds,
+    (`ALRNN.preset` gives others, `robust` those that suit your data). Times are counted in steps of the data. `seeds` is a count or a list: of several seeds,
     trained together, the best model is kept.
 
     `fit` trains, and keeps the best model of all evaluations. `X` is one recording `[T, N]` (rows are time steps), a list of
@@ -64,7 +64,7 @@ class ALRNN:
         epochs: int = D["epochs"],
         batches_per_epoch: int = D["batches_per_epoch"],
         form: str = D["form"],
-        polish: int | None = D["polish"],
+        polish: int = D["polish"],
         eval_every: int = D["eval_every"],
         dstsp: str = D["dstsp"],
         bins: int = D["bins"],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _native
+from ._data import trials
 
 #: Name and default of every setting of a study; `None` where nothing is the default.
 DEFAULTS: dict[str, Any] = _native.defaults()
@@ -29,3 +30,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (range, tuple, list)):
         return [_plain(item) for item in value]
     return value
+
+
+def robust(X: Any, inputs: Any = None, *, allow_missing: bool = False) -> dict[str, Any]:
+    """Settings that suit these data, which the command line's `train` takes where nothing is said.
+
+    `ALRNN(P=2, **robust(X))`, `Study(P=range(6), **robust(X))`: standardised data, `tau` and `T` from the time in which they
+    decorrelate, a quarter of the published epochs, then polishing on the score itself (not with external inputs). `X` and
+    `inputs` are as in `ALRNN.fit`; `allow_missing` is among the settings returned.
+    """
+    chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing))
+    return {**chosen, "allow_missing": True} if allow_missing else chosen

@@ -70,6 +70,14 @@ impl Trials<'_> {
 }
 
 impl Owned {
+    /// Data as they are.
+    ///
+    /// # Errors
+    /// When they are no recording.
+    pub fn unscaled(self) -> Result<Dataset> {
+        from_arrays(self.trials, &self.request)
+    }
+
     /// Data to train on.
     ///
     /// # Errors

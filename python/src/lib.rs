@@ -33,6 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(score::score, module)?)?;
     module.add_function(wrap_pyfunction!(settings::defaults, module)?)?;
     module.add_function(wrap_pyfunction!(settings::preset, module)?)?;
+    module.add_function(wrap_pyfunction!(settings::robust, module)?)?;
     module.add_function(wrap_pyfunction!(settings::resolved, module)?)?;
     module.add_function(wrap_pyfunction!(train::train, module)?)?;
     Ok(())

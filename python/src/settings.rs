@@ -10,6 +10,7 @@ use pythonize::{depythonize, pythonize};
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::data::Trials;
 use crate::error::exception;
 
 /// A dictionary as a layer of settings.
@@ -90,6 +91,17 @@ pub fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     }
     all.set_item("seeds", defaults.seeds.values().len())?;
     Ok(all.into_any())
+}
+
+/// What these data choose that is not the default (see [`alrnn_gpu::train::robust`]).
+#[pyfunction]
+pub fn robust<'py>(py: Python<'py>, trials: Trials<'py>) -> PyResult<Bound<'py, PyAny>> {
+    let data = trials.owned().unscaled().map_err(|e| exception(&e))?;
+    let table = |settings| Table::try_from(settings).expect("settings are a TOML table");
+    let defaults = table(Settings::default());
+    let mut chosen = table(alrnn_gpu::train::robust(&data));
+    chosen.retain(|key, value| defaults.get(key) != Some(value));
+    dictionary(py, &chosen)
 }
 
 /// What a published preset fixes.

@@ -125,6 +125,23 @@ def test_defaults_are_the_engines():
     assert repr(alrnn_gpu.ALRNN(P=3)) == "ALRNN(P=3)"
 
 
+def test_data_choose_settings():
+    t = np.arange(2_000)[:, None]
+    X = 50 + np.sin(2 * np.pi * (t / 100 + [0, 0.2]))
+    chosen = alrnn_gpu.robust(X)
+    assert chosen == {"standardize": True, "tau": 12, "start_lr": 0.005, "epochs": 500, "polish": 1000}
+    X[5, 1] = np.nan
+    with pytest.raises(ValueError, match="row 6"):
+        alrnn_gpu.robust(X)
+    chosen = alrnn_gpu.robust(X, allow_missing=True)
+    short = {**chosen, "M": 6, "T": 20, "epochs": 1, "batches_per_epoch": 2, "polish": 1, "backend": "cpu"}
+    model = alrnn_gpu.ALRNN(P=2, **short).fit(X)
+    assert model.standardize and model.model_.mean is not None
+    assert model.scores_["verdict"] in ("alive", "rough", "periodic", "fixed point", "diverged")
+    with pytest.raises(ValueError, match="by the data"):
+        alrnn_gpu.Study(preset="robust")
+
+
 def test_model_files_that_are_none(tmp_path):
     (tmp_path / "model.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="model.npz"):

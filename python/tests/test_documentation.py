@@ -20,9 +20,10 @@ def test_the_tutorial(tmp_path):
 
 
 def test_the_readmes_lines(tmp_path):
-    """The two lines of the main README, on its data, for fewer epochs."""
+    """The two lines of the main README, on its data, for fewer epochs and generations."""
     readme = (PYTHON.parent / "README.md").read_text()
     lines = next(block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "alrnn_gpu.ALRNN" in block)
-    short = lines.replace("ALRNN(P=2)", "ALRNN(P=2, epochs=20, eval_every=20)")
+    less = '**{**alrnn_gpu.robust(X), "epochs": 20, "polish": 2, "eval_every": 22}'
+    short = lines.replace("**alrnn_gpu.robust(X)", less)
     assert short != lines
     run(["-c", f"{short}\nassert free.shape == (10_001, 3), free.shape"], PYTHON.parent)

@@ -57,6 +57,11 @@ pub fn resolve_over(base: &Settings, file: Option<(&Path, Table)>, flags: Table)
     let file_preset = file.remove("preset");
     if let Some(name) = flags.remove("preset").or(file_preset) {
         let name = name.as_str().unwrap_or_default().to_owned();
+        if name == ROBUST {
+            return Err(Error::input(format!(
+                "the preset '{ROBUST}' is chosen by the data, which are not known here"
+            )));
+        }
         merged.extend(
             preset(&name).ok_or_else(|| unknown("preset", &name, [ROBUST].into_iter().chain(PRESETS), ""))?,
         );
