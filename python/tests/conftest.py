@@ -24,8 +24,8 @@ def command_line(*arguments, cwd=None, check=True):
 
 
 def flags(settings):
-    """Settings as the command line's flags."""
-    words = []
+    """Settings over the published ones as the command line's flags, which leaves to the data what is not said otherwise."""
+    words = ["--preset", "lorenz63"]
     for name, value in settings.items():
         flag = "--" + name.replace("_", "-")
         if value is True:

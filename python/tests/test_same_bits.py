@@ -33,6 +33,16 @@ def test_a_study_on_the_gpu(lorenz, tmp_path, has_gpu):
     both(lorenz, tmp_path, **{**SMALL, "backend": "gpu"}, seeds=2)
 
 
+def test_what_the_data_choose(lorenz, tmp_path):
+    np.save(tmp_path / "data.npy", lorenz)
+    short = dict(M=6, epochs=2, batches_per_epoch=2, polish=2, backend="cpu")
+    without_preset = flags(short)[2:]
+    command_line("train", "--data", "data.npy", "--out", "theirs", *without_preset, cwd=tmp_path)
+    chosen = {**alrnn_gpu.robust(lorenz), **short}
+    alrnn_gpu.ALRNN(**chosen).fit(lorenz, out=tmp_path / "ours")
+    same_files(tmp_path / "theirs", tmp_path / "ours")
+
+
 def test_inputs_gaps_and_held_out_data(lorenz, tmp_path):
     x = lorenz.copy()
     x[50:60, 1] = np.nan
