@@ -8,7 +8,8 @@
 //! 1. [`arrays`] makes numbers of a file's bytes: `.npy`, `.npz`, `.csv`.
 //! 2. [`dataset::load`] makes trials of arrays: columns by name, checks, units; [`dataset::Dataset`].
 //! 3. [`train::Data`] holds the training and the held-out data that [`config::Settings`] name.
-//! 4. What nobody said, [`train::robust`] may choose by the data. Settings spread into a [`study::Study`]: candidates, grouped into ensembles of one shape.
+//! 4. What nobody said, [`train::robust`] may choose by the data. Settings spread into a [`study::Study`]: candidates, grouped
+//!    into ensembles of one shape.
 //! 5. `Dataset::training` cuts windows of each length: rows in f32 and where windows may start, [`backend::TrainingData`].
 //! 6. [`train::run`] checks all of it, opens a [`backend::Backend`] and takes the run folder; its trainer calls
 //!    [`backend::Ensemble::train_epoch`]: 50 × \[sample → forward → adjoint → update\] on the device.
