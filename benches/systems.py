@@ -97,7 +97,7 @@ def run(binary, folder, recipe, flags, seed, known, name):
     exponents = json.loads(analysed.stdout)["lyapunov"]["spectrum"] if analysed.returncode == 0 else [math.nan]
     return row | {
         "N": record["data"]["N"],
-        "floor": record["noise_floor"]["D_stsp"],
+        "floor": record["noise-floor"]["D_stsp"],
         "D_stsp": member["last_D_stsp"],
         "D_H": member["last_D_H"],
         "PE": member["PE"],
