@@ -17,12 +17,13 @@ import argparse
 import csv
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
 import tomllib
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,7 @@ def records(system, folder):
 def run(binary, folder, recipe, flags, seed, known, name):
     """Trains, scores and analyses one model; a row of results.csv."""
     out = folder / f"{recipe}-{seed}"
+    shutil.rmtree(out, ignore_errors=True)  # of a call that was stopped
     begun = time.monotonic()
     call = [binary, "train", "--data", folder / "train.npy", "--test", folder / "test.npy", "--M", "30", "--P", "10"]
     call += ["--seeds", f"{seed},", "--eval-every", "100000", "--backend", "cpu", "--threads", "1", "--out", out, *flags]
@@ -94,7 +96,9 @@ def run(binary, folder, recipe, flags, seed, known, name):
     analysis = folder / f"{recipe}-{seed}-analysis"
     call = [binary, "analyze", out / "last" / "m000.npz", "--out", analysis, "--json"]
     analysed = subprocess.run([str(word) for word in call], capture_output=True, text=True)
-    exponents = json.loads(analysed.stdout)["lyapunov"]["spectrum"] if analysed.returncode == 0 else [math.nan]
+    # A run that leaves all bounds has no spectrum.
+    spectrum = json.loads(analysed.stdout)["lyapunov"] if analysed.returncode == 0 else None
+    exponents = spectrum["spectrum"] if spectrum else [math.nan]
     return row | {
         "N": record["data"]["N"],
         "floor": record["noise-floor"]["D_stsp"],
@@ -177,7 +181,8 @@ def main():
         return [run(args.binary, folder, recipe, recipes(args.share)[recipe], seed, known, name) for recipe, seed in missing]
 
     with ThreadPoolExecutor(args.jobs) as pool:
-        for found in pool.map(one, chosen):
+        for ended in as_completed([pool.submit(one, name) for name in chosen]):
+            found = ended.result()
             new = not results.exists()
             with open(results, "a", newline="") as file:
                 writer = csv.DictWriter(file, FIELDS)
