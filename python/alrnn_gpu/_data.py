@@ -44,6 +44,24 @@ def trials(
     return Trials(x, s, columns or found, input_columns or found_inputs, allow_missing, name, many)
 
 
+def with_held_out(
+    X: Any, inputs: Any, test: Any, test_inputs: Any, *, allow_missing: bool
+) -> tuple[Trials, Trials | None]:
+    """Data to train on and, where there are any, held-out data, whose columns are put in the order of the former."""
+    data = trials(X, inputs, allow_missing=allow_missing)
+    if test is None:
+        return data, None
+    held_out = trials(
+        test,
+        test_inputs,
+        allow_missing=allow_missing,
+        columns=data.columns,
+        input_columns=data.input_columns,
+        name="test",
+    )
+    return data, held_out
+
+
 def _arrays(X: Any, name: str, known: list[str] | None) -> tuple[list[np.ndarray], list[str] | None, bool]:
     if isinstance(X, (list, tuple)) and len(X) > 0 and all(np.ndim(x) == 2 for x in X):
         parts = [_table(x, known) for x in X]

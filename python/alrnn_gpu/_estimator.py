@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _html, _native, _run
 from ._analysis import Analysis, analyze
-from ._data import Trials, trials
+from ._data import Trials, trials, with_held_out
 from ._settings import DEFAULTS as D
 from ._settings import DEVICE, plain
 from ._watch import Callback, go_on_or_raise
@@ -180,19 +180,9 @@ class ALRNN:
         _, points = _native.resolved(plain(settings))
         if points > 1:
             raise ValueError("an ALRNN has one setting; a grid of several is a Study")
-        data = trials(X, inputs, allow_missing=self.allow_missing)
+        data, held_out = with_held_out(X, inputs, test, test_inputs, allow_missing=self.allow_missing)
         if sum(len(x) for x in data.x) == 1:
             raise ValueError(f"one time step (1 sample) cannot be learnt from: windows are T = {self.T} steps long")
-        held_out = None
-        if test is not None:
-            held_out = trials(
-                test,
-                test_inputs,
-                allow_missing=self.allow_missing,
-                columns=data.columns,
-                input_columns=data.input_columns,
-                name="test",
-            )
         run = _run.train(settings, data, held_out, out=out, resume=resume, callback=callback, progress=progress)
         self._keep(run, data)
         go_on_or_raise(run.raised, run.epochs_done, run.epochs)

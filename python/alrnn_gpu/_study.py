@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _html, _native, _run
-from ._data import trials
+from ._data import with_held_out
 from ._estimator import ALRNN, start_row
 from ._settings import DEFAULTS, NOT_OF_A_MODEL, plain
 from ._watch import Callback, go_on_or_raise
@@ -58,17 +58,7 @@ class Study:
     ) -> Study:
         """Trains all models; arguments as those of `ALRNN.fit`. `callback` gets a row for each model."""
         missing = self.settings["allow_missing"]
-        data = trials(X, inputs, allow_missing=missing)
-        held_out = None
-        if test is not None:
-            held_out = trials(
-                test,
-                test_inputs,
-                allow_missing=missing,
-                columns=data.columns,
-                input_columns=data.input_columns,
-                name="test",
-            )
+        data, held_out = with_held_out(X, inputs, test, test_inputs, allow_missing=missing)
         run = _run.train(self.given, data, held_out, out=out, resume=resume, callback=callback, progress=progress)
         self._keep(run)
         self._start = start_row(data)
