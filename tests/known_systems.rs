@@ -182,6 +182,47 @@ fn largest_lyapunov_exponents_are_the_published_ones() {
     }
 }
 
+/// Three scrolls, around the three equilibria at which the diode's slope is positive; no exponent is published, so the run is
+/// held to one that a program of its own has measured (0.3178 to 0.3283 over seven seeds and steps).
+#[test]
+fn the_three_scroll_circuit_has_three_scrolls() {
+    // Where the diode's segments cross zero: between c₁ and c₂, between c₂ and c₃, beyond c₃.
+    let equilibria = [1.0 + 0.9 / 3.0, 2.15 + 2.55 / 3.5, 4.0 + 3.925 / 2.4];
+    for x in [0.0]
+        .into_iter()
+        .chain(equilibria.into_iter().flat_map(|x| [x, -x]))
+    {
+        let dx = field("chua3", &[x, 0.0, -x], &[]);
+        assert!(dx.iter().all(|v| v.abs() <= 1e-12), "moves with {dx:?} at {x}");
+    }
+    for seed in 0..4 {
+        let request = SimulateRequest {
+            standardize: false,
+            seed,
+            ..run("chua3", 100_000)
+        };
+        let x = simulate(&request).expect("simulates").x;
+        let x = x.column(0);
+        assert!(
+            x.iter().all(|v| v.abs() < equilibria[2]),
+            "seed {seed} left the scrolls"
+        );
+        // A scroll holds the run for at least one turn about its centre.
+        let near =
+            |centre: f64| x.iter().filter(|&&v| (v - centre).abs() <= 0.7).count() as f64 / x.len() as f64;
+        for centre in [-equilibria[1], 0.0, equilibria[1]] {
+            assert!(
+                near(centre) > 0.1,
+                "seed {seed}: {} of the rows near {centre}",
+                near(centre)
+            );
+        }
+    }
+    let mut x = raw("chua3", 2).x.row(1).to_vec();
+    let exponent = largest_lyapunov(system("chua3"), &mut x, 1_000_000);
+    assert!((exponent - 0.323).abs() <= 0.016, "{exponent:.4}");
+}
+
 #[test]
 fn long_averages_balance() {
     // d⟨x²⟩/dt = 0 and d⟨z⟩/dt = 0 give ⟨x²⟩ = ⟨xy⟩ = β⟨z⟩.

@@ -20,7 +20,7 @@ const AUTONOMOUS: SystemInfo = SystemInfo {
     spread: 1.0,
 };
 
-pub(super) static SYSTEMS: [SystemInfo; 7] = [
+pub(super) static SYSTEMS: [SystemInfo; 8] = [
     SystemInfo {
         name: "lorenz63",
         transient: 50.0,
@@ -93,6 +93,23 @@ pub(super) static SYSTEMS: [SystemInfo; 7] = [
         ..AUTONOMOUS
     },
     SystemInfo {
+        name: "chua3",
+        transient: 200.0,
+        description: "a generalised Chua circuit, piecewise linear with seven regions; three-scroll chaos",
+        equations: "x' = α(y − d(x)), y' = x − y + z, z' = −βy, d(x) = m₃x + Σᵢ (mᵢ₋₁ − mᵢ)(|x + cᵢ| − |x − cᵢ|)/2, \
+                    i = 1 … 3; α = 9, β = 14.286, m = (0.9, −3, 3.5, −2.4)/7, c = (1, 2.15, 4)",
+        source: "Yalçın, Suykens, Vandewalle, Experimental confirmation of 3- and 5-scroll attractors from a generalized Chua's \
+                 circuit, IEEE Trans. Circuits Syst. I 47 (2000); λ₁ is not published, measured 0.323 ± 0.004",
+        field: |x, _, dx| {
+            dx[0] = 9.0 * (x[1] - three_scroll_diode(x[0]));
+            dx[1] = x[0] - x[1] + x[2];
+            dx[2] = -14.286 * x[1];
+        },
+        origin: |_| vec![0.1, 0.0, 0.0],
+        spread: 0.05,
+        ..AUTONOMOUS
+    },
+    SystemInfo {
         name: "thomas",
         dt: 0.2,
         max_step: 0.05,
@@ -149,4 +166,13 @@ fn lorenz63(x: &[f64], dx: &mut [f64]) {
     dx[0] = sigma * (x[1] - x[0]);
     dx[1] = x[0] * (rho - x[2]) - x[1];
     dx[2] = x[0] * x[1] - beta * x[2];
+}
+
+/// The characteristic of the diode of `chua3`.
+fn three_scroll_diode(x: f64) -> f64 {
+    // Slopes between the breakpoints ±c, from the inside out.
+    let m = [0.9, -3.0, 3.5, -2.4].map(|slope| slope / 7.0);
+    let c = [1.0, 2.15, 4.0];
+    let bends = (0..3).map(|i| 0.5 * (m[i] - m[i + 1]) * ((x + c[i]).abs() - (x - c[i]).abs()));
+    m[3] * x + bends.sum::<f64>()
 }

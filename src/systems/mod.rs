@@ -29,7 +29,7 @@ pub struct SystemInfo {
     pub description: &'static str,
     pub equations: &'static str,
     pub source: &'static str,
-    /// Published largest Lyapunov exponent per unit of time.
+    /// Published largest Lyapunov exponent per unit of time, where there is one.
     pub lyapunov: Option<f64>,
     /// Writes `f(x, s)` into the last argument.
     pub field: fn(x: &[f64], s: &[f64], dx: &mut [f64]),
