@@ -8,7 +8,7 @@ use crate::cli::output::print;
 use crate::dataset::{Dataset, load_for};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::report::{analysis_figures, write_figure};
+use crate::report::{analysis_figures, observed, write_figure};
 use crate::run::{ModelRef, Run};
 
 /// What is to be read, and how far.
@@ -114,23 +114,14 @@ fn data(
         }
         return Ok(Some(data));
     }
-    let (Some(Run { settings, .. }), ModelRef::Run(_) | ModelRef::Member(..)) = (run, reference) else {
+    let (Some(run), ModelRef::Run(_) | ModelRef::Member(..)) = (run, reference) else {
         return Ok(None);
     };
-    match load_for(model, &settings.data, &settings.inputs, &settings.drop, true) {
-        Ok(data) if is_other(&data) => {
-            log::warn!(
-                "{} has changed since training (another hash), so no data are encoded",
-                settings.data.join(", ")
-            );
-            Ok(None)
-        }
-        Ok(data) => Ok(Some(data)),
-        Err(error) => {
-            log::warn!("the run's data cannot be used, so no data are encoded: {error}");
-            Ok(None)
-        }
+    let data = observed(run, Some(model));
+    if let Err(why) = &data {
+        log::warn!("no data are encoded: {why}");
     }
+    Ok(data.ok())
 }
 
 /// `RUN/analysis/ID`, or `FILE-analysis` beside a model file.

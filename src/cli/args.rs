@@ -11,7 +11,7 @@ use toml::Table;
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
 use crate::cli::choices::word;
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, POLISH, SMOOTHING, THREADS};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, HOLD_OUT, POLISH, SMOOTHING, THREADS};
 use crate::config::{
     BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, ROBUST, Seeds, Settings, Shard,
 };
@@ -73,6 +73,9 @@ pub struct TrainArgs {
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub test_inputs: Vec<String>,
+    /// Share of the rows to hold out, in the place of --test: the last ones, of several trials whole trials [default: 0]
+    #[arg(long, value_name = "SHARE", help_heading = "Data", value_parser = HOLD_OUT.parser())]
+    pub hold_out: Option<f64>,
     /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
     #[arg(long, num_args = 1.., value_name = "COLUMN", help_heading = "Data")]
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -15,6 +15,9 @@ pub struct Settings {
     /// Held-out data to score on (with their inputs) in the place of the training data.
     pub test: Vec<String>,
     pub test_inputs: Vec<String>,
+    /// Share of the rows, the last ones, to score on instead of training on them; 0 for none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hold_out: f64,
     /// Columns of the data to leave out: names, or numbers counted from 1.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
@@ -75,6 +78,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             test: Vec::new(),
             test_inputs: Vec::new(),
+            hold_out: 0.0,
             drop: Vec::new(),
             allow_missing: false,
             standardize: false,
@@ -109,4 +113,8 @@ impl Default for Settings {
             threads: None,
         }
     }
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }

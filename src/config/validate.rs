@@ -1,6 +1,6 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, POLISH, SMOOTHING, THREADS};
+use crate::config::values::{ABOVE_0, COUNT, EPOCHS, HOLD_OUT, POLISH, SMOOTHING, THREADS};
 use crate::config::{AXES, Settings};
 use crate::error::{Error, Result};
 
@@ -27,6 +27,14 @@ impl Settings {
             rule.require(flag, value)?;
         }
         SMOOTHING.require("smoothing", self.smoothing)?;
+        HOLD_OUT.require("hold-out", self.hold_out)?;
+        if self.hold_out > 0.0 && !self.test.is_empty() {
+            return Err(Error::input(format!(
+                "--hold-out {} and --test both name data to score on",
+                self.hold_out
+            ))
+            .with_hint("leave one of them out"));
+        }
         ABOVE_0.require("gmm-variance", self.gmm_variance)?;
         ABOVE_0.require("dt", self.dt.unwrap_or(1.0))?;
         if self.end_lr.values().contains(&0.0) && self.start_lr.values().iter().any(|&lr| lr > 0.0) {

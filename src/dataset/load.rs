@@ -4,8 +4,9 @@ use crate::arrays::{NamedArray, read_arrays, refuse_faults, times};
 use crate::dataset::checks::{
     Named, check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing,
 };
+use crate::dataset::hold_out::taken;
 use crate::dataset::columns::{Wanted, label, unknown};
-use crate::dataset::{Dataset, Trial, column_scaling, standardize};
+use crate::dataset::{Dataset, Part, Trial, column_scaling, standardize};
 use crate::error::{Error, Result};
 use crate::model::Scaling;
 
@@ -33,6 +34,8 @@ pub struct LoadRequest {
     pub columns: Option<Vec<String>>,
     /// Names of the model's inputs, likewise.
     pub input_columns: Option<Vec<String>>,
+    /// Which of the rows.
+    pub part: Part,
 }
 
 /// Reads, checks and scales the trials of a study.
@@ -48,7 +51,7 @@ pub fn load(request: &LoadRequest) -> Result<Dataset> {
 }
 
 /// Checks and scales trials that are in memory: observations `[T_total, N]` with NaN where missing, inputs
-/// `[T_total, K]`. Of the request counts what is not about files: `allow_missing`, `standardize`, `scaling`, `width`; `columns` and
+/// `[T_total, K]`. Of the request counts what is not about files: `allow_missing`, `standardize`, `scaling`, `width`, `part`; `columns` and
 /// `input_columns` are the names of the arrays' columns, if they have any.
 ///
 /// # Errors
@@ -99,14 +102,18 @@ fn assemble(data: Arrays, inputs: Arrays, request: &LoadRequest) -> Result<Datas
     if !request.allow_missing {
         refuse_missing(&data)?;
     }
+    let lengths: Vec<usize> = data.iter().map(|trial| trial.x.nrows()).collect();
+    let rows = request.part.rows(&lengths)?;
+    let (data, inputs_taken) = (taken(data, &rows), taken(inputs.trials, &rows));
+    let first = &data[0];
     let places: Vec<usize> = first.from.iter().map(|j| j + 1).collect();
     let label = |j: usize| label(columns.as_deref(), j, places[j], &first.name, data.len());
     refuse_empty_columns(&data, label)?;
     let scaling = choose_scaling(request, &data, label)?;
-    let hash = hash(&data, &inputs.trials);
-    let (N, K) = (first.x.ncols(), inputs.trials[0].x.ncols());
+    let hash = hash(&data, &inputs_taken);
+    let (N, K) = (first.x.ncols(), inputs_taken[0].x.ncols());
     let mut trials = Vec::with_capacity(data.len());
-    for (mut trial, Named { x: s, .. }) in data.into_iter().zip(inputs.trials) {
+    for (mut trial, Named { x: s, .. }) in data.into_iter().zip(inputs_taken) {
         if let Some(scaling) = &scaling {
             standardize(&mut trial.x, scaling);
             check_values(&trial, "scaled data")?;

@@ -6,6 +6,7 @@ mod checks;
 mod clock;
 mod columns;
 mod for_model;
+mod hold_out;
 mod load;
 mod precision;
 mod standardize;
@@ -19,6 +20,7 @@ use ndarray::Array2;
 use crate::model::Scaling;
 
 pub use for_model::{check_columns, load_for};
+pub use hold_out::Part;
 pub use load::{LoadRequest, from_arrays, load};
 pub use precision::range;
 pub use standardize::{column_scaling, standardize};

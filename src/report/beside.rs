@@ -7,7 +7,7 @@ use realfft::RealFftPlanner;
 use super::ReportOptions;
 use super::pictures::{PowerSpectra, Series, StateSpace, Track, power_spectra, state_space, time_series};
 use super::plot::Figure;
-use crate::dataset::{Dataset, LoadRequest, Trial, load};
+use crate::dataset::{Dataset, LoadRequest, Part, Trial, load};
 use crate::error::Result;
 use crate::metrics::{Gaps, SpectrumPlan};
 use crate::model::{Bounds, Model, Scaling};
@@ -28,6 +28,7 @@ pub fn observed(run: &Run, model: Option<&Model>) -> Result<Dataset, String> {
         drop: settings.drop.clone(),
         allow_missing: settings.allow_missing,
         standardize: settings.standardize,
+        part: Part::training(settings.hold_out),
         scaling: model.and_then(|m| m.scaling.clone()),
         width: model.map(|m| m.theta.dims().N),
         columns: model.and_then(|m| m.columns.clone()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::TrainingData;
 use crate::config::Settings;
-use crate::dataset::{Dataset, LoadRequest, check_columns, column_scaling, load, standardize};
+use crate::dataset::{Dataset, LoadRequest, Part, check_columns, column_scaling, load, standardize};
 use crate::error::{Error, Result};
 use crate::study::Study;
 
@@ -37,11 +37,16 @@ impl Data {
             drop: settings.drop.clone(),
             allow_missing: settings.allow_missing,
             standardize: settings.standardize,
+            part: Part::training(settings.hold_out),
             ..LoadRequest::default()
         })?;
-        let test = match settings.test.is_empty() {
-            true => None,
-            false => Some(load_test(settings, &training)?),
+        let held_out = match settings.test.is_empty() {
+            true => (&settings.data, &settings.inputs, Part::HeldOut(settings.hold_out)),
+            false => (&settings.test, &settings.test_inputs, Part::All),
+        };
+        let test = match held_out {
+            (_, _, Part::HeldOut(0.0)) => None,
+            (data, inputs, part) => Some(load_test(settings, &training, data, inputs, part)?),
         };
         Ok(Self { training, test })
     }
@@ -95,10 +100,17 @@ impl From<Dataset> for Data {
 }
 
 /// The held-out data, in the units and the columns of the training data.
-fn load_test(settings: &Settings, training: &Dataset) -> Result<Dataset> {
+fn load_test(
+    settings: &Settings,
+    training: &Dataset,
+    data: &[String],
+    inputs: &[String],
+    part: Part,
+) -> Result<Dataset> {
     let test = load(&LoadRequest {
-        data: settings.test.clone(),
-        inputs: settings.test_inputs.clone(),
+        data: data.to_vec(),
+        inputs: inputs.to_vec(),
+        part,
         drop: settings.drop.clone(),
         drop_if_there: true,
         allow_missing: settings.allow_missing,
