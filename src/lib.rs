@@ -16,7 +16,7 @@
 //! 7. Every 25 epochs [`scoring::score_models`] lets the members run freely and [`metrics::Scorer`] compares the runs. Where
 //!    it is asked for, [`polish`] goes on from there, on what is scored.
 //! 8. [`run`] keeps it: `log.csv`, `members.csv`, `best/`, `last/`, `checkpoint.bin`.
-//! 9. [`analysis`] and [`report`] read the folder through [`run::Run`].
+//! 9. [`analysis`] and [`report`] read the folder through [`run::Run`]; [`minimal`] judges one of several `P`.
 //!
 //! # Where to add
 //! - **A hyperparameter**: its setting and default (`config/settings.rs`); its field, axis and place in reports, from which
@@ -47,6 +47,7 @@ pub mod dataset;
 pub mod error;
 pub mod fs;
 pub mod metrics;
+pub mod minimal;
 pub mod model;
 pub mod polish;
 pub mod report;
@@ -54,6 +55,7 @@ pub mod resources;
 pub mod rng;
 pub mod run;
 pub mod scoring;
+mod stats;
 pub mod study;
 pub mod systems;
 mod text;

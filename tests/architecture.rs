@@ -8,8 +8,9 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree, Visibility};
 
 /// Module → the modules of this crate that it may use. `cli` may use all.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     ("error", &[]),
+    ("stats", &[]),
     ("rng", &[]),
     ("text", &[]),
     ("fs", &["error"]),
@@ -36,6 +37,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "model",
             "resources",
             "rng",
+            "stats",
             "text",
         ],
     ),
@@ -65,6 +67,13 @@ const ALLOWED: [(&str, &[&str]); 20] = [
         ],
     ),
     (
+        "minimal",
+        &[
+            "analysis", "backend", "config", "dataset", "error", "metrics", "model", "run", "stats", "text",
+            "train",
+        ],
+    ),
+    (
         "report",
         &[
             "analysis",
@@ -77,6 +86,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "model",
             "resources",
             "run",
+            "stats",
             "text",
         ],
     ),

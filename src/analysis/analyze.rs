@@ -11,6 +11,7 @@ use super::input::{AnalysisInput, AnalysisSettings};
 use super::lyapunov::{Lyapunov, Sign, lyapunov};
 use super::map::Map;
 use super::match_lengths::EntropyRate;
+use super::reduce::{Reductions, reductions};
 use super::regions::{Regions, regions};
 use super::symbols::Code;
 use super::word_map::solve_word;
@@ -114,6 +115,9 @@ pub struct Analysis {
     pub fixed_points: FixedPoints,
     /// By period, 2, 3, … (empty for P = 0: a linear map has no isolated cycles).
     pub cycles: Vec<PeriodSearch>,
+    /// See [`Analysis::reductions`]; missing where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reductions: Option<Reductions>,
     /// First states of the run after the transient, `[≤ 20,000, M]`, and a code for each of them in
     /// `regions.sequence`.
     #[serde(skip)]
@@ -180,12 +184,23 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         entropy_rates,
         fixed_points: found.0,
         cycles: found.1,
+        reductions: None,
         states: run.states,
     })
 }
 
+impl Analysis {
+    /// Which ReLU units may be made linear, by the symbols of the free run; `None` for a model that diverges.
+    pub fn reductions(&self) -> Option<Reductions> {
+        let regions = self.regions.as_ref()?;
+        let real = self.fixed_points.points.iter().filter(|point| point.real);
+        let holders = real.map(|point| point.code.as_str());
+        Some(reductions(&regions.codes, &[&regions.sequence], holders, self.P))
+    }
+}
+
 /// `z_0 = [x_0 ; L x_0]` from the given start, the data's first complete row (else the first), or a draw.
-fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
+pub(super) fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
     let rows = || input.data.iter().flat_map(|trial| trial.x.rows());
     let complete = rows().find(|row| row.iter().all(|v| v.is_finite()));
     let first_row = complete.or_else(|| rows().next()).map(|row| row.to_vec());
@@ -249,7 +264,7 @@ fn rates(
     }
 }
 
-fn attractor(run: &SymbolRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {
+pub(super) fn attractor(run: &SymbolRun, settled: Option<usize>, spectrum: Option<&Lyapunov>) -> Attractor {
     let diverged = run.diverged_at.map(|step| Attractor::Diverges { step });
     let settled = settled.map(|period| match period {
         1 => Attractor::FixedPoint,

@@ -5,6 +5,7 @@
 //! units on or off; a region is named by these `P` bits. Everything here follows from that.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+mod agreement;
 mod analyze;
 mod cycles;
 mod encode;
@@ -19,6 +20,8 @@ mod map;
 mod match_lengths;
 mod orbit;
 mod output;
+mod reading;
+mod reduce;
 mod regions;
 mod stability;
 mod summary;
@@ -27,6 +30,10 @@ mod symbols;
 mod word_map;
 mod words;
 
+pub use agreement::{
+    Agreement, ConsensusEdge, ConsensusNode, MatchedPoints, ModelAgreement, PairAgreement, SharedPoint,
+    shared_points,
+};
 pub use analyze::{Analysis, Attractor, EntropyRates, analyze};
 pub use cycles::{Cycle, PeriodSearch};
 pub use entropy::{BlockEntropy, SequenceStatistics};
@@ -37,6 +44,8 @@ pub use linalg::Eigenvalue;
 pub use lyapunov::{Lyapunov, Sign};
 pub use map::Map;
 pub use match_lengths::{EntropyRate, match_length_rate};
+pub use reading::{Graph, Reading};
+pub use reduce::{Reduction, Reductions};
 pub use regions::{DataCoverage, Dwell, Region, Regions};
 pub use stability::{Stability, StabilityKind};
 pub use surrogates::SurrogateBand;

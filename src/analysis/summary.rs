@@ -1,7 +1,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, SequenceStatistics, Sign, StabilityKind,
+    Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, Reductions, SequenceStatistics, Sign,
+    StabilityKind,
 };
 use crate::text::{large_count, listing, percent, shortened, vector};
 
@@ -21,6 +22,7 @@ impl Analysis {
         parts.extend(self.transition_table());
         parts.push(self.fixed_point_table());
         parts.extend(self.cycle_table());
+        parts.extend(self.reductions.as_ref().map(|found| self.reduction_table(found)));
         if let Some(l) = &self.lyapunov {
             parts.push(self.lyapunov_table(l));
             parts.extend(self.entropy_rates.as_ref().map(|rates| self.entropy_table(rates)));
@@ -238,6 +240,33 @@ impl Analysis {
             }
         }
         Some(out + "\n")
+    }
+
+    fn reduction_table(&self, found: &Reductions) -> String {
+        let Some(first) = found.best.first().filter(|first| !first.linear.is_empty()) else {
+            return format!(
+                "ReLUs that may be linear: none ({} symbols, {} hold a real fixed point)\n",
+                found.symbols, found.fixed_points
+            );
+        };
+        let whole = if found.complete { "all sets" } else { "search" };
+        let mut out = format!(
+            "ReLUs that may be linear without merging fixed points: {} of {} symbols and {} of {} ReLUs remain ({whole})\n",
+            first.symbols, found.symbols, first.P, self.P
+        );
+        let first_relu = self.M - self.P;
+        for reduction in found.best.iter().take(ROWS) {
+            let units: Vec<String> = reduction
+                .linear
+                .iter()
+                .map(|unit| (first_relu + unit).to_string())
+                .collect();
+            let _ = writeln!(out, "  units {}", units.join(", "));
+        }
+        if found.best.len() > ROWS {
+            let _ = writeln!(out, "  … or {} other sets", found.best.len() - ROWS);
+        }
+        out
     }
 
     fn lyapunov_table(&self, l: &Lyapunov) -> String {

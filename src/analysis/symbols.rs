@@ -27,6 +27,23 @@ impl Code {
         self.0[p / 64] >> (p % 64) & 1 == 1
     }
 
+    /// With bit `p` set.
+    #[must_use]
+    pub fn with(mut self, p: usize) -> Self {
+        self.0[p / 64] |= 1 << (p % 64);
+        self
+    }
+
+    /// Without the bits that are set in `mask`.
+    #[must_use]
+    pub fn without(mut self, mask: &Self) -> Self {
+        self.0
+            .iter_mut()
+            .zip(mask.0)
+            .for_each(|(word, mask)| *word &= !mask);
+        self
+    }
+
     /// Unit `M − P` first, for example `01`; `linear` for a model without ReLU units.
     pub fn text(&self, P: usize) -> String {
         if P == 0 {

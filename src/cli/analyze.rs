@@ -53,6 +53,12 @@ pub fn run(args: AnalyzeArgs) -> Result<()> {
     let mut analysis = analyze(&AnalysisInput::of_model(model, data), &task.settings)?;
     let hashes = data.zip(task.trained_on);
     analysis.data_of_training = hashes.map(|(data, hash)| data.hash == hash);
+    if args.reduce {
+        analysis.reductions = analysis.reductions();
+        if analysis.reductions.is_none() {
+            log::warn!("--reduce: the model's free run diverges, so there are no symbols to merge");
+        }
+    }
     std::fs::create_dir_all(out).map_err(|error| Error::io("make the folder", out, error))?;
     analysis.write(out)?;
     let columns = data.map_or(&model.columns, |data| &data.columns);

@@ -11,7 +11,9 @@ use toml::Table;
 use crate::analysis::AnalysisSettings;
 use crate::backend::{self, Backend};
 use crate::cli::choices::word;
-use crate::config::values::{ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, HOLD_OUT, POLISH, SMOOTHING, THREADS};
+use crate::config::values::{
+    ABOVE_0, COUNT, EPOCHS, FREE_RUN, GENERATIONS, HOLD_OUT, POLISH, SMOOTHING, THREADS,
+};
 use crate::config::{
     BackendChoice, DstspChoice, Form, Grid, Optimizer, PRESETS, ROBUST, Seeds, Settings, Shard,
 };
@@ -33,6 +35,10 @@ pub struct Cli {
 pub enum Command {
     /// Train a model, or a study of many, on observations
     Train(Box<TrainArgs>),
+    /// How many ReLUs do these data need? Trains a grid of P × seeds and says which is the fewest, and what is proven
+    Minimal(Box<MinimalArgs>),
+    /// Whether models agree: matched regions, transition graphs, fixed points
+    Compare(CompareArgs),
     /// Continue trained models on the score itself: free runs as the data's in density, spectrum and exponent
     Polish(PolishArgs),
     /// Score models, or trajectories of any program (--generated), on data: D_stsp, D_H, PE(n)
@@ -192,6 +198,43 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub device: DeviceArgs,
+}
+
+#[derive(Args)]
+pub struct MinimalArgs {
+    /// Reduce the models of the largest P that succeed: make ReLUs linear, retrain, and judge what comes out
+    #[arg(long)]
+    pub reduce: bool,
+    #[command(flatten)]
+    pub train: TrainArgs,
+}
+
+#[derive(Args)]
+pub struct CompareArgs {
+    /// Models: RUN (its members, best first), RUN:ID or model files
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// Compare only the N best models of each RUN
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = COUNT.parser::<usize>())]
+    pub top: usize,
+    /// Data to encode by the models' regions [default: those the first RUN was trained on]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub data: Vec<String>,
+    /// External inputs that belong to the data
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "data")]
+    pub inputs: Vec<String>,
+    /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
+    #[arg(long, num_args = 1.., value_name = "COLUMN", requires = "data")]
+    pub drop: Vec<String>,
+    /// Take NaN as a missing observation
+    #[arg(long, requires = "data")]
+    pub allow_missing: bool,
+    /// Folder for agreement.json and the picture of the common graph [default: RUN/agreement, else none]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The flags that were given, as a layer of settings.
@@ -392,6 +435,9 @@ pub struct AnalyzeArgs {
     /// Time between two observations, for exponents per unit of time [default: the model's, if it has one]
     #[arg(long, value_name = "TIME", value_parser = ABOVE_0.parser())]
     pub dt: Option<f64>,
+    /// List which ReLUs may be made linear without merging regions that hold different fixed points
+    #[arg(long)]
+    pub reduce: bool,
     /// Seed of surrogates and searches
     #[arg(long, default_value_t = 0)]
     pub seed: u32,
@@ -488,9 +534,11 @@ pub fn with_defaults_in_help(command: clap::Command) -> clap::Command {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         arg.help(format!("{help} [default: {text}]"))
     };
-    ["train", "evaluate"].into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |sub| sub.mut_args(&describe))
-    })
+    ["train", "evaluate", "minimal"]
+        .into_iter()
+        .fold(command, |command, name| {
+            command.mut_subcommand(name, |sub| sub.mut_args(&describe))
+        })
 }
 
 /// Lets what follows a flag that takes a number begin with a minus sign, so that it is the number that is refused and

@@ -3,10 +3,12 @@
 mod analyze;
 mod args;
 mod choices;
+mod compare;
 mod devices;
 mod evaluate;
 mod generate;
 mod merge;
+mod minimal;
 mod output;
 mod polish;
 mod report;
@@ -67,6 +69,14 @@ fn run(command: Command) -> Result<Status> {
             let request = train::Request::new(&args)?;
             (request.settings.threads, Box::new(move || train::run(&request)))
         }
+        Command::Minimal(args) => {
+            let request = minimal::Request::new(&args)?;
+            (
+                request.train.settings.threads,
+                Box::new(move || minimal::run(&request)),
+            )
+        }
+        Command::Compare(args) => (None, Box::new(move || compare::run(args).map(done))),
         Command::Polish(args) => {
             let request = polish::Request::new(args)?;
             (request.threads(), Box::new(move || polish::run(&request)))

@@ -7,7 +7,7 @@ use toml::Table;
 
 use crate::cli::Status;
 use crate::cli::args::{PolishArgs, layer};
-use crate::cli::train::watched;
+use crate::cli::train::{Watched, watched};
 use crate::config::{Grid, Settings, resolve_over};
 use crate::dataset::{Dataset, load_for};
 use crate::error::{Error, Result};
@@ -132,9 +132,11 @@ pub fn run(request: &Request) -> Result<Status> {
         }
         Source::File(file) => (&file.1, vec![Some(file.0.clone())]),
     };
-    watched(out, request.args.json, |stop, watch| {
+    let outcome = watched(out, |stop, watch| {
         train::polish(settings, data, &models, out, stop, watch)
-    })
+    })?;
+    let way_on = format!("alrnn-gpu train --resume {}", out.display());
+    Watched::of(outcome, &way_on)?.report(request.args.json)
 }
 
 /// The models of a run in its study's order, `None` for members that diverged.

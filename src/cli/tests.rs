@@ -7,7 +7,9 @@ use std::path::Path;
 use clap::FromArgMatches;
 
 use super::args::{Cli, Command};
-use super::{analyze, command, evaluate, generate, is_number, polish, report, simulate, train};
+use super::{
+    analyze, command, compare, evaluate, generate, is_number, minimal, polish, report, simulate, train,
+};
 use crate::backend::cpu::CpuBackend;
 use crate::error::Result;
 use crate::rng::{Stream, index, threefry2x32};
@@ -60,7 +62,7 @@ fn base(command: &str) -> &'static [&'static str] {
     const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/flags/model.npz");
     const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/flags/comma-name.csv");
     match command {
-        "train" => &["--data", DATA, "--out", "never/made", "--backend", "cpu"],
+        "train" | "minimal" => &["--data", DATA, "--out", "never/made", "--backend", "cpu"],
         "polish" => &[MODEL, "--data", DATA, "--out", "never/made", "--backend", "cpu"],
         "evaluate" => &[MODEL, "--data", DATA, "--backend", "cpu"],
         "generate" => &[
@@ -72,6 +74,7 @@ fn base(command: &str) -> &'static [&'static str] {
             "--backend",
             "cpu",
         ],
+        "compare" => &[MODEL, MODEL, "--data", DATA],
         "analyze" => &[MODEL, "--out", "never/made"],
         "report" => &["never/made"],
         "simulate" => &["forced-lorenz", "--out", "never-made.npy"],
@@ -86,12 +89,9 @@ const SMALL: [(&str, &str); 5] = [("M", "4"), ("P", "1"), ("T", "10"), ("tau", "
 /// All that a command can refuse before it computes or writes.
 fn prepare(command: &Command) -> Result<()> {
     match command {
-        Command::Train(args) => {
-            let train::Request { settings, place, .. } = train::Request::new(args)?;
-            place.check(&settings)?;
-            let data = Data::load(&settings)?;
-            Task::new(&settings, &data)?.require_room(&CpuBackend::new(None)?, &place)
-        }
+        Command::Train(args) => prepare_training(train::Request::new(args)?),
+        Command::Minimal(args) => prepare_training(minimal::Request::new(args)?.train),
+        Command::Compare(args) => compare::prepare(args).map(drop),
         Command::Polish(args) => polish::Request::new(args.clone()).map(drop),
         Command::Evaluate(args) => evaluate::prepare(args).map(drop),
         Command::Generate(args) => generate::prepare(args).map(drop),
@@ -103,6 +103,13 @@ fn prepare(command: &Command) -> Result<()> {
         },
         Command::Merge(_) | Command::Selftest(_) | Command::Devices(_) => Ok(()),
     }
+}
+
+fn prepare_training(request: train::Request) -> Result<()> {
+    let train::Request { settings, place, .. } = request;
+    place.check(&settings)?;
+    let data = Data::load(&settings)?;
+    Task::new(&settings, &data)?.require_room(&CpuBackend::new(None)?, &place)
 }
 
 /// Commands and their numeric flags, as `command()` defines them.
@@ -128,7 +135,9 @@ fn refusal(name: &str, given: &[(&str, &str)]) -> Option<(String, i32)> {
         .collect();
     let small: Vec<(String, &str)> = SMALL
         .iter()
-        .filter(|(flag, _)| name == "train" && given.iter().all(|(other, _)| other != flag))
+        .filter(|(flag, _)| {
+            ["train", "minimal"].contains(&name) && given.iter().all(|(other, _)| other != flag)
+        })
         .map(|(flag, value)| (format!("--{flag}"), *value))
         .collect();
     line.extend(

@@ -100,7 +100,7 @@ impl Settings {
 
 /// Keys that a table made from the defaults does not show, because nothing is their default.
 fn optional_keys() -> impl Iterator<Item = String> {
-    ["drop", "dt", "device", "threads", "shard"]
+    ["drop", "hold-out", "dt", "device", "threads", "shard"]
         .into_iter()
         .map(str::to_owned)
 }

@@ -51,10 +51,10 @@ impl Part {
             }
         };
         if border == 0 || border == all {
-            return Err(
-                Error::input(format!("--hold-out {share}: of {all} rows nothing is left on one side"))
-                    .with_hint("name other data to score on: --test FILE"),
-            );
+            return Err(Error::input(format!(
+                "--hold-out {share}: of {all} rows nothing is left on one side"
+            ))
+            .with_hint("name other data to score on: --test FILE"));
         }
         let mut first = 0;
         let part = lengths.iter().map(|&rows| {
@@ -89,17 +89,28 @@ mod tests {
 
     #[test]
     fn the_parts_make_the_whole() {
-        let rows = |part: Part, lengths: &[usize]| part.rows(lengths).expect("both sides");
-        assert_eq!(rows(Part::All, &[7, 3]), [0..7, 0..3]);
-        assert_eq!(rows(Part::training(0.0), &[7]), [0..7]);
-        assert_eq!(rows(Part::training(0.25), &[100]), [0..75]);
-        assert_eq!(rows(Part::HeldOut(0.25), &[100]), [75..100]);
+        let rows = |part: Part, lengths: &[usize]| {
+            let rows = part.rows(lengths).expect("both sides").into_iter();
+            rows.map(|rows| (rows.start, rows.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(Part::All, &[7, 3]), [(0, 7), (0, 3)]);
+        assert_eq!(rows(Part::training(0.0), &[7]), [(0, 7)]);
+        assert_eq!(rows(Part::training(0.25), &[100]), [(0, 75)]);
+        assert_eq!(rows(Part::HeldOut(0.25), &[100]), [(75, 100)]);
         let trials = [10, 10, 10, 10];
-        assert_eq!(rows(Part::Training(0.3), &trials), [0..10, 0..10, 0..10, 0..0]);
-        assert_eq!(rows(Part::HeldOut(0.3), &trials), [10..10, 10..10, 10..10, 0..10]);
-        assert_eq!(rows(Part::HeldOut(0.1), &[5, 95]), [5..5, 0..95]);
+        assert_eq!(
+            rows(Part::Training(0.3), &trials),
+            [(0, 10), (0, 10), (0, 10), (0, 0)]
+        );
+        assert_eq!(
+            rows(Part::HeldOut(0.3), &trials),
+            [(10, 10), (10, 10), (10, 10), (0, 10)]
+        );
+        assert_eq!(rows(Part::HeldOut(0.1), &[5, 95]), [(5, 5), (0, 95)]);
         for (share, lengths) in [(0.25, &[1][..]), (0.001, &[100]), (0.25, &[])] {
-            Part::HeldOut(share).rows(lengths).expect_err("nothing on one side");
+            Part::HeldOut(share)
+                .rows(lengths)
+                .expect_err("nothing on one side");
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::arrays::{NamedArray, read_arrays, refuse_faults, times};
 use crate::dataset::checks::{
     Named, check_inputs, check_shape, check_values, refuse_empty_columns, refuse_missing,
 };
-use crate::dataset::hold_out::taken;
 use crate::dataset::columns::{Wanted, label, unknown};
+use crate::dataset::hold_out::taken;
 use crate::dataset::{Dataset, Part, Trial, column_scaling, standardize};
 use crate::error::{Error, Result};
 use crate::model::Scaling;

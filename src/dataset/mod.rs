@@ -23,7 +23,7 @@ pub use for_model::{check_columns, load_for};
 pub use hold_out::Part;
 pub use load::{LoadRequest, from_arrays, load};
 pub use precision::range;
-pub use standardize::{column_scaling, standardize};
+pub use standardize::{column_scaling, deviation, standardize};
 pub use training::{MISSING, TrainingData, is_missing};
 pub use trajectories::load_trajectories;
 pub use windows::SkippedTrial;
@@ -89,6 +89,17 @@ impl Dataset {
             .iter()
             .map(|t| t.x.iter().filter(|v| v.is_nan()).count())
             .sum()
+    }
+
+    /// Standard deviations of the columns over all trials, in the units that the data were read in; 1 for a column without
+    /// spread.
+    pub fn deviations(&self) -> Vec<f64> {
+        let of = |j: usize| {
+            let values = self.trials.iter().flat_map(|trial| trial.x.column(j));
+            let unit = self.scaling.as_ref().map_or(1.0, |scaling| scaling.scale[j]);
+            unit * deviation(values.copied())
+        };
+        (0..self.N).map(of).collect()
     }
 
     /// What messages call column `j`: `column 2 (flat) of c.csv`, by its place in the file.

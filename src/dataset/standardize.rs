@@ -43,6 +43,15 @@ pub fn column_scaling(trials: &[ArrayView2<'_, f64>], label: impl Fn(usize) -> S
     Ok(scaling)
 }
 
+/// Standard deviation of the values that are there (not NaN); 1 where they have no spread.
+pub fn deviation(values: impl Iterator<Item = f64>) -> f64 {
+    let seen: Vec<f64> = values.filter(|v| !v.is_nan()).collect();
+    let mean = seen.iter().sum::<f64>() / seen.len() as f64;
+    let squares: f64 = seen.iter().map(|v| (v - mean).powi(2)).sum();
+    let deviation = (squares / seen.len() as f64).sqrt();
+    if deviation > 0.0 { deviation } else { 1.0 }
+}
+
 /// `x ← (x − mean) / scale`, column by column; NaN stays NaN.
 pub fn standardize(x: &mut Array2<f64>, scaling: &Scaling) {
     for ((mut column, mean), scale) in x.columns_mut().into_iter().zip(&scaling.mean).zip(&scaling.scale) {

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use super::ROUGHNESS_BOUND;
-use crate::dataset::range;
+use crate::dataset::{deviation, range};
 use crate::model::Bounds;
 
 /// A run rests where no column moves by more than this, in the data's standard deviations.
@@ -80,7 +80,11 @@ impl Judge {
     /// By the observations `[T, N]` of columns that vary. Gaps (NaN) make a record of which it cannot be told whether it
     /// repeats itself.
     pub fn new(x: &ArrayView2<'_, f64>) -> Self {
-        let scale: Vec<f64> = x.columns().into_iter().map(deviation).collect();
+        let scale: Vec<f64> = x
+            .columns()
+            .into_iter()
+            .map(|column| deviation(column.iter().copied()))
+            .collect();
         let complete = !x.iter().any(|v| v.is_nan());
         Self {
             periodic: complete && is_periodic(&scaled(x, &scale)),
@@ -110,15 +114,6 @@ impl Judge {
             Verdict::Alive
         }
     }
-}
-
-/// Of the values that are there (not NaN); 1 for a column without spread.
-fn deviation(column: ndarray::ArrayView1<'_, f64>) -> f64 {
-    let seen: Vec<f64> = column.iter().copied().filter(|v| !v.is_nan()).collect();
-    let mean = seen.iter().sum::<f64>() / seen.len() as f64;
-    let squares: f64 = seen.iter().map(|v| (v - mean).powi(2)).sum();
-    let deviation = (squares / seen.len() as f64).sqrt();
-    if deviation > 0.0 { deviation } else { 1.0 }
 }
 
 fn scaled<V: Copy + Into<f64>>(x: &ArrayView2<'_, V>, scale: &[f64]) -> Array2<f64> {

@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::ReportOptions;
 use super::plot::Figure;
 use super::reading::{reality, short};
-use super::stats::{quantile, wilson};
 use super::study::{ReportedMember, ReportedRun, Threshold};
 use super::theme::{Look, color_class, page_rules, page_variables};
-use crate::analysis::Analysis;
+use crate::analysis::{Agreement, Analysis};
 use crate::error::{Error, Result};
 use crate::metrics::Verdict;
+use crate::stats::{quantile, wilson};
 use crate::text::{large_count, percent, typeset, typeset_count, vector};
 
 const TEMPLATE: &str = include_str!("templates/report.html");
@@ -29,6 +29,10 @@ pub struct Sections {
     pub reading: Option<Analysis>,
     pub training: Vec<Figure>,
     pub study: Vec<Figure>,
+    pub agreement: Option<Agreement>,
+    /// What `minimal` said, and its pictures.
+    pub minimal: Option<String>,
+    pub minimal_figures: Vec<Figure>,
     /// Why there are no data to show.
     pub problem: Option<String>,
     /// Rows after which the free run of the best model left all bounds.
@@ -37,7 +41,13 @@ pub struct Sections {
 
 impl Sections {
     pub fn figures(&self) -> Vec<&Figure> {
-        let sections = [&self.best, &self.analysis, &self.training, &self.study];
+        let sections = [
+            &self.best,
+            &self.analysis,
+            &self.training,
+            &self.study,
+            &self.minimal_figures,
+        ];
         sections.into_iter().flatten().collect()
     }
 }
@@ -111,6 +121,11 @@ pub fn page(study: &ReportedRun, sections: &Sections, options: &ReportOptions) -
         words => Serde(sections.reading.as_ref().map(Words::of)),
         training => Shown::all(&sections.training),
         study => Shown::all(&sections.study),
+        agreement => sections.agreement.as_ref().map(Agreement::headline),
+        agreement_text => sections.agreement.as_ref().map(Agreement::text),
+        minimal => sections.minimal.as_deref(),
+        minimal_headline => sections.minimal.as_deref().and_then(|text| text.lines().next()),
+        minimal_figures => Shown::all(&sections.minimal_figures),
         problem => sections.problem.as_deref(),
         escaped => sections.escaped,
         columns => columns,

@@ -4,13 +4,13 @@
 //! the best model freely, and writes `plots/*.{svg,png,json}`, `plots/free_run.npz` and `report.html`. The picture
 //! functions of [`pictures`] take plain arrays and serve other commands as well.
 
+mod agreement;
 mod beside;
 mod html;
 pub mod pictures;
 pub mod plot;
 mod png;
 mod reading;
-mod stats;
 mod study;
 mod svg;
 mod theme;
@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::fs::write_bytes;
 use crate::model::Model;
 use crate::resources::require_memory;
+pub use agreement::{agreement_figure, minimal_figures};
 pub use beside::observed;
 use beside::{Beside, beside_figures};
 use html::Sections;
@@ -90,6 +91,16 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
         problem: observed.as_ref().err().cloned(),
         ..Sections::default()
     };
+    if let Some(data) = data
+        && let Some(agreement) = agreement::agreement(&study.run, data)?
+    {
+        sections.study.push(agreement_figure(&agreement)?);
+        sections.agreement = Some(agreement);
+    }
+    if let Some(certificate) = certificate(run)? {
+        sections.minimal_figures = minimal_figures(&certificate)?;
+        sections.minimal = certificate["text"].as_str().map(str::to_owned);
+    }
     if let Some((id, model)) = &best {
         let beside = Beside::of(model, data, options.steps);
         sections.best = beside_figures(&beside, study.run.settings.smoothing, options)?;
@@ -113,6 +124,19 @@ pub fn write_report(run: &Path, options: &ReportOptions) -> Result<PathBuf> {
     let path = run.join("report.html");
     write_bytes(&path, page)?;
     Ok(path)
+}
+
+/// What `minimal` has left in the run folder, if anything.
+fn certificate(run: &Path) -> Result<Option<serde_json::Value>> {
+    let path = run.join("minimal.json");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", &path, error)),
+    };
+    let value = serde_json::from_str(&text);
+    let value = value.map_err(|error| Error::input(format!("{} is not whole: {error}", path.display())))?;
+    Ok(Some(value))
 }
 
 /// Pictures of a model's free run beside the data it starts from: state space, time series, power spectra (as D_H smooths

@@ -284,7 +284,13 @@ fn by_setting(
         };
         if values.values.iter().flatten().any(|v| v.is_finite()) {
             let (file, title) = (format!("{column}{file_end}"), format!("{what}{title_end}"));
-            figures.push(metric_by_setting(&file, &title, column, &values, floor)?);
+            figures.push(metric_by_setting(
+                &file,
+                &title,
+                column,
+                &values,
+                (floor, "noise floor"),
+            )?);
         }
     }
     if let Some(threshold) = threshold {

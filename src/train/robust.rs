@@ -11,6 +11,8 @@ use crate::polish::DEFAULT_GENERATIONS;
 /// for Rössler, more than 1 for recordings that decorrelate within a few rows.)
 const FORCING: f64 = 0.6;
 const LEAST_TAU: usize = 7;
+/// A column that changes sides now and then (scrolls, wings) stays correlated for far longer than any forecast lasts.
+const SLOWEST: usize = 4;
 /// Predicted steps of a window: the published ones, or what data of slow motion or few rows need.
 const T: usize = 200;
 const WINDOW: usize = 12;
@@ -21,7 +23,7 @@ const MOST_T: usize = 1_000;
 ///
 /// A quarter of the published epochs at five times the learning rate, then polishing (see [`crate::polish`]; not where there
 /// are external inputs, or no observation to forecast), of standardised data. `tau` is 0.6 times the lag at which
-/// autocorrelations fall below 1/e (median over the columns), at least 7; `T` is 200, longer where that is less than
+/// autocorrelations fall below 1/e (median over the columns, at most 4 times the shortest), at least 7; `T` is 200, longer where that is less than
 /// 12 `tau`, never more than a quarter of the longest trial, and batches are fewer by as much as windows are longer.
 pub fn robust(data: &Dataset) -> Settings {
     let published = Settings::default();
@@ -63,7 +65,8 @@ fn is_polished(data: &Dataset, pe_steps: usize) -> bool {
     data.K == 0 && PredictionData::new(&trials, pe_steps).pairs() > 0
 }
 
-/// The first lag at which the autocorrelation falls below 1/e, in the longest trial: the median over the columns that vary.
+/// The first lag at which the autocorrelation falls below 1/e, in the longest trial: the median over the columns that vary,
+/// but no more than [`SLOWEST`] times the shortest.
 fn decorrelation(data: &Dataset) -> usize {
     let Some(trial) = data.trials.iter().max_by_key(|trial| trial.x.nrows()) else {
         return 0;
@@ -72,7 +75,10 @@ fn decorrelation(data: &Dataset) -> usize {
         .filter_map(decorrelation_of)
         .collect();
     lags.sort_unstable();
-    lags.get(lags.len() / 2).copied().unwrap_or(0)
+    let (Some(&middle), Some(&shortest)) = (lags.get(lags.len() / 2), lags.first()) else {
+        return 0;
+    };
+    middle.min(SLOWEST * shortest)
 }
 
 /// Of one column, over the pairs of values that are there; `None` for a constant.
@@ -138,7 +144,23 @@ mod tests {
             if t % 7.0 == 0.0 { f64::NAN } else { sine(100.0)(t) }
         }));
         assert_eq!(values(&gaps), (12, 200));
-        for chosen in [chosen, slow, short, gaps] {
+        // One column changes sides every 500 rows.
+        let sides = robust(
+            &from_arrays(
+                vec![Trial {
+                    name: "x".into(),
+                    x: Array2::from_shape_fn((20_000, 2), |(t, n)| {
+                        let side = [0.0, 5.0][n] * if t / 500 % 2 == 0 { 1.0 } else { -1.0 };
+                        side + sine(100.0)(t as f64)
+                    }),
+                    s: Array2::zeros((20_000, 0)),
+                }],
+                &LoadRequest::default(),
+            )
+            .expect("data"),
+        );
+        assert_eq!(values(&sides), (48, 576));
+        for chosen in [chosen, slow, short, gaps, sides] {
             chosen.validate().expect("valid");
         }
     }

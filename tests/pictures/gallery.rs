@@ -217,7 +217,7 @@ pub fn gallery() -> Vec<Figure> {
         "State space divergence",
         "D_stsp",
         &groups,
-        0.06,
+        (0.06, "noise floor"),
     ));
     let counts = Groups {
         values: (0..6)

@@ -35,8 +35,14 @@ pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
     }
 }
 
-/// The settings of a study, with its data where these had a say in them.
-pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<(Settings, Option<Data>)> {
+/// The settings of a study, with its data where these had a say in them. `defaults` stand where neither flags nor file say
+/// anything, `polish` in the place of what the data choose.
+pub fn settings(
+    args: &TrainArgs,
+    resume: Option<&Path>,
+    defaults: &Table,
+    polish: Option<u32>,
+) -> Result<(Settings, Option<Data>)> {
     let mut flags = layer(args)?;
     let mut file = args
         .config
@@ -48,6 +54,11 @@ pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<(Settings, Op
         return Ok((resolve_over(&Run::read(run)?.settings, file, flags)?, None));
     }
     let robust = take_robust(&mut flags, file.as_mut().map(|(_, table)| table));
+    for (key, value) in defaults {
+        if !flags.contains_key(key) && file.as_ref().is_none_or(|(_, table)| !table.contains_key(key)) {
+            flags.insert(key.clone(), value.clone());
+        }
+    }
     let settings = resolve(file.clone(), flags.clone())?;
     if !args.profile {
         refuse_unknown_part(&settings, |name| std::env::var_os(name).is_some())?;
@@ -55,7 +66,13 @@ pub fn settings(args: &TrainArgs, resume: Option<&Path>) -> Result<(Settings, Op
     if !robust {
         return Ok((settings, None));
     }
-    let choose = |data: &Dataset| resolve_over(&train::robust(data), file, flags);
+    let choose = |data: &Dataset| {
+        let mut chosen = train::robust(data);
+        if let Some(generations) = polish.filter(|_| chosen.polish > 0) {
+            chosen.polish = generations;
+        }
+        resolve_over(&chosen, file, flags)
+    };
     let (data, chosen) = Data::load_and_choose(&settings, choose)?;
     Ok((chosen, Some(data)))
 }

@@ -72,9 +72,10 @@ pub fn chosen(settings: &Settings) -> String {
 }
 
 /// The best members of the study, ten at most, over the noise floor.
-pub fn summary(mut rows: Vec<MemberRow>, record: &Record) -> String {
+pub fn summary(members: &[MemberRow], record: &Record) -> String {
     const SHOWN: usize = 10;
-    rows.sort_by(MemberRow::compare);
+    let mut rows: Vec<&MemberRow> = members.iter().collect();
+    rows.sort_by(|a, b| a.compare(b));
     let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
     let mut cells: Vec<Vec<String>> = rows
         .iter()

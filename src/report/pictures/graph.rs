@@ -22,6 +22,15 @@ pub struct Transitions {
     pub probability: Vec<Vec<f64>>,
 }
 
+/// What several models' graphs have in common; see [`consensus_graph`].
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Consensus {
+    pub labels: Vec<String>,
+    pub share: Vec<f64>,
+    pub support: Vec<Vec<f64>>,
+    pub models: usize,
+}
+
 impl Transitions {
     /// The most frequent nodes, the rest merged into `other`: shares add up, outgoing probabilities are
     /// averaged with the shares as weights.
@@ -77,42 +86,20 @@ impl Transitions {
 pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
     let graph = input.merged(MOST);
     let n = graph.labels.len();
-    let (mut panel, _) = titled(SIZE, "Transitions between regions", &[]);
-    let place = places(&graph);
-    let radius = |i: usize| 11.0 + 34.0 * graph.share[i].max(0.0).sqrt();
-    let labelled = n <= 6;
-    let mut texts = Vec::new();
-    for i in 0..n {
-        let leaving = 1.0 - graph.probability[i][i];
-        for j in (0..n).filter(|&j| j != i && leaving > 0.0) {
-            let p = graph.probability[i][j] / leaving;
-            if p >= 0.02 {
-                let (from, to) = ((place[i], radius(i)), (place[j], radius(j)));
-                let middle = arrow(&mut panel, &color_class(i), from, to, p);
-                texts.push((middle, format!("{:.0} %", 100.0 * p)));
-            }
-        }
-    }
-    for (i, &at) in place.iter().enumerate() {
-        let class = color_class(i);
-        let title = format!(
+    let leaving = |i: usize| 1.0 - graph.probability[i][i];
+    let pairs = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+    let exits = pairs.filter(|&(i, j)| i != j && leaving(i) > 0.0);
+    let arrows = exits.map(|(i, j)| (i, j, graph.probability[i][j] / leaving(i)));
+    let arrows: Vec<_> = arrows.filter(|(_, _, p)| *p >= 0.02).collect();
+    let title = |i: usize| {
+        format!(
             "{}: {:.1} % of all steps; stays with probability {:.3}",
             graph.labels[i],
             100.0 * graph.share[i],
             graph.probability[i][i]
-        );
-        let radius = radius(i);
-        panel.disc("paper", at, radius, 1.0, None);
-        panel.disc(&class, at, radius, 0.25, Some(&title));
-        panel.ring(&class, at, radius, 1.8);
-        label(&mut panel, &graph, i, at, radius);
-    }
-    if labelled {
-        for (at, text) in texts {
-            panel.rect("paper", (at.0 - 15.0, at.1 - 8.0), (30.0, 14.0), 0.85);
-            panel.text("muted n", (at.0, at.1 + 3.0), Anchor::Middle, &text);
-        }
-    }
+        )
+    };
+    let panel = drawn("Transitions between regions", &graph, &arrows, title);
     let merged = if n < input.labels.len() {
         format!(" The {} rarest are drawn as one.", input.labels.len() - n + 1)
     } else {
@@ -122,6 +109,63 @@ pub fn transition_graph(name: &str, input: &Transitions) -> Result<Figure> {
         "Symbolic code of the free run. Area: share of all steps. Arrows: probability of the next region once a region is left (below 2 % left out).{merged}"
     );
     Figure::new(name, caption, vec![panel], input)
+}
+
+/// Regions of several models' common graph: nodes by share of the rows, arrows by the share of the models that have the
+/// transition (`support[n][n]`).
+pub fn consensus_graph(name: &str, input: &Consensus) -> Result<Figure> {
+    let n = input.labels.len();
+    let graph = Transitions {
+        labels: input.labels.clone(),
+        share: input.share.clone(),
+        probability: input.support.clone(),
+    };
+    let pairs = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+    let arrows = pairs.map(|(i, j)| (i, j, input.support[i][j]));
+    let arrows: Vec<_> = arrows.filter(|(_, _, support)| *support > 0.0).collect();
+    let title = |i: usize| format!("{}: {:.1} % of the rows", graph.labels[i], 100.0 * graph.share[i]);
+    let panel = drawn("Graph that the models share", &graph, &arrows, title);
+    let caption = format!(
+        "Regions that hold 2 % of the data's rows or more. Area: share of the rows. Arrows: share of {} models that have the \
+         transition (5 % of a region's or more).",
+        input.models
+    );
+    Figure::new(name, caption, vec![panel], input)
+}
+
+/// Nodes on a circle, and arrows between them by a share each.
+fn drawn(
+    heading: &str,
+    graph: &Transitions,
+    arrows: &[(usize, usize, f64)],
+    title: impl Fn(usize) -> String,
+) -> Panel {
+    let n = graph.labels.len();
+    let (mut panel, _) = titled(SIZE, heading, &[]);
+    let place = places(graph);
+    let radius = |i: usize| 11.0 + 34.0 * graph.share[i].max(0.0).sqrt();
+    let mut texts = Vec::new();
+    for &(i, j, p) in arrows {
+        let (from, to) = ((place[i], radius(i)), (place[j], radius(j)));
+        let middle = arrow(&mut panel, &color_class(i), from, to, p);
+        texts.push((middle, format!("{:.0} %", 100.0 * p)));
+    }
+    for (i, &at) in place.iter().enumerate() {
+        let class = color_class(i);
+        let title = title(i);
+        let radius = radius(i);
+        panel.disc("paper", at, radius, 1.0, None);
+        panel.disc(&class, at, radius, 0.25, Some(&title));
+        panel.ring(&class, at, radius, 1.8);
+        label(&mut panel, graph, i, at, radius);
+    }
+    if n <= 6 {
+        for (at, text) in texts {
+            panel.rect("paper", (at.0 - 15.0, at.1 - 8.0), (30.0, 14.0), 0.85);
+            panel.text("muted n", (at.0, at.1 + 3.0), Anchor::Middle, &text);
+        }
+    }
+    panel
 }
 
 fn places(graph: &Transitions) -> Vec<(f64, f64)> {

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, PANEL, Panel, Plot, TOLERANCE, column_name, extent, titled};
-use crate::report::stats::{mean_and_deviation, quantile};
 use crate::report::svg::{Anchor, dots, polyline};
 use crate::report::theme::{COLORS, color_class};
 use crate::report::thin::{is_finite, simplify, stretch};
+use crate::stats::{mean_and_deviation, quantile};
 use crate::text::percent;
 
 /// View of the 3-D projection in degrees. From here the wings of the Lorenz attractor lie side by side and the

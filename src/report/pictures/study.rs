@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::report::plot::{Axis, Figure, Key, Plot};
-use crate::report::stats::{quantile, wilson};
 use crate::report::svg::Anchor;
+use crate::stats::{quantile, wilson};
 use crate::text::typeset;
 
 /// Members grouped by the value of one setting.
@@ -19,17 +19,20 @@ pub struct Groups {
     pub values: Vec<Vec<f64>>,
 }
 
-/// A metric of every member over the values of a setting: points, median and quartiles, the noise floor.
+/// A level that values are held against: its value (NaN for none) and name, for example `noise floor`.
+pub type Level<'a> = (f64, &'a str);
+
+/// A metric of every member over the values of a setting: points, median and quartiles, a level.
 pub fn metric_by_setting(
     name: &str,
     title: &str,
     metric: &str,
     groups: &Groups,
-    floor: f64,
+    level: Level<'_>,
 ) -> Result<Figure> {
     let all = groups.values.iter().flatten().copied();
-    let y = Axis::log(metric, all.chain(std::iter::once(floor)));
-    by_setting(name, title, groups, y, floor)
+    let y = Axis::log(metric, all.chain(std::iter::once(level.0)));
+    by_setting(name, title, groups, y, level)
 }
 
 /// Linear regions visited by every member over the values of a setting.
@@ -41,11 +44,15 @@ pub fn regions_by_setting(name: &str, groups: &Groups) -> Result<Figure> {
     } else {
         Axis::exact("regions visited", (0.0, 1.08 * most)).whole()
     };
-    by_setting(name, "Linear regions visited", groups, y, f64::NAN)
+    by_setting(name, "Linear regions visited", groups, y, (f64::NAN, ""))
 }
 
-fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> Result<Figure> {
-    let keys: Vec<Key> = Key::noise_floor(floor).into_iter().collect();
+fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, (level, what): Level<'_>) -> Result<Figure> {
+    let keys: Vec<Key> = level
+        .is_finite()
+        .then(|| Key::dashed("ink", what))
+        .into_iter()
+        .collect();
     let mut plot = Plot::new(title, Axis::categories(&groups.setting, &groups.names), y, &keys);
     let mut missing = 0;
     for (g, values) in groups.values.iter().enumerate() {
@@ -61,7 +68,7 @@ fn by_setting(name: &str, title: &str, groups: &Groups, y: Axis, floor: f64) -> 
             plot.line("c1", &[(x - 0.34, middle), (x - 0.22, middle)], 3.6, 1.0);
         }
     }
-    plot.level("ink", floor);
+    plot.level("ink", level);
     let none = match missing {
         0 => String::new(),
         1 => " One member without a value is not drawn.".into(),

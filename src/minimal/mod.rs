@@ -1,0 +1,19 @@
+//! How many ReLUs do these data need? The fewest with which models reconstruct them, and what is proven of that number.
+//!
+//! A study of several `P` (all else equal, the same seeds) is judged by held-out data. A model *succeeds* where its last
+//! state scores within a tenth of the way from the best `P`'s median to what a run scores that stays in one place, its free
+//! run neither rests nor repeats itself nor is too rough, and it has the fixed points that most good models of the best `P`
+//! have. A region, where the map is affine, holds one isolated fixed point at most, and `P` ReLUs make `2^P` regions: so many
+//! fixed points prove a bound from below, as does chaos, which no linear map has.
+#![allow(non_snake_case, reason = "the paper's symbols")]
+
+mod certificate;
+mod judge;
+mod reduce;
+mod retrain;
+mod text;
+
+pub use certificate::{Certificate, Found, Reduced, Size, Vote};
+pub use judge::{Judge, JudgedModel};
+pub use reduce::{Outcome, reduce};
+pub use retrain::{Parent, retrain};
