@@ -4,13 +4,14 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use alrnn_gpu::report::{ReportOptions, write_report};
 use libtest_mimic::{Arguments, Trial};
+use support::chromium;
 
 /// Runs before the page's own script: collects every complaint.
 const LISTEN: &str = r#"<script>
@@ -62,7 +63,7 @@ type Check = fn(&Path);
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let chromium = find_chromium();
+    let chromium = chromium::find();
     let found = chromium.is_some();
     let trials: [(&str, Check); 3] = [
         ("opens_and_sorts_on_a_desktop", |c| look(c, (1300, 900), false)),
@@ -84,22 +85,9 @@ fn main() -> ExitCode {
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !found {
-        println!(
-            "NOT RUN: the report in a browser; there is no chromium on this machine (apt-get install chromium)"
-        );
+        println!("NOT RUN: the report in a browser; {}", chromium::INSTALL);
     }
     conclusion.exit_code()
-}
-
-fn find_chromium() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("ALRNN_CHROMIUM") {
-        return Some(named.into());
-    }
-    let names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|program| program.is_file())
 }
 
 /// The page of a made-up study with the checks in it.
@@ -143,26 +131,14 @@ fn look(chromium: &Path, window: (u32, u32), dark: bool) {
     fs::write(&path, page).expect("page with checks");
     let dump = folder.path().join("dump.html");
     let complaints = folder.path().join("stderr.txt");
-    let mut command = Command::new(chromium);
+    let mut command = chromium::headless(chromium, folder.path());
     command
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-        ])
-        .args(["--enable-logging=stderr", "--dump-dom"])
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
+        .args(["--disable-gpu", "--dump-dom"])
         .arg(format!("--window-size={},{}", window.0, window.1))
         .args(dark.then_some("--blink-settings=preferredColorScheme=0"))
         .arg(format!("file://{}", path.display()))
         .stdout(fs::File::create(&dump).expect("file"))
-        .stderr(fs::File::create(&complaints).expect("file"))
-        .stdin(Stdio::null());
+        .stderr(fs::File::create(&complaints).expect("file"));
     wait(command, Duration::from_secs(120));
 
     let dump = fs::read_to_string(dump).expect("the page as the browser left it");

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
+pub mod chromium;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

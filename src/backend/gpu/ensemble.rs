@@ -13,13 +13,12 @@ use crate::backend::gpu::memory::allocation::{Allocation, groups};
 use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
 use crate::backend::gpu::memory::footprint::Scratch;
 use crate::backend::gpu::memory::params::{Params, Status};
-use crate::backend::gpu::schedule::chunk::{Chunk, Group};
+use crate::backend::gpu::schedule::chunk::{Chunk, Group, member_state};
 use crate::backend::gpu::schedule::profile::Timer;
-use crate::backend::gpu::schedule::ring::{Ring, stopped_at};
-use crate::backend::gpu::schedule::step::{Phase, sample_slices};
+use crate::backend::gpu::schedule::ring::Ring;
+use crate::backend::gpu::schedule::step::{Phase, params, rates};
 use crate::backend::{
-    Ensemble, EnsembleStart, EnsembleState, EpochResult, KernelTime, MemberState, Plan, Windows, is_missing,
-    learning_rate,
+    Ensemble, EnsembleStart, EnsembleState, EpochResult, KernelTime, Plan, Windows, is_missing,
 };
 use crate::error::{Error, Result};
 use crate::model::Shape;
@@ -38,7 +37,7 @@ pub struct GpuEnsemble {
     /// One entry a step of an epoch, and one more for [`Ensemble::windows`].
     pub params: wgpu::Buffer,
     /// Rows at which a window may start.
-    starts: u32,
+    starts: usize,
     step: u32,
     /// Seconds that a step of one chunk takes, once it was measured: one a group.
     paces: Vec<Option<f64>>,
@@ -62,7 +61,7 @@ impl GpuEnsemble {
                     scratch: allocated.scratch,
                     chunks: allocated.chunks,
                     params: allocated.params,
-                    starts: start.data.starts.len() as u32,
+                    starts: start.data.starts.len(),
                     step: start.state.step,
                     paces: vec![None; groups.len()],
                     groups,
@@ -74,20 +73,7 @@ impl GpuEnsemble {
     }
 
     pub fn params(&self, step: u32) -> Params {
-        let Shape { dims, S, T } = self.plan.shape;
-        let coefficients = self.plan.optimizer.coefficients(step + 1);
-        Params {
-            step,
-            first: u32::from(step.is_multiple_of(self.plan.batches_per_epoch)),
-            T: T as u32,
-            starts: self.starts,
-            slices: sample_slices(dims.N, T) as u32,
-            m_scale: coefficients.m_scale as f32,
-            v_scale: coefficients.v_scale as f32,
-            rect: coefficients.rect as f32,
-            targets: (S * T * dims.N) as f32,
-            ..Params::default()
-        }
+        params(&self.plan, self.starts, step)
     }
 
     /// Puts an epoch's step table and learning rates on the device.
@@ -99,10 +85,7 @@ impl GpuEnsemble {
         let queue = &self.gpu.queue;
         queue.write_buffer(&self.params, 0, &table);
         for chunk in &self.chunks {
-            let members = chunk.members.iter().map(|&e| &self.plan.members[e]);
-            let rates: Vec<f32> = members
-                .map(|m| learning_rate(m.start_lr, m.end_lr, epoch, self.plan.epochs) as f32)
-                .collect();
+            let rates = rates(&self.plan, &chunk.members, epoch);
             queue.write_buffer(&chunk.rates, 0, bytemuck::cast_slice(&rates));
         }
     }
@@ -239,12 +222,7 @@ impl Ensemble for GpuEnsemble {
             let status: Vec<Status> = self.gpu.read(&chunk.status, 0, count)?;
             let each = theta.chunks_exact(n).zip(moments.chunks_exact(n)).zip(&status);
             for (&e, ((theta, moments), status)) in chunk.members.iter().zip(each) {
-                members[e] = Some(MemberState {
-                    theta: theta.to_vec(),
-                    m: moments.iter().map(|p| p[0]).collect(),
-                    v: moments.iter().map(|p| p[1]).collect(),
-                    stopped_at: stopped_at(status),
-                });
+                members[e] = Some(member_state(theta, moments, status));
             }
         }
         let members = members.into_iter().flatten().collect();
@@ -296,7 +274,7 @@ impl Ensemble for GpuEnsemble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{EnsembleState, Form, Member, Optimizer, TrainingData};
+    use crate::backend::{EnsembleState, Form, Member, MemberState, Optimizer, TrainingData};
     use crate::model::{Dims, Theta};
 
     /// An ensemble of 64 members; 16 windows a batch, of 20 steps.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use ndarray::{Array2, Array3, s};
 
 use crate::backend::gpu::device::{Gpu, Kernel};
-use crate::backend::gpu::layout::plain::{Layout, Team};
+use crate::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use crate::backend::gpu::memory::buffers::{Readback, STAGING, STORAGE, UNIFORM, UNIFORM_STRIDE};
 use crate::backend::gpu::memory::params::FreeParams;
 use crate::backend::gpu::schedule::chunk::transposed;
@@ -36,9 +36,7 @@ pub fn free_run(
     if models.is_empty() || runs.is_empty() {
         return Ok(out);
     }
-    let layout = Layout::new(Shape::new(dims, 4, 1)?, false, gpu.capacity());
-    // One row a thread: a free run has few sequences, so its steps are short and latency is what counts.
-    let team = Team::new(dims.M, 1, 2 * dims.M * 16, gpu.capacity());
+    let (layout, team) = layout(dims, gpu.capacity())?;
     let kernel = gpu.kernel("free_run", &free_run_constants(&layout, team, D))?;
     let (most_models, most_runs) = batch_size(gpu, dims, models.len(), runs.len(), D);
     for (models, out) in models.chunks(most_models).zip(out.chunks_mut(most_models)) {
@@ -63,6 +61,35 @@ pub fn free_run(
         }
     }
     Ok(out)
+}
+
+/// How free runs are laid out, and their team: one row a thread, because a free run has few sequences, so that its steps are
+/// short and latency is what counts.
+pub fn layout(dims: Dims, capacity: Capacity) -> Result<(Layout, Team)> {
+    let layout = Layout::new(Shape::new(dims, 4, 1)?, false, capacity);
+    Ok((layout, Team::new(dims.M, 1, 2 * dims.M * 16, capacity)))
+}
+
+/// A value of each of a quad's runs; lanes beyond the last repeat it.
+fn quad(runs: &[FreeRun], q: usize, value: impl Fn(&FreeRun) -> f32) -> [f32; 4] {
+    std::array::from_fn(|lane| value(&runs[(4 * q + lane).min(runs.len() - 1)]))
+}
+
+/// `x_0` of runs: `[Q][N]`, missing entries 0.
+pub fn starts(runs: &[FreeRun], N: usize) -> Vec<[f32; 4]> {
+    let known = |value: f32| if value.is_nan() { 0.0 } else { value };
+    let index = (0..runs.len().div_ceil(4)).flat_map(|q| (0..N).map(move |n| (q, n)));
+    index
+        .map(|(q, n)| quad(runs, q, |run| known(run.x0[n])))
+        .collect()
+}
+
+/// `s_{t+1}` of some steps of runs: `[Q][steps][K]`; 0 where a run has ended.
+pub fn inputs(runs: &[FreeRun], K: usize, steps: &Range<usize>) -> Vec<[f32; 4]> {
+    let quads = 0..runs.len().div_ceil(4);
+    let index = quads.flat_map(|q| steps.clone().flat_map(move |t| (0..K).map(move |k| (q, t, k))));
+    let input = |(q, t, k)| quad(runs, q, |run| run.s.get((t + 1, k)).copied().unwrap_or(0.0));
+    index.map(input).collect()
 }
 
 /// How many models and runs go together: parameters, states and at least a few rows of output fit a buffer.
@@ -148,8 +175,6 @@ impl Batch<'_> {
         let (gpu, dims, quads) = (self.gpu, self.layout.dims, self.quads());
         let relus: Vec<u32> = self.models.iter().map(|m| m.P as u32).collect();
         let thetas = || self.models.iter().map(|m| m.theta);
-        let x0 = |q, n: usize| self.quad(q, |run| if run.x0[n].is_nan() { 0.0 } else { run.x0[n] });
-        let x0: Vec<_> = (0..quads * dims.N).map(|k| x0(k / dims.N, k % dims.N)).collect();
         let params = gpu.buffer("params", UNIFORM_STRIDE, UNIFORM);
         let s = gpu.buffer("inputs", (16 * quads * most * dims.K) as u64, STORAGE);
         let out = gpu.buffer("rows", out_bytes, STORAGE);
@@ -168,18 +193,13 @@ impl Batch<'_> {
                     "transposed",
                     &gpu.storage("transposed W", &transposed(self.layout, thetas())),
                 ),
-                ("x", &gpu.storage("x_0", &x0)),
+                ("x", &gpu.storage("x_0", &starts(self.runs, dims.N))),
                 ("s", &s),
                 ("carried", &gpu.buffer("states", states, STORAGE)),
                 ("out", &out),
             ],
         );
         Buffers { params, s, out, bind }
-    }
-
-    /// A value of each of a quad's runs; lanes beyond the last repeat it.
-    fn quad(&self, q: usize, value: impl Fn(&FreeRun) -> f32) -> [f32; 4] {
-        std::array::from_fn(|lane| value(&self.runs[(4 * q + lane).min(self.runs.len() - 1)]))
     }
 
     /// Enqueues some steps and the copy of their rows to the host.
@@ -195,8 +215,11 @@ impl Batch<'_> {
         };
         gpu.queue
             .write_buffer(&buffers.params, 0, bytemuck::bytes_of(&params));
-        gpu.queue
-            .write_buffer(&buffers.s, 0, bytemuck::cast_slice(&self.inputs(&steps)));
+        gpu.queue.write_buffer(
+            &buffers.s,
+            0,
+            bytemuck::cast_slice(&inputs(self.runs, self.layout.dims.K, &steps)),
+        );
         let bytes = (4 * self.sequences() * params.rows as usize * self.D) as u64;
         let staging = gpu.buffer("rows on the host", bytes, STAGING);
         let mut encoder = gpu.encoder();
@@ -213,15 +236,6 @@ impl Batch<'_> {
             readback: gpu.fetch(encoder, staging),
             rows: from..steps.end + 1,
         }
-    }
-
-    /// `s_{t+1}` of some steps: `[Q][steps][K]`; 0 where a run has ended.
-    fn inputs(&self, steps: &Range<usize>) -> Vec<[f32; 4]> {
-        let K = self.layout.dims.K;
-        let index =
-            (0..self.quads()).flat_map(|q| steps.clone().flat_map(move |t| (0..K).map(move |k| (q, t, k))));
-        let input = |(q, t, k)| self.quad(q, |run| run.s.get((t + 1, k)).copied().unwrap_or(0.0));
-        index.map(input).collect()
     }
 
     /// Waits for rows and puts them in their place.

@@ -1,6 +1,8 @@
 //! Loss and gradient of one member for given windows: the training kernels `forward` to `update`, the last
 //! stopped before it changes anything.
 
+use std::sync::Arc;
+
 use ndarray::{Array3, ArrayView3, Axis};
 
 use crate::backend::gpu::ensemble::GpuEnsemble;
@@ -9,15 +11,88 @@ use crate::backend::gpu::layout::blocked::Blocked;
 use crate::backend::gpu::layout::plain::Layout;
 use crate::backend::gpu::memory::params::{Params, Status};
 use crate::backend::gpu::schedule::step::Phase;
-use crate::backend::{Gradient, MISSING, Windows};
+use crate::backend::{
+    EnsembleStart, EnsembleState, Form, Gradient, MISSING, Member, MemberState, Optimizer, Plan,
+    TrainingData, Windows, check,
+};
 use crate::error::Result;
 use crate::model::{Shape, Theta};
+
+/// An ensemble of one member whose windows are given instead of drawn.
+pub fn alone(
+    shape: Shape,
+    member: &Member,
+    form: Form,
+    theta: &Theta,
+    windows: &Windows,
+) -> Result<EnsembleStart> {
+    check::windows(shape, member, theta, windows)?;
+    Ok(EnsembleStart {
+        plan: Plan {
+            shape,
+            members: vec![member.clone()],
+            optimizer: Optimizer::default(),
+            epochs: 1,
+            batches_per_epoch: 1,
+            form,
+        },
+        data: Arc::new(TrainingData {
+            N: shape.dims.N,
+            K: shape.dims.K,
+            x: Vec::new(),
+            s: Vec::new(),
+            starts: Vec::new(),
+            has_missing: windows.x.iter().any(|v| v.is_nan()),
+        }),
+        state: EnsembleState {
+            step: 0,
+            members: vec![MemberState::new(theta)],
+        },
+    })
+}
+
+/// What is read back once a gradient is computed.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: Status,
+    /// `states` as the forward kernels leave it: the wide adjoint puts `z~` in the place of `z`.
+    pub states: Vec<[f32; 4]>,
+    pub partial: Vec<f32>,
+}
+
+impl Answer {
+    /// Loss and gradient, and all states; `form` is the one that the step was computed in.
+    pub fn decode(&self, form: &Arrangement, shape: Shape, theta: &Theta, windows: &Windows) -> Gradient {
+        let Shape { dims, S, T } = shape;
+        let states = &self.states;
+        Gradient {
+            mse: f64::from(self.status.mse),
+            reg: f64::from(self.status.reg),
+            theta: Theta::unpack(dims, &gather(form.layout(), &self.partial)),
+            z: match form {
+                Arrangement::Plain(_) => Array3::from_shape_fn((S, T, dims.M), |(s, t, m)| {
+                    f64::from(states[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
+                }),
+                Arrangement::Blocked(blocked) => between(blocked, shape, theta, windows, states),
+            },
+        }
+    }
+}
+
+/// Vectors of `states` that one member's step leaves.
+pub fn states_len(form: &Arrangement) -> usize {
+    let layout = form.layout();
+    let vectors = match form {
+        Arrangement::Plain(_) => (layout.T + 1) * layout.dims.M,
+        Arrangement::Blocked(blocked) => blocked.states_len(),
+    };
+    layout.Q * vectors
+}
 
 impl GpuEnsemble {
     /// Gradient of the first member of an ensemble at its parameters `theta`; see [`crate::backend::Backend::gradient`].
     pub fn gradient(&self, theta: &Theta, windows: &Windows) -> Result<Gradient> {
         let (gpu, scratch, chunk) = (&self.gpu, &self.scratch, &self.chunks[0]);
-        let shape = self.plan.shape;
         let forms = &self.groups[chunk.group].forms;
         let _turn = scratch.turn();
         // A kernel that did not run must not look like a gradient of 0.
@@ -39,19 +114,14 @@ impl GpuEnsemble {
         self.run(Phase::Forward)?;
         let status = || gpu.read::<Status>(&chunk.status, 0, 1);
         let form = &forms[status()?[0].form as usize];
-        // Read before the wide adjoint puts z~ in the place of z.
-        let z = self.unforced_states(form, theta, windows)?;
+        let states = gpu.read(scratch.buffer("states"), 0, states_len(form))?;
         self.run(Phase::Backward)?;
-
-        let layout = form.layout();
-        let partial: Vec<f32> = gpu.read(scratch.buffer("partial"), 0, layout.partial_len())?;
-        let status = status()?[0];
-        Ok(Gradient {
-            mse: f64::from(status.mse),
-            reg: f64::from(status.reg),
-            theta: Theta::unpack(shape.dims, &gather(layout, &partial)),
-            z,
-        })
+        let answer = Answer {
+            status: status()?[0],
+            states,
+            partial: gpu.read(scratch.buffer("partial"), 0, form.layout().partial_len())?,
+        };
+        Ok(answer.decode(form, self.plan.shape, theta, windows))
     }
 
     fn run(&self, phase: Phase) -> Result<()> {
@@ -64,23 +134,6 @@ impl GpuEnsemble {
                 .for_each(|stage| stage.encode(&mut pass, 0));
             drop(pass);
             self.gpu.queue.submit([encoder.finish()]);
-        })
-    }
-
-    fn unforced_states(&self, form: &Arrangement, theta: &Theta, windows: &Windows) -> Result<Array3<f64>> {
-        let Shape { dims, S, T } = self.plan.shape;
-        let vectors = match form {
-            Arrangement::Plain(_) => (T + 1) * dims.M,
-            Arrangement::Blocked(blocked) => blocked.states_len(),
-        };
-        let states: Vec<[f32; 4]> =
-            self.gpu
-                .read(self.scratch.buffer("states"), 0, form.layout().Q * vectors)?;
-        Ok(match form {
-            Arrangement::Plain(_) => Array3::from_shape_fn((S, T, dims.M), |(s, t, m)| {
-                f64::from(states[((s / 4) * (T + 1) + t + 1) * dims.M + m][s % 4])
-            }),
-            Arrangement::Blocked(blocked) => between(blocked, self.plan.shape, theta, windows, &states),
         })
     }
 }
@@ -116,7 +169,7 @@ fn gather(layout: &Layout, partial: &[f32]) -> Vec<f32> {
 }
 
 /// Windows `[S, T+1, width]` in the kernels' layout `[Q][T+1][width]` of quads; NaN becomes [`MISSING`].
-fn quads(layout: &Layout, values: ArrayView3<'_, f64>) -> Vec<[f32; 4]> {
+pub fn quads(layout: &Layout, values: ArrayView3<'_, f64>) -> Vec<[f32; 4]> {
     let (S, rows, width) = values.dim();
     let at = |s: usize, t: usize, i: usize| {
         let v = values[[s.min(S - 1), t, i]] as f32;

@@ -2,9 +2,10 @@
 //!
 //! [`shader`] makes WGSL of a shader file and constants, [`layout`] decides how a shape is laid out over threads in the
 //! plain and the almost-linear form, `memory` sizes and fills buffers, [`schedule`] says what runs in a step;
-//! [`device`] compiles and caches pipelines.
+//! [`device`] compiles and caches pipelines. [`export`] writes all of it down for a host that is a browser.
 
 pub mod device;
+pub mod export;
 pub mod layout;
 pub mod memory;
 pub mod schedule;
@@ -21,7 +22,7 @@ use ndarray::Array2;
 
 use crate::backend::{
     Backend, Demand, Device, Ensemble, EnsembleStart, EnsembleState, Form, FreeModel, FreeRun, Gradient,
-    KernelTime, Member, MemberState, Optimizer, Plan, TrainingData, Windows, check,
+    KernelTime, Member, Plan, TrainingData, Windows, check,
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
@@ -136,27 +137,8 @@ impl Backend for GpuBackend {
         theta: &Theta,
         windows: &Windows,
     ) -> Result<Gradient> {
-        check::windows(shape, member, theta, windows)?;
-        // An ensemble of this member whose windows are given instead of drawn.
-        let plan = Plan {
-            shape,
-            members: vec![member.clone()],
-            optimizer: Optimizer::default(),
-            epochs: 1,
-            batches_per_epoch: 1,
-            form,
-        };
-        let data = TrainingData {
-            N: shape.dims.N,
-            K: shape.dims.K,
-            x: Vec::new(),
-            s: Vec::new(),
-            starts: Vec::new(),
-            has_missing: windows.x.iter().any(|v| v.is_nan()),
-        };
-        let members = vec![MemberState::new(theta)];
-        let state = EnsembleState { step: 0, members };
-        self.one(plan, Arc::new(data), state)?.gradient(theta, windows)
+        let EnsembleStart { plan, data, state } = gradient::alone(shape, member, form, theta, windows)?;
+        self.one(plan, data, state)?.gradient(theta, windows)
     }
 
     fn free_run(

@@ -24,6 +24,14 @@ impl Arrangement {
         }
     }
 
+    /// The table that the kernels of the almost-linear form read, see [`Blocked::table`]; nothing in the plain form.
+    pub fn table(&self) -> Vec<[u32; 4]> {
+        match self {
+            Self::Plain(_) => Vec::new(),
+            Self::Blocked(blocked) => blocked.table(),
+        }
+    }
+
     fn layout_mut(&mut self) -> &mut Layout {
         match self {
             Self::Plain(layout) => layout,

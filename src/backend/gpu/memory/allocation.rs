@@ -22,10 +22,12 @@ fn default_budget(gpu: &Gpu) -> u64 {
     }
 }
 
-/// Members that are computed alike, each group in the order of its first member.
-pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, options: &GpuOptions) -> Result<Vec<Group>> {
-    let choice = Choice::new(gpu, plan.form, options.block_length);
-    let mut groups: Vec<(Vec<Arrangement>, Vec<usize>)> = Vec::new();
+/// Members that are computed alike, by their numbers, and the forms that they are computed in.
+pub type Alike = (Vec<Arrangement>, Vec<usize>);
+
+/// The groups of members that are computed alike, each in the order of its first member.
+pub fn alike(choice: Choice, plan: &Plan, gaps: bool) -> Result<Vec<Alike>> {
+    let mut groups: Vec<Alike> = Vec::new();
     // Of members that are alike, the choice is made once.
     let mut known: Vec<((usize, usize), usize)> = Vec::new();
     for (e, member) in plan.members.iter().enumerate() {
@@ -45,7 +47,13 @@ pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, options: &GpuOptions) -> Resul
         groups[group].1.push(e);
         known.push((key, group));
     }
-    groups
+    Ok(groups)
+}
+
+/// [`alike`], compiled for a device.
+pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, options: &GpuOptions) -> Result<Vec<Group>> {
+    let choice = Choice::new(gpu, plan.form, options.block_length);
+    alike(choice, plan, gaps)?
         .into_iter()
         .map(|(forms, members)| Group::new(gpu, forms, members))
         .collect()
@@ -208,7 +216,7 @@ fn too_large(gpu: &Gpu) -> Error {
 }
 
 /// Ranges of nearly equal length, the longest first, none longer than `most`.
-fn split(members: usize, most: usize) -> Vec<std::ops::Range<usize>> {
+pub fn split(members: usize, most: usize) -> Vec<std::ops::Range<usize>> {
     let chunks = members.div_ceil(most);
     let (each, longer) = (members / chunks, members % chunks);
     let start = |i: usize| i * each + i.min(longer);

@@ -21,23 +21,34 @@ pub const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu:
 /// A buffer by the name that shaders declare it by.
 pub type Named<'a> = (&'static str, &'a wgpu::Buffer);
 
+/// Bytes of a buffer with room for so many, at least one 16-byte element (an unused binding still needs something).
+pub fn room(bytes: u64) -> u64 {
+    bytes.max(16).next_multiple_of(16)
+}
+
+/// Bytes of a buffer that holds values: exactly as long as they are where that is a multiple of 4 bytes, because kernels ask
+/// for its length.
+pub fn length(bytes: usize) -> u64 {
+    (bytes as u64).max(16).next_multiple_of(4)
+}
+
 impl Gpu {
-    /// A buffer of at least one 16-byte element (an unused binding still needs something).
+    /// A buffer with this much [`room`].
     pub fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
-            size: bytes.max(16).next_multiple_of(16),
+            size: room(bytes),
             usage,
             mapped_at_creation: false,
         })
     }
 
-    /// A storage buffer holding `values`, exactly as long as they are where that is a multiple of 4 bytes.
+    /// A storage buffer holding `values`, of their [`length`].
     pub fn storage<T: NoUninit>(&self, label: &str, values: &[T]) -> wgpu::Buffer {
         let bytes: &[u8] = bytemuck::cast_slice(values);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
-            size: (bytes.len() as u64).max(16).next_multiple_of(4),
+            size: length(bytes.len()),
             usage: STORAGE,
             mapped_at_creation: false,
         });
@@ -110,7 +121,8 @@ impl Gpu {
     }
 }
 
-fn grid(workgroups: usize, most: u32) -> [u32; 2] {
+/// [`Gpu::grid`] where a dimension has `most` workgroups at most.
+pub fn grid(workgroups: usize, most: u32) -> [u32; 2] {
     let rows = workgroups.div_ceil(most as usize).max(1);
     [workgroups.div_ceil(rows) as u32, rows as u32]
 }

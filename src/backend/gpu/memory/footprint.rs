@@ -9,7 +9,7 @@ use crate::backend::gpu::memory::buffers::{Named, STORAGE};
 /// The buffers of scratch memory, as the shaders name them. `states` holds all, or those that the almost-linear form keeps;
 /// `back` the gradients of states for `outer`, or what the almost-linear form keeps on its way back; `powers` and `sums` are
 /// that form's alone.
-const SCRATCH: [&str; 8] = ["x", "s", "states", "back", "loss", "partial", "powers", "sums"];
+pub const SCRATCH: [&str; 8] = ["x", "s", "states", "back", "loss", "partial", "powers", "sums"];
 
 /// Bytes of each buffer of scratch memory.
 pub type ScratchBytes = [u64; SCRATCH.len()];

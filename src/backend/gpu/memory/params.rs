@@ -101,3 +101,10 @@ impl Member {
         }
     }
 }
+
+impl Status {
+    /// The step that was not finite, if there was one.
+    pub fn stopped_at(&self) -> Option<u32> {
+        Some(self.stopped_at).filter(|&step| step > 0)
+    }
+}

@@ -52,6 +52,52 @@ pub fn transposed<'a>(layout: &Layout, thetas: impl Iterator<Item = &'a [f32]>) 
     out
 }
 
+/// What a chunk's own buffers hold before its first step.
+#[derive(Debug)]
+pub struct Contents {
+    pub members: Vec<Member>,
+    pub status: Vec<Status>,
+    /// Parameters one member after another.
+    pub theta: Vec<f32>,
+    /// `(m, v)` of each parameter.
+    pub moments: Vec<[f32; 2]>,
+    pub transposed: Vec<f32>,
+}
+
+impl Contents {
+    /// Of these members, which are computed in `forms`; plan and state are those of the whole ensemble.
+    pub fn new(forms: &[Arrangement], members: &[usize], plan: &Plan, state: &EnsembleState) -> Self {
+        let states: Vec<&MemberState> = members.iter().map(|&e| &state.members[e]).collect();
+        let settings = members
+            .iter()
+            .map(|&e| Member::new(&plan.members[e], plan.shape.T));
+        let status = states.iter().map(|s| Status {
+            stopped_at: s.stopped_at.unwrap_or(0),
+            ..Status::default()
+        });
+        let moments = states
+            .iter()
+            .flat_map(|s| s.m.iter().zip(&s.v).map(|(&m, &v)| [m, v]));
+        Self {
+            members: settings.collect(),
+            status: status.collect(),
+            theta: states.iter().flat_map(|s| &s.theta).copied().collect(),
+            moments: moments.collect(),
+            transposed: transposed(forms[0].layout(), states.iter().map(|s| &s.theta[..])),
+        }
+    }
+}
+
+/// The state of a member by what its buffers hold.
+pub fn member_state(theta: &[f32], moments: &[[f32; 2]], status: &Status) -> MemberState {
+    MemberState {
+        theta: theta.to_vec(),
+        m: moments.iter().map(|p| p[0]).collect(),
+        v: moments.iter().map(|p| p[1]).collect(),
+        stopped_at: status.stopped_at(),
+    }
+}
+
 /// Members that are dispatched together, with what lasts between steps.
 #[derive(Debug)]
 pub struct Chunk {
@@ -87,34 +133,17 @@ impl Chunk {
         plan: &Plan,
         state: &EnsembleState,
     ) -> Self {
-        let settings = members
-            .iter()
-            .map(|&e| Member::new(&plan.members[e], plan.shape.T));
-        let states: Vec<&MemberState> = members.iter().map(|&e| &state.members[e]).collect();
-        let status = states.iter().map(|s| Status {
-            stopped_at: s.stopped_at.unwrap_or(0),
-            ..Status::default()
-        });
-        let theta: Vec<f32> = states.iter().flat_map(|s| &s.theta).copied().collect();
-        let moments = states
-            .iter()
-            .flat_map(|s| s.m.iter().zip(&s.v).map(|(&m, &v)| [m, v]));
-        let transposed = transposed(group.forms[0].layout(), states.iter().map(|s| &s.theta[..]));
-
-        let settings = gpu.storage("members", &settings.collect::<Vec<_>>());
-        let status = gpu.storage("status", &status.collect::<Vec<_>>());
+        let contents = Contents::new(&group.forms, members, plan, state);
+        let settings = gpu.storage("members", &contents.members);
+        let status = gpu.storage("status", &contents.status);
         let rates = gpu.buffer("learning rates", 4 * members.len() as u64, STORAGE);
-        let theta = gpu.storage("theta", &theta);
-        let moments = gpu.storage("moments", &moments.collect::<Vec<[f32; 2]>>());
-        let transposed = gpu.storage("transposed W", &transposed);
+        let theta = gpu.storage("theta", &contents.theta);
+        let moments = gpu.storage("moments", &contents.moments);
+        let transposed = gpu.storage("transposed W", &contents.transposed);
 
         let mut stages = Vec::new();
         for (form, kernels) in group.forms.iter().zip(&group.kernels) {
-            let table = match form {
-                Arrangement::Plain(_) => Vec::new(),
-                Arrangement::Blocked(blocked) => blocked.table(),
-            };
-            let table = gpu.storage("table", &table);
+            let table = gpu.storage("table", &form.table());
             let own = [
                 ("members", &settings),
                 ("status", &status),

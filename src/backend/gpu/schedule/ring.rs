@@ -29,11 +29,6 @@ struct InFlight {
     status: Readback,
 }
 
-/// The step that was not finite, if there was one.
-pub fn stopped_at(status: &Status) -> Option<u32> {
-    Some(status.stopped_at).filter(|&step| step > 0)
-}
-
 impl Ring {
     /// Waits for the oldest epoch where as many as allowed are enqueued.
     pub fn make_room(&mut self, gpu: &Gpu) -> Result<()> {
@@ -93,14 +88,14 @@ impl Ring {
         for (&e, status) in done.members.iter().zip(copied) {
             all[e] = status;
         }
-        let loss = |s: &Status| match stopped_at(s) {
+        let loss = |s: &Status| match s.stopped_at() {
             None => s.loss_sum / done.steps as f32,
             Some(_) => f32::NAN,
         };
         self.finished.push(EpochResult {
             epoch: done.epoch,
             loss: all.iter().map(loss).collect(),
-            stopped_at: all.iter().map(stopped_at).collect(),
+            stopped_at: all.iter().map(Status::stopped_at).collect(),
         });
         Ok(())
     }

@@ -2,13 +2,17 @@
 
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::plain::{Layout, Team};
+use crate::backend::gpu::memory::params::Params;
 use crate::backend::gpu::shader::source::Constants;
+use crate::backend::{Plan, learning_rate};
+use crate::model::Shape;
 
 const SAMPLE_THREADS: usize = 64;
 const UPDATE_THREADS: usize = 256;
 
 /// What a kernel is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Draws the windows.
     Sample,
@@ -80,6 +84,32 @@ pub fn step(form: &Arrangement) -> Vec<Launch> {
     }
     kernels.push(launch("update", Backward, threads(UPDATE_THREADS), (1, 1)));
     kernels
+}
+
+/// What all members are told of optimiser step `step`, counted from 0, on data in which windows may start at `starts` rows.
+pub fn params(plan: &Plan, starts: usize, step: u32) -> Params {
+    let Shape { dims, S, T } = plan.shape;
+    let coefficients = plan.optimizer.coefficients(step + 1);
+    Params {
+        step,
+        first: u32::from(step.is_multiple_of(plan.batches_per_epoch)),
+        T: T as u32,
+        starts: starts as u32,
+        slices: sample_slices(dims.N, T) as u32,
+        m_scale: coefficients.m_scale as f32,
+        v_scale: coefficients.v_scale as f32,
+        rect: coefficients.rect as f32,
+        targets: (S * T * dims.N) as f32,
+        ..Params::default()
+    }
+}
+
+/// Learning rates of some members in an epoch.
+pub fn rates(plan: &Plan, members: &[usize], epoch: u32) -> Vec<f32> {
+    let members = members.iter().map(|&e| &plan.members[e]);
+    members
+        .map(|m| learning_rate(m.start_lr, m.end_lr, epoch, plan.epochs) as f32)
+        .collect()
 }
 
 /// Workgroups of `sample` to a quad.

@@ -6,12 +6,15 @@ use naga::{AddressSpace, StorageAccess};
 
 use crate::backend::gpu::shader::source::{Constants, expand};
 
-/// One `@group(0)` buffer of a shader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One `@group(0)` buffer of a shader; serialised as WebGPU's `GPUBufferBindingType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Binding {
     /// A uniform buffer, bound with a dynamic offset.
+    #[serde(rename = "uniform")]
     Uniform,
+    #[serde(rename = "read-only-storage")]
     Read,
+    #[serde(rename = "storage")]
     ReadWrite,
 }
 
