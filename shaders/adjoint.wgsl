@@ -37,19 +37,22 @@ fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     #include "shared/team.wgsl"
     #for r in range(R)
     var dA_$r$ = 0.0;
     var dh_$r$ = 0.0;
     #endfor
     #if INPUTS
-    var dC: array<array<f32, K>, R>;
+    var dC = array<array<f32, K>, R>();
     #endif
     #if not WIDE
-    var w: array<array<f32, M>, R>;
-    var dW: array<array<f32, M>, R>;
+    var w = array<array<f32, M>, R>();
+    var dW = array<array<f32, M>, R>();
     #for r in range(R)
     #for j in range(M)
     w[$r$][$j$] = theta[base + W_AT + $j$ * M + i_$r$];
@@ -58,9 +61,9 @@ fn main(invocation: Invocation) {
     #endif
 
     // l_T, and what step T - 1 reads.
-    var l: array<array<vec4<f32>, V>, R>;
-    var next_z: array<array<vec4<f32>, V>, R>;
-    var next_x: array<array<vec4<f32>, V>, RN>;
+    var l = array<array<vec4<f32>, V>, R>();
+    var next_z = array<array<vec4<f32>, V>, R>();
+    var next_x = array<array<vec4<f32>, V>, RN>();
     // Nobody but the owner of a row reads its z, because the owner writes there (wide).
     #for r in range(R)
     if row_$r$ < M {
@@ -93,8 +96,8 @@ fn main(invocation: Invocation) {
 
         // `now` holds z_t, then z~_t; `error` e_t and `gate` f_t of the observed rows.
         var now: array<array<vec4<f32>, V>, R> = next_z;
-        var error: array<array<vec4<f32>, V>, RN>;
-        var gate: array<array<vec4<f32>, V>, RN>;
+        var error = array<array<vec4<f32>, V>, RN>();
+        var gate = array<array<vec4<f32>, V>, RN>();
         if running {
             #for r in range(RN)
             #for v in range(V)
@@ -165,7 +168,7 @@ fn main(invocation: Invocation) {
             #endfor
             #endif
 
-            var g: array<array<vec4<f32>, V>, R>;
+            var g = array<array<vec4<f32>, V>, R>();
             #if WIDE
             for (var j = 0u; j < M; j++) {
                 #for r in range(R)

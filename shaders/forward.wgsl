@@ -31,18 +31,21 @@ var<workgroup> sums: array<f32, THREADS>;
 var<workgroup> counts: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     #include "shared/team.wgsl"
     #for r in range(R)
     let h_$r$ = theta[base + H_AT + i_$r$];
     #endfor
     #include "shared/weights.wgsl"
 
-    var state: array<array<vec4<f32>, V>, R>;
-    var next_x: array<array<vec4<f32>, V>, RN>;
-    var square: vec4<f32>;
-    var count: vec4<f32>;
+    var state = array<array<vec4<f32>, V>, R>();
+    var next_x = array<array<vec4<f32>, V>, RN>();
+    var square = vec4<f32>();
+    var count = vec4<f32>();
     #for r in range(R)
     #for v in range(V)
     if i_$r$ < N {

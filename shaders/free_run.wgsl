@@ -36,12 +36,15 @@ struct FreeParams {
 var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     let lane = lid % TEAM;
     let team = lid / TEAM;
     let quads = (params.runs + 3) / 4;
-    let unit = linear_workgroup(invocation) * TEAMS + team;
+    let unit = linear_workgroup(group, groups) * TEAMS + team;
     let running = unit < params.models * quads;
     let e = min(unit / quads, params.models - 1);
     let quad = unit % quads;
@@ -56,7 +59,7 @@ fn main(invocation: Invocation) {
     let h_$r$ = theta[base + H_AT + i_$r$];
     #endfor
     #include "shared/weights.wgsl"
-    var state: array<array<vec4<f32>, V>, R>;
+    var state = array<array<vec4<f32>, V>, R>();
 
     if running {
         #for r in range(R)

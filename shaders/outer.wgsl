@@ -25,9 +25,12 @@ var<workgroup> rows: array<vec4<f32>, STEPS * HEIGHT>;
 var<workgroup> columns: array<vec4<f32>, STEPS * WIDTH>;
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let at = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
     let tile = at % (TILES * TILES);
     let slice = (at / (TILES * TILES)) % GW;
     let e = min(at / (TILES * TILES * GW), arrayLength(&members) - 1);
@@ -38,7 +41,7 @@ fn main(invocation: Invocation) {
     let b = lid % ACROSS;
     let linear_units = M - members[e].P;
 
-    var sum: array<array<f32, 4>, 4>;
+    var sum = array<array<f32, 4>, 4>();
     let chunks = (params.T + STEPS - 1) / STEPS;
     for (var chunk = 0u; chunk < SLICE_QUADS * chunks; chunk++) {
         let quad = e * Q + slice * SLICE_QUADS + chunk / chunks;

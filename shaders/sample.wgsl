@@ -30,9 +30,12 @@ fn with_noise(value: f32, noise: f32) -> f32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let at = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
     let quad = at / params.slices;
     let slice = at % params.slices;
     let inside = quad < arrayLength(&members) * Q;
@@ -51,8 +54,8 @@ fn main(invocation: Invocation) {
         let noise = members[e].noise;
         let out = quad * elements + 2 * pair;
         let both = 2 * pair + 1 < elements;
-        var even: vec4<f32>;
-        var odd: vec4<f32>;
+        var even = vec4<f32>();
+        var odd = vec4<f32>();
         #for l in range(4)
         {
             var n = vec2(0.0);
@@ -76,7 +79,7 @@ fn main(invocation: Invocation) {
     let length = (params.T + 1) * K;
     if inside {
         for (var k = pair; k < length; k += params.slices * THREADS) {
-            var input: vec4<f32>;
+            var input = vec4<f32>();
             #for l in range(4)
             input[$l$] = inputs[first_row[$l$] * K + k];
             #endfor

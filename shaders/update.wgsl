@@ -68,9 +68,12 @@ fn advance(e: u32, p: u32, clip: vec2<f32>) -> Step {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let at = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
     let e = min(at, arrayLength(&members) - 1);
     let member = members[e];
     let before = status[e];

@@ -1,5 +1,5 @@
-//! Every shader, expanded for a grid of shapes, parses and validates with naga and keeps to the smallest
-//! workgroup memory and thread count a WebGPU device may have. And the host's wiring on wgpu's noop device, which
+//! Every shader, expanded for a grid of shapes, parses and validates with naga, keeps to the smallest workgroup memory and
+//! thread count a WebGPU device may have, and gives every variable a value (see shaders/README.md). And the host's wiring on wgpu's noop device, which
 //! computes nothing but refuses a wrong access mode, binding count or short buffer. No GPU or driver needed.
 
 #![allow(non_snake_case, reason = "the paper's symbols")]
@@ -53,6 +53,9 @@ fn validate(kernels: Vec<(&'static str, Constants)>, context: &dyn std::fmt::Deb
             shader.workgroup_memory
         );
         assert!(shader.workgroup_size as usize <= threads, "{context:?}: {name}");
+        let unset = |line: &&str| line.trim().starts_with("var ") && !line.contains('=');
+        let unset = shader.source.lines().find(unset);
+        assert!(unset.is_none(), "{name} gives no value to {unset:?}");
         assert!(
             shader.bindings.len() <= 9,
             "{name} has more than 8 storage buffers"
@@ -105,13 +108,15 @@ fn every_shader_validates_for_every_cut() {
     );
 }
 
-/// Without this line in Cargo.toml `tests/vulkan/` compiles, runs none of its tests and reports success.
+/// Without these lines in Cargo.toml `tests/vulkan/` and `tests/webgpu/` compile, run none of their tests and report success.
 #[test]
 fn the_gpu_tests_run_their_own_harness() {
     let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("Cargo.toml parses");
     let targets = manifest["test"].as_array().expect("[[test]] is a list");
-    let own = |t: &toml::Value| t["name"].as_str() == Some("vulkan") && t["harness"].as_bool() == Some(false);
-    assert!(targets.iter().any(own), "{targets:?}");
+    for name in ["vulkan", "webgpu"] {
+        let own = |t: &toml::Value| t["name"].as_str() == Some(name) && t["harness"].as_bool() == Some(false);
+        assert!(targets.iter().any(own), "{targets:?}");
+    }
 }
 
 fn noop() -> Gpu {

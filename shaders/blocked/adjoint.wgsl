@@ -60,9 +60,12 @@ fn where_off(quad: u32, t: u32, p: u32, value: vec4<f32>) -> vec4<f32> {
 #endif
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let unit = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let unit = linear_workgroup(group, groups);
     let e = min(unit / GROUPS, arrayLength(&members) - 1);
     if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
         return;
@@ -82,7 +85,7 @@ fn main(invocation: Invocation) {
         for (var k = lid; k < J * Y * V; k += THREADS) {
             let q = k / V % Y;
             let j = k / (V * Y) + 1;
-            var value: vec4<f32>;
+            var value = vec4<f32>();
             if q < N && j <= block.z {
                 value = residual(quad + k % V, block.x + j, q);
             }
@@ -93,7 +96,7 @@ fn main(invocation: Invocation) {
             let v = k % V;
             let p = k / V % P;
             let i = k / (V * P);
-            var value: vec4<f32>;
+            var value = vec4<f32>();
             if block.w > 0 {
                 let column = base + R_AT + (block.y - 1 - i) * P + p;
                 for (var m = 0u; m < M; m++) {
@@ -137,7 +140,7 @@ fn main(invocation: Invocation) {
         for (var k = lid; k < M * (V / VT); k += THREADS) {
             let m = k / (V / VT);
             let v = k % (V / VT) * VT;
-            var sum: array<vec4<f32>, VT>;
+            var sum = array<vec4<f32>, VT>();
             for (var row = 0u; row < block.z * Y; row++) {
                 let w = vec4(powers[base + G_AT + (Y + row) * M + m]);
                 #for v in range(VT)

@@ -66,9 +66,12 @@ fn right(quad: u32, b: u32, column: u32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let at = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
     let tile = at % (TILES * TILES_RIGHT);
     let slice = at / (TILES * TILES_RIGHT) % SLICES;
     let unit = at / (TILES * TILES_RIGHT * SLICES);
@@ -81,7 +84,7 @@ fn main(invocation: Invocation) {
     let a = lid / ACROSS;
     let b = lid % ACROSS;
 
-    var sum: array<array<f32, 4>, 4>;
+    var sum = array<array<f32, 4>, 4>();
     let pairs = (Q - slice + SLICES - 1) / SLICES * BLOCKS;
     for (var first = 0u; first < pairs; first += STEPS) {
         for (var k = lid; k < STEPS * HEIGHT; k += THREADS) {

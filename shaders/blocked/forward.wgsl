@@ -68,9 +68,12 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
 #endif
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let unit = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let unit = linear_workgroup(group, groups);
     let e = min(unit / GROUPS, arrayLength(&members) - 1);
     if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
         return;
@@ -83,7 +86,7 @@ fn main(invocation: Invocation) {
     for (var m = lid; m < M; m += THREADS) {
         #for v in range(V)
         {
-            var start: vec4<f32>;
+            var start = vec4<f32>();
             if m < N {
                 start = known(x[(quad + $v$) * x_step + m]);
             } else {
@@ -175,7 +178,7 @@ fn main(invocation: Invocation) {
                 constant_$r$ = base + CC_AT + (steps_$r$ - 1) * Y + q;
             }
             #endif
-            var sum_$r$: array<vec4<f32>, V>;
+            var sum_$r$ = array<vec4<f32>, V>();
             #for v in range(V)
             sum_$r$[$v$] = vec4(powers[constant_$r$]);
             #endfor

@@ -76,9 +76,12 @@ fn grown(lid: u32, base: u32) -> bool {
 var<workgroup> idle: u32;
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let at = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
     let e = min(at, arrayLength(&status) - 1);
     // Through workgroup memory, so that barriers below are seen to be reached by all or none.
     if lid == 0 {

@@ -34,9 +34,12 @@ fn drive_column(i: u32, d: u32) -> u32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(invocation: Invocation) {
-    let lid = invocation.lid;
-    let at = linear_workgroup(invocation);
+fn main(
+    @builtin(local_invocation_index) lid: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let at = linear_workgroup(group, groups);
     let e = min(at, arrayLength(&status) - 1);
     if at >= arrayLength(&status) || !takes_part(status[e]) {
         return;

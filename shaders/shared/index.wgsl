@@ -19,15 +19,9 @@ const PARTIAL: u32 = GW * M * M + GROUPS * N_OTHER;
 // An entry of x at or above this is a missing observation.
 const MISSING: f32 = 0.5e38;
 
-struct Invocation {
-    @builtin(local_invocation_index) lid: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-}
-
 // Workgroups are dispatched as a two-dimensional grid because one dimension ends at 65,535.
-fn linear_workgroup(invocation: Invocation) -> u32 {
-    return invocation.group.y * invocation.groups.x + invocation.group.x;
+fn linear_workgroup(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.y * groups.x + group.x;
 }
 
 // 1 where the lane is a sequence of the batch, 0 where it is padding.

@@ -27,7 +27,7 @@ fn multiply_all(lid: u32, base: u32, first: u32, links: u32) {
             var a_$i$ = base + left.x + min(row + $i$ * down, sizes.x - 1) * left.y;
             var b_$i$ = base + right.x + min(column + $i$ * across, sizes.z - 1) * right.z;
             #endfor
-            var sum: array<array<f32, 4>, 4>;
+            var sum = array<array<f32, 4>, 4>();
             for (var k = 0u; k < sizes.y; k++) {
                 #for i in range(4)
                 let l_$i$ = powers[a_$i$];

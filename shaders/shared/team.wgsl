@@ -1,7 +1,7 @@
 // What a thread of forward.wgsl and adjoint.wgsl works on: its place in its team, the team's quads, its rows.
 let lane = lid % TEAM;
 let team = lid / TEAM;
-let unit = linear_workgroup(invocation) * TEAMS + team;
+let unit = linear_workgroup(group, groups) * TEAMS + team;
 let e = min(unit / GROUPS, arrayLength(&members) - 1);
 let running = unit < arrayLength(&members) * GROUPS && takes_part(status[e]);
 let member = members[e];
