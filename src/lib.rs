@@ -18,6 +18,9 @@
 //! 8. [`run`] keeps it: `log.csv`, `members.csv`, `best/`, `last/`, `checkpoint.bin`.
 //! 9. [`analysis`] and [`report`] read the folder through [`run::Run`]; [`minimal`] judges one of several `P`.
 //!
+//! [`page`] leaves steps 6 to 9 to a browser: [`backend::gpu::export`] writes down what drives the GPU (sources, buffers, order of
+//! dispatches), and `shaders/host.js` runs it there.
+//!
 //! # Where to add
 //! - **A hyperparameter**: its setting and default (`config/settings.rs`); its field, axis and place in reports, from which
 //!   grid, checks, `members.csv` and report are made (`config/hyperparameters.rs`); its flag (`cli/args.rs`); its
@@ -33,7 +36,7 @@
 //! - **A kernel**: `shaders/x.wgsl` and its line in `gpu/shader/source.rs`; beside it `x.rs` in `backend/reference` (plain f64
 //!   loops: what the others are held to) and in `backend/cpu`; on the GPU its sizes (`gpu/layout`), the scratch that it needs
 //!   (`gpu/memory/footprint.rs`) and its place in a step (`gpu/schedule/step.rs`), or a file of its own as `gpu/free_run.rs`.
-//!   `tests/{golden,gradients,shaders}.rs` and `tests/vulkan` prove it.
+//!   `tests/{golden,gradients,shaders}.rs`, `tests/vulkan` and `tests/webgpu` prove it.
 
 // Not `forbid`, which the slices of ndarray (its macro `s!`) would break.
 #![deny(unsafe_code)]
@@ -49,6 +52,7 @@ pub mod fs;
 pub mod metrics;
 pub mod minimal;
 pub mod model;
+pub mod page;
 pub mod polish;
 pub mod report;
 pub mod resources;

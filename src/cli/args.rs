@@ -49,6 +49,8 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Write one HTML file about a run: scores, pictures, regions, fixed points
     Report(ReportArgs),
+    /// Write one HTML page that trains a model in its visitor's browser (WebGPU)
+    Page(Box<PageArgs>),
     /// Join the run folders of a study's parts (train --shard) into one
     Merge(MergeArgs),
     /// Make data of a benchmark system
@@ -63,14 +65,9 @@ pub enum Command {
 #[derive(Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrainArgs {
-    /// Observations: .npy, .npz[:KEY], .csv or .tsv (.gz too); several files are several trials
-    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub data: Vec<String>,
-    /// External inputs (stimuli, forcings), of the same trials and lengths as the data
-    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub inputs: Vec<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub data: DataArgs,
     /// Held-out data to score on, in the place of the training data
     #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +79,89 @@ pub struct TrainArgs {
     /// Share of the rows to hold out, in the place of --test: the last ones, of several trials whole trials [default: 0]
     #[arg(long, value_name = "SHARE", help_heading = "Data", value_parser = HOLD_OUT.parser())]
     pub hold_out: Option<f64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub schedule: ScheduleArgs,
+    /// Generations of polishing on the score itself after training, 0 for none
+    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = POLISH.parser::<u32>())]
+    pub polish: Option<u32>,
+
+    /// Epochs between two scorings
+    #[arg(long, value_name = "N", help_heading = "Scores", value_parser = EPOCHS.parser::<u32>())]
+    pub eval_every: Option<u32>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub metrics: MetricArgs,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub from: FromArgs,
+    /// Train only the i-th of n parts of the study, in a job array for example $SLURM_ARRAY_TASK_ID/4 [default: all]
+    #[arg(long, value_name = "i/n", help_heading = "Run")]
+    pub shard: Option<Shard>,
+    /// Run folder to make
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        help = "Run folder to make [default: runs/<data>-<date>-<time>]",
+        help_heading = "Run"
+    )]
+    #[serde(skip)]
+    pub out: Option<PathBuf>,
+    /// Continue the run in this folder; with --out and no RUN: continue what is there, or start
+    #[arg(long, value_name = "RUN", num_args = 0..=1, help_heading = "Run")]
+    #[serde(skip)]
+    pub resume: Option<Option<PathBuf>>,
+    /// Time the GPU's kernels on this study's first steps, print them and stop
+    #[arg(long, conflicts_with = "resume", help_heading = "Run")]
+    #[serde(skip)]
+    pub profile: bool,
+    /// Print the members' results as JSON
+    #[arg(long, help_heading = "Run")]
+    #[serde(skip)]
+    pub json: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Flags of `page`, serialised likewise.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PageArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub schedule: ScheduleArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub from: FromArgs,
+    /// Page to write (.html)
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    #[serde(skip)]
+    pub out: PathBuf,
+}
+
+/// What is trained on.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DataArgs {
+    /// Observations: .npy, .npz[:KEY], .csv or .tsv (.gz too); several files are several trials
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
+    /// External inputs (stimuli, forcings), of the same trials and lengths as the data
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
     /// Columns of the data to leave out, such as a clock: names, or numbers counted from 1
     #[arg(long, num_args = 1.., value_name = "COLUMN", help_heading = "Data")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,7 +177,12 @@ pub struct TrainArgs {
     /// Time between two observations, kept in the model
     #[arg(long, value_name = "TIME", help_heading = "Data", value_parser = ABOVE_0.parser())]
     pub dt: Option<f64>,
+}
 
+/// What is trained.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ModelArgs {
     /// Latent dimensions
     #[arg(long = "M", value_name = "GRID", help_heading = GRIDS)]
     #[serde(rename = "M", skip_serializing_if = "Option::is_none")]
@@ -140,7 +225,12 @@ pub struct TrainArgs {
     /// How many seeds (10 means 0..9), or which (3,7 or 5..9)
     #[arg(long, value_name = "N|LIST", help_heading = GRIDS)]
     pub seeds: Option<Seeds>,
+}
 
+/// For how long, and how.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ScheduleArgs {
     /// Optimiser
     #[arg(long, help_heading = "Schedule", value_parser = word::<Optimizer>(Optimizer::WORDS))]
     pub optimizer: Option<Optimizer>,
@@ -153,17 +243,12 @@ pub struct TrainArgs {
     /// Which of the two equal forms of the recurrence to compute
     #[arg(long, help_heading = "Schedule", value_parser = word::<Form>(Form::WORDS))]
     pub form: Option<Form>,
-    /// Generations of polishing on the score itself after training, 0 for none
-    #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = POLISH.parser::<u32>())]
-    pub polish: Option<u32>,
+}
 
-    /// Epochs between two scorings
-    #[arg(long, value_name = "N", help_heading = "Scores", value_parser = EPOCHS.parser::<u32>())]
-    pub eval_every: Option<u32>,
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub metrics: MetricArgs,
-
+/// Settings that flags override.
+#[derive(Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FromArgs {
     /// Settings to start from
     #[arg(long, value_name = "NAME", help = format!("Settings to start from: {ROBUST}, chosen by the data [default], or published ones: {}", PRESETS.join(", ")), help_heading = "Run")]
     pub preset: Option<String>,
@@ -171,33 +256,6 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Train only the i-th of n parts of the study, in a job array for example $SLURM_ARRAY_TASK_ID/4 [default: all]
-    #[arg(long, value_name = "i/n", help_heading = "Run")]
-    pub shard: Option<Shard>,
-    /// Run folder to make
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        help = "Run folder to make [default: runs/<data>-<date>-<time>]",
-        help_heading = "Run"
-    )]
-    #[serde(skip)]
-    pub out: Option<PathBuf>,
-    /// Continue the run in this folder; with --out and no RUN: continue what is there, or start
-    #[arg(long, value_name = "RUN", num_args = 0..=1, help_heading = "Run")]
-    #[serde(skip)]
-    pub resume: Option<Option<PathBuf>>,
-    /// Time the GPU's kernels on this study's first steps, print them and stop
-    #[arg(long, conflicts_with = "resume", help_heading = "Run")]
-    #[serde(skip)]
-    pub profile: bool,
-    /// Print the members' results as JSON
-    #[arg(long, help_heading = "Run")]
-    #[serde(skip)]
-    pub json: bool,
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub device: DeviceArgs,
 }
 
 #[derive(Args)]
@@ -534,7 +592,7 @@ pub fn with_defaults_in_help(command: clap::Command) -> clap::Command {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         arg.help(format!("{help} [default: {text}]"))
     };
-    ["train", "evaluate", "minimal"]
+    ["train", "page", "evaluate", "minimal"]
         .into_iter()
         .fold(command, |command, name| {
             command.mut_subcommand(name, |sub| sub.mut_args(&describe))

@@ -10,6 +10,7 @@ mod generate;
 mod merge;
 mod minimal;
 mod output;
+mod page;
 mod polish;
 mod report;
 mod selftest;
@@ -95,6 +96,7 @@ fn run(command: Command) -> Result<Status> {
         ),
         Command::Analyze(args) => (None, Box::new(move || analyze::run(args).map(done))),
         Command::Report(args) => (None, Box::new(move || report::run(args).map(done))),
+        Command::Page(args) => (None, Box::new(move || page::run(&args).map(done))),
         Command::Merge(args) => (None, Box::new(|| merge::run(args))),
         Command::Simulate(args) => (None, Box::new(move || simulate::run(args).map(done))),
         Command::Devices(args) => (None, Box::new(move || devices::run(args).map(done))),

@@ -8,7 +8,8 @@ use clap::FromArgMatches;
 
 use super::args::{Cli, Command};
 use super::{
-    analyze, command, compare, evaluate, generate, is_number, minimal, polish, report, simulate, train,
+    analyze, command, compare, evaluate, generate, is_number, minimal, page, polish, report, simulate,
+    train,
 };
 use crate::backend::cpu::CpuBackend;
 use crate::error::Result;
@@ -63,6 +64,7 @@ fn base(command: &str) -> &'static [&'static str] {
     const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/flags/comma-name.csv");
     match command {
         "train" | "minimal" => &["--data", DATA, "--out", "never/made", "--backend", "cpu"],
+        "page" => &["--data", DATA, "--out", "never-made.html"],
         "polish" => &[MODEL, "--data", DATA, "--out", "never/made", "--backend", "cpu"],
         "evaluate" => &[MODEL, "--data", DATA, "--backend", "cpu"],
         "generate" => &[
@@ -92,6 +94,10 @@ fn prepare(command: &Command) -> Result<()> {
         Command::Train(args) => prepare_training(train::Request::new(args)?),
         Command::Minimal(args) => prepare_training(minimal::Request::new(args)?.train),
         Command::Compare(args) => compare::prepare(args).map(drop),
+        Command::Page(args) => {
+            let page::Request { settings, data, .. } = page::Request::new(args)?;
+            Task::new(&settings, &data).map(drop)
+        }
         Command::Polish(args) => polish::Request::new(args.clone()).map(drop),
         Command::Evaluate(args) => evaluate::prepare(args).map(drop),
         Command::Generate(args) => generate::prepare(args).map(drop),
@@ -136,7 +142,7 @@ fn refusal(name: &str, given: &[(&str, &str)]) -> Option<(String, i32)> {
     let small: Vec<(String, &str)> = SMALL
         .iter()
         .filter(|(flag, _)| {
-            ["train", "minimal"].contains(&name) && given.iter().all(|(other, _)| other != flag)
+            ["train", "minimal", "page"].contains(&name) && given.iter().all(|(other, _)| other != flag)
         })
         .map(|(flag, value)| (format!("--{flag}"), *value))
         .collect();
@@ -236,5 +242,5 @@ fn ten_thousand_lines_of_numbers_are_run_or_refused() {
         (5_000..9_900).contains(&refused),
         "{refused} of 10,000 are refused"
     );
-    assert!(!Path::new("never").exists() && !Path::new("never-made.csv").exists());
+    assert!(!Path::new("never").exists() && !Path::new("never-made.csv").exists() && !Path::new("never-made.html").exists());
 }

@@ -91,6 +91,11 @@ struct TableRow<'a> {
     cells: Vec<Cell>,
 }
 
+/// The style sheet, which pages of this program share.
+pub fn style() -> String {
+    format!("{}\n{}\n{STYLE}", page_variables(), page_rules())
+}
+
 /// The report as one HTML document.
 pub fn page(study: &ReportedRun, sections: &Sections, options: &ReportOptions) -> Result<String> {
     let failed = |e: minijinja::Error| Error::runtime(format!("cannot fill in the report: {e:#}"));
@@ -99,7 +104,7 @@ pub fn page(study: &ReportedRun, sections: &Sections, options: &ReportOptions) -
     let (columns, rows) = table(study, best);
     let scores = study.divergences();
     let values = context! {
-        style => format!("{}\n{}\n{STYLE}", page_variables(), page_rules()),
+        style => style(),
         script => SCRIPT,
         title => title(study),
         settings => Serde(&run.settings),

@@ -19,9 +19,8 @@ pub const WINDOW_TOLERANCE: f64 = 1e-6;
 
 const ROWS: usize = 3000;
 
-/// Standardised Lorenz-63 by fourth-order Runge–Kutta, `dt` 0.01; optionally with inputs (a slow sine and its
-/// cosine) and with about a fifth of the values missing.
-pub fn lorenz(T: usize, with_inputs: bool, with_gaps: bool) -> Arc<TrainingData> {
+/// Rows of standardised Lorenz-63 by fourth-order Runge–Kutta, `dt` 0.01, one after another.
+pub fn lorenz_rows(rows: usize) -> Vec<f32> {
     let flow = |u: [f64; 3]| {
         [
             10.0 * (u[1] - u[0]),
@@ -31,8 +30,8 @@ pub fn lorenz(T: usize, with_inputs: bool, with_gaps: bool) -> Arc<TrainingData>
     };
     let along = |u: [f64; 3], k: [f64; 3], h: f64| [u[0] + h * k[0], u[1] + h * k[1], u[2] + h * k[2]];
     let (mut u, dt) = ([1.0, 2.0, 20.0], 0.01);
-    let mut x = Vec::with_capacity(3 * ROWS);
-    for _ in 0..ROWS {
+    let mut x = Vec::with_capacity(3 * rows);
+    for _ in 0..rows {
         let k1 = flow(u);
         let k2 = flow(along(u, k1, dt / 2.0));
         let k3 = flow(along(u, k2, dt / 2.0));
@@ -42,6 +41,13 @@ pub fn lorenz(T: usize, with_inputs: bool, with_gaps: bool) -> Arc<TrainingData>
         }
         x.extend([u[0] / 8.0, u[1] / 9.0, (u[2] - 23.5) / 8.6].map(|v| v as f32));
     }
+    x
+}
+
+/// [`lorenz_rows`] as training data; optionally with inputs (a slow sine and its cosine) and with about a fifth of the
+/// values missing.
+pub fn lorenz(T: usize, with_inputs: bool, with_gaps: bool) -> Arc<TrainingData> {
+    let mut x = lorenz_rows(ROWS);
     if with_gaps {
         // A fixed scatter: the golden ratio's multiples are evenly spread.
         let missing = |i: usize| (i as f64 * 0.618_033_988_75).fract() < 0.2;

@@ -9,6 +9,7 @@ mod browser;
 mod chromium;
 #[path = "../common/mod.rs"]
 mod common;
+mod page;
 mod sources;
 mod training;
 
@@ -42,6 +43,8 @@ const TESTS: &[(&str, Check)] = &[
     }),
     ("free_runs_match_the_reference", training::free_runs),
     ("the_schedule_is_the_library_s", training::schedule),
+    ("a_page_trains_as_the_cpu", page::trains_as_the_cpu),
+    ("a_page_says_what_is_missing", page::says_what_is_missing),
 ];
 
 fn main() -> ExitCode {

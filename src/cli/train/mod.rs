@@ -18,6 +18,7 @@ use crate::run::MemberRow;
 use crate::train::{self, Data, Ending, Outcome, Place};
 use profile::profile;
 use progress::Watch;
+pub use settings::resolved;
 use settings::{default_folder, run_to_resume, settings};
 use summary::{chosen, summary};
 

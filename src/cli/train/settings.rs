@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::cli::args::{TrainArgs, layer};
+use crate::cli::args::{FromArgs, TrainArgs, layer};
 use crate::config::{ROBUST, Settings, read_file, resolve, resolve_over};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
@@ -43,16 +43,34 @@ pub fn settings(
     defaults: &Table,
     polish: Option<u32>,
 ) -> Result<(Settings, Option<Data>)> {
-    let mut flags = layer(args)?;
-    let mut file = args
-        .config
-        .as_deref()
-        .map(|path| read_file(path).map(|table| (path, table)))
-        .transpose()?;
+    let flags = layer(args)?;
     if let Some(run) = resume {
+        let file = read_config(&args.from)?;
         // What must not differ from the run's settings, the library refuses.
         return Ok((resolve_over(&Run::read(run)?.settings, file, flags)?, None));
     }
+    let check = |settings: &Settings| match args.profile {
+        true => Ok(()),
+        false => refuse_unknown_part(settings, |name| std::env::var_os(name).is_some()),
+    };
+    resolved(flags, &args.from, defaults, polish, check)
+}
+
+fn read_config(from: &FromArgs) -> Result<Option<(&Path, Table)>> {
+    let read = |path| read_file(path).map(|table| (path, table));
+    from.config.as_deref().map(read).transpose()
+}
+
+/// Settings from flags, a config file and a preset, with the data where these had a say in them; `defaults` and `polish` as
+/// for [`settings`], and `check` sees what was said before the data are read.
+pub fn resolved(
+    mut flags: Table,
+    from: &FromArgs,
+    defaults: &Table,
+    polish: Option<u32>,
+    check: impl FnOnce(&Settings) -> Result<()>,
+) -> Result<(Settings, Option<Data>)> {
+    let mut file = read_config(from)?;
     let robust = take_robust(&mut flags, file.as_mut().map(|(_, table)| table));
     for (key, value) in defaults {
         if !flags.contains_key(key) && file.as_ref().is_none_or(|(_, table)| !table.contains_key(key)) {
@@ -60,9 +78,7 @@ pub fn settings(
         }
     }
     let settings = resolve(file.clone(), flags.clone())?;
-    if !args.profile {
-        refuse_unknown_part(&settings, |name| std::env::var_os(name).is_some())?;
-    }
+    check(&settings)?;
     if !robust {
         return Ok((settings, None));
     }
