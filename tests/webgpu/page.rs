@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use alrnn_gpu::arrays::save_array;
 use alrnn_gpu::backend::cpu::CpuBackend;
 use alrnn_gpu::backend::{Backend, EnsembleState, MemberState};
-use alrnn_gpu::config::{preset, resolve_over};
+use alrnn_gpu::config::resolve;
 use alrnn_gpu::model::{Model, init};
 use alrnn_gpu::train::{Data, Task};
 use ndarray::Array2;
@@ -93,6 +93,7 @@ fn made(folder: &Path) -> (String, Vec<(&'static str, String)>) {
         ("data", path),
         ("preset", "lorenz63".into()),
         ("start-lr", "0.005".into()),
+        ("end-lr", "0.005".into()),
         ("epochs", STEPS.to_string()),
         ("batches-per-epoch", "1".into()),
     ];
@@ -118,15 +119,16 @@ fn made(folder: &Path) -> (String, Vec<(&'static str, String)>) {
 /// The same training on the CPU: losses, and parameters before and after.
 fn on_the_cpu(settings: &[(&'static str, String)]) -> (Vec<f32>, [Vec<f32>; 2]) {
     let mut table = Table::new();
-    for (key, value) in settings.iter().filter(|(key, _)| *key != "preset") {
+    for (key, value) in settings {
         let value = match *key {
             "data" => toml::Value::from(vec![value.clone()]),
-            "start-lr" => value.parse::<f64>().expect("a number").into(),
+            "preset" => value.clone().into(),
+            "start-lr" | "end-lr" => value.parse::<f64>().expect("a number").into(),
             _ => value.parse::<i64>().expect("a number").into(),
         };
         table.insert((*key).to_owned(), value);
     }
-    let settings = resolve_over(&preset("lorenz63").expect("it is there"), None, table).expect("valid");
+    let settings = resolve(None, table).expect("valid");
     let data = Data::load(&settings).expect("data");
     let task = Task::new(&settings, &data).expect("valid");
     let plan = task.study.plan(0, &settings);
