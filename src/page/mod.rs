@@ -91,7 +91,7 @@ pub fn page(task: &Task<'_>) -> Result<String> {
         script => SCRIPT,
         payload => json(&payload(task, candidate)?)?,
         facts => Serde(facts(task.settings, data, candidate)),
-        wide => data.N > 1,
+        columns => data.N,
         steps => STEPS,
     };
     environment()
@@ -210,6 +210,45 @@ fn facts(settings: &Settings, data: &Dataset, candidate: &Candidate) -> Vec<(&'s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn settings(text: &str) -> Settings {
+        crate::config::resolve(None, format!("data = ['x.npy']\n{text}").parse().expect("TOML"))
+            .expect("valid")
+    }
+
+    #[test]
+    fn several_models_and_inputs_are_refused() {
+        check(&settings("P = 3")).expect("one model");
+        for (text, flag) in [
+            ("P = '1..3'", "--P (3 values)"),
+            ("seeds = 4", "--seeds (4 values)"),
+        ] {
+            let error = check(&settings(text)).expect_err("several models");
+            assert!(
+                error.to_string().contains(flag) && error.hint().is_some(),
+                "{error}"
+            );
+            assert_eq!(error.exit_code(), 2);
+        }
+        let error = check(&settings("inputs = ['u.npy']")).expect_err("inputs");
+        assert!(error.to_string().contains("--inputs"), "{error}");
+    }
+
+    #[test]
+    fn files_are_named_after_the_data() {
+        for (data, name) in [
+            ("a/lorenz.npy", "lorenz"),
+            ("x.npz:key", "x"),
+            ("C:\\b.csv.gz", "b"),
+            ("plain", "plain"),
+        ] {
+            let settings = Settings {
+                data: vec![data.into()],
+                ..Settings::default()
+            };
+            assert_eq!(stem(&settings), name);
+        }
+    }
 
     #[test]
     fn nothing_in_the_data_ends_the_script() {

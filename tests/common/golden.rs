@@ -17,8 +17,13 @@ pub fn all_cases() -> Vec<GoldenCase> {
 
 /// Fails with every case's errors where one is above `tolerance` (or not a number).
 pub fn check(backend: &dyn Backend, form: Form, tolerance: f64) {
+    check_cases(backend, form, tolerance, all_cases());
+}
+
+/// [`check`] of some cases.
+pub fn check_cases(backend: &dyn Backend, form: Form, tolerance: f64, cases: Vec<GoldenCase>) {
     let mut failures = String::new();
-    for case in all_cases() {
+    for case in cases {
         let errors = check_case(backend, &case, form).expect("the backend computes the case");
         println!("{:12} {form:?} {errors:?}", case.name);
         if !errors.within(tolerance) {

@@ -2,7 +2,7 @@
 // The page: trains with the host's classes, draws what the model does by now, and saves it.
 
 const payload = JSON.parse(document.getElementById("payload").textContent);
-const { model, schedule = payload.training.schedule } = payload;
+const { model, training: { schedule } } = payload;
 const part = (id) => document.getElementById(id);
 /** Least time between two pictures, in milliseconds. */
 const PAUSE = 300;
