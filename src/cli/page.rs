@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use toml::Table;
+
 use crate::cli::args::{PageArgs, layer};
 use crate::cli::output::{count, print};
 use crate::cli::train::resolved;
@@ -27,7 +29,7 @@ impl Request {
                     .with_hint("name a file in a folder that is there, such as page.html"),
             );
         }
-        let (settings, data) = resolved(layer(args)?, &args.from, check)?;
+        let (settings, data) = resolved(layer(args)?, &args.from, &Table::new(), None, check)?;
         // The page trains; what a preset says of polishing is not for it.
         let settings = Settings {
             polish: 0,

@@ -8,8 +8,7 @@ use clap::FromArgMatches;
 
 use super::args::{Cli, Command};
 use super::{
-    analyze, command, compare, evaluate, generate, is_number, minimal, page, polish, report, simulate,
-    train,
+    analyze, command, compare, evaluate, generate, is_number, minimal, page, polish, report, simulate, train,
 };
 use crate::backend::cpu::CpuBackend;
 use crate::error::Result;
@@ -242,5 +241,9 @@ fn ten_thousand_lines_of_numbers_are_run_or_refused() {
         (5_000..9_900).contains(&refused),
         "{refused} of 10,000 are refused"
     );
-    assert!(!Path::new("never").exists() && !Path::new("never-made.csv").exists() && !Path::new("never-made.html").exists());
+    assert!(
+        !Path::new("never").exists()
+            && !Path::new("never-made.csv").exists()
+            && !Path::new("never-made.html").exists()
+    );
 }

@@ -197,7 +197,7 @@ function drawModel() {
     swatch.className = "swatch";
     swatch.style.background = `var(--${color})`;
     const name = model.P ? word : "linear";
-    return [swatch, `${name} ${((100 * count) / payload.steps).toFixed(0)} %  `];
+    return [swatch, `${name}\u00a0${((100 * count) / payload.steps).toFixed(0)}\u00a0%  `];
   });
   const more = legend.length > COLORS ? [`and ${legend.length - COLORS} more`] : [];
   part("regions").replaceChildren(...legend.slice(0, COLORS).flat(), ...more);
