@@ -63,20 +63,18 @@ fn open(mut chromium: Command, page: &str, script: &str, folder: &Path) -> Value
         .stderr(File::create(&messages).expect("file"))
         .spawn()
         .expect("the browser starts");
+    let said = || fs::read_to_string(&messages).unwrap_or_default();
     let begun = Instant::now();
-    let found = loop {
+    let mut found = None;
+    while found.is_none() && begun.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(100));
-        let said = fs::read_to_string(&messages).unwrap_or_default();
-        let found = said
-            .split("FINDINGS ")
-            .nth(1)
-            .and_then(|rest| Some(rest.split_once("\", source:")?.0.to_owned()));
-        if found.is_some() || begun.elapsed() > LIMIT {
-            child.kill().expect("killed");
-            child.wait().expect("gone");
-            break found.unwrap_or_else(|| panic!("the page did not finish; the browser said:\n{said}"));
-        }
-    };
+        let said = said();
+        let rest = said.split("FINDINGS ").nth(1);
+        found = rest.and_then(|rest| Some(rest.split_once("\", source:")?.0.to_owned()));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let found = found.unwrap_or_else(|| panic!("the page did not finish; the browser said:\n{}", said()));
     serde_json::from_str(&found).expect("findings")
 }
 
