@@ -33,7 +33,7 @@ pub fn length(bytes: usize) -> u64 {
 }
 
 impl Gpu {
-    /// A buffer with this much [`room`].
+    /// A buffer with room for so many bytes (`room`).
     pub fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -43,7 +43,7 @@ impl Gpu {
         })
     }
 
-    /// A storage buffer holding `values`, of their [`length`].
+    /// A storage buffer holding `values`, of their length (`length`).
     pub fn storage<T: NoUninit>(&self, label: &str, values: &[T]) -> wgpu::Buffer {
         let bytes: &[u8] = bytemuck::cast_slice(values);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
