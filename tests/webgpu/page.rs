@@ -193,7 +193,11 @@ pub fn trains_as_the_cpu(browser: &Arc<Browser>) {
         displacement(&last, &first),
     );
     assert_close("parameters", &moved, &should, 1e-2);
-    assert_eq!(found["width"], 0, "the page is wider than its window");
+    // A scroll bar takes a part of the window.
+    assert!(
+        found["width"].as_i64() <= Some(0),
+        "the page is wider than its window: {found:#}"
+    );
 }
 
 /// One sentence, and nothing to press.
