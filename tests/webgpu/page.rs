@@ -150,9 +150,9 @@ fn on_the_cpu(settings: &[(&'static str, String)]) -> (Vec<f32>, [Vec<f32>; 2]) 
     (losses, [first.theta, last.theta])
 }
 
-/// The first 20 losses agree to rounding (both sides compute in f32 and sum in orders of their own: 1e-4, as everywhere);
-/// later ones part slowly, because training itself magnifies rounding, and fall alike. The file that the page saves is the
-/// model that the CPU has come to, as far as that.
+/// Losses agree to rounding (both sides compute in f32 and sum in orders of their own: 1e-4, as everywhere), each of the
+/// first 20 and all together, and fall. The file that the page saves is the model that the CPU has come to; training
+/// magnifies rounding, so that after 200 steps parameters are allowed 1e-3 of how far they moved.
 pub fn trains_as_the_cpu(browser: &Arc<Browser>) {
     let folder = tempfile::tempdir().expect("folder");
     let (page, settings) = made(folder.path());
@@ -177,7 +177,7 @@ pub fn trains_as_the_cpu(browser: &Arc<Browser>) {
             "step {step}: {got} where the CPU has {want}"
         );
     }
-    let apart = assert_close("all losses", &widened(&losses), &widened(&want), 1e-2);
+    let apart = assert_close("all losses", &widened(&losses), &widened(&want), 1e-4);
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     let (begin, end) = (mean(&losses[..20]), mean(&losses[180..]));
     println!(
@@ -192,7 +192,8 @@ pub fn trains_as_the_cpu(browser: &Arc<Browser>) {
         displacement(&model.theta.pack(), &first),
         displacement(&last, &first),
     );
-    assert_close("parameters", &moved, &should, 1e-2);
+    let apart = assert_close("parameters", &moved, &should, 1e-3);
+    println!("parameters moved as on the CPU but for {apart:e}");
     // A scroll bar takes a part of the window.
     assert!(
         found["width"].as_i64() <= Some(0),
