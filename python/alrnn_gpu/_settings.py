@@ -13,7 +13,7 @@ from ._data import trials
 DEFAULTS: dict[str, Any] = _native.defaults()
 
 #: Settings that are no parameters of a model: files (data come as arrays), and parts of a study.
-NOT_OF_A_MODEL = ("data", "inputs", "test", "test_inputs", "drop", "shard")
+NOT_OF_A_MODEL = ("data", "inputs", "test", "test_inputs", "hold_out", "drop", "shard")
 
 #: Settings that say where to compute.
 DEVICE = ("backend", "device", "threads")

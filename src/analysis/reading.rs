@@ -14,7 +14,7 @@ use super::lyapunov::lyapunov;
 use super::map::Map;
 use super::reduce::{Reductions, reductions};
 use super::symbols::{Code, Codebook};
-use crate::dataset::Trial;
+use crate::dataset::{Trial, range};
 use crate::error::Result;
 use crate::model::Bounds;
 
@@ -24,6 +24,8 @@ const ROWS: usize = 20_000;
 /// a border lies decides about them.
 const NODE: f64 = 0.02;
 const EDGE: f64 = 0.05;
+/// The data's ranges, widened by this share of them at each end, is where the data reach.
+const REACH: f64 = 0.1;
 
 /// The code that a model gives the data, and what it does by itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,7 +44,8 @@ pub struct Reading {
     pub lengths: Vec<usize>,
     /// Transition graph of the rows.
     pub graph: Graph,
-    /// Real fixed points in regions that the free run, or the data, visit.
+    /// Real fixed points in regions that the free run, or the data, visit, where the data reach: of those beyond the data say
+    /// nothing.
     pub fixed_points: Vec<FixedPoint>,
     /// Where the free run ends up.
     pub attractor: Attractor,
@@ -97,6 +100,15 @@ impl Reading {
         let visited: HashSet<String> = (run.book.codes.iter().chain(&book.codes))
             .map(|code| code.text(P))
             .collect();
+        let reach = reach(input.data);
+        let counts_for = |point: &FixedPoint| {
+            let reached = point
+                .z
+                .iter()
+                .zip(&reach)
+                .all(|(z, (low, high))| (low..=high).contains(&z));
+            point.real && visited.contains(&point.code) && reached
+        };
         let points = fixed_points(model, &book.codes).points.into_iter();
         let (settled, spectrum) = match run.diverged_at {
             None => (
@@ -109,7 +121,7 @@ impl Reading {
         Ok(Self {
             P,
             graph: Graph::of(&symbols, &lengths, &counts),
-            fixed_points: points.filter(|p| p.real && visited.contains(&p.code)).collect(),
+            fixed_points: points.filter(counts_for).collect(),
             attractor: attractor(&run, settled, spectrum.as_ref()),
             codes: book.codes,
             counts,
@@ -130,6 +142,18 @@ impl Reading {
         let holders = self.fixed_points.iter().map(|point| point.code.as_str());
         reductions(&self.codes, &trials.collect::<Vec<_>>(), holders, self.P)
     }
+}
+
+/// See [`REACH`]; by column.
+fn reach(trials: &[Trial]) -> Vec<(f64, f64)> {
+    let columns = trials.first().map_or(0, |trial| trial.x.ncols());
+    let of = |j: usize| {
+        let values = trials.iter().flat_map(|trial| trial.x.column(j)).copied();
+        let (low, high) = range(values.filter(|v| !v.is_nan()));
+        let beyond = REACH * (high - low);
+        (low - beyond, high + beyond)
+    };
+    (0..columns).map(of).collect()
 }
 
 /// The first rows of the trials, all together at most [`ROWS`].
