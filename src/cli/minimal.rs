@@ -17,7 +17,7 @@ use crate::run::Run;
 use crate::train::{Data, Place};
 
 /// Generations of polishing where nobody says how many: enough to tell sizes apart.
-const POLISH: u32 = 250;
+const POLISH: u32 = 100;
 
 /// What the arguments ask for.
 pub struct Request {

@@ -12,7 +12,7 @@ use crate::polish::DEFAULT_GENERATIONS;
 const FORCING: f64 = 0.6;
 const LEAST_TAU: usize = 7;
 /// A column that changes sides now and then (scrolls, wings) stays correlated for far longer than any forecast lasts.
-const SLOWEST: usize = 4;
+const SLOWEST: usize = 2;
 /// Predicted steps of a window: the published ones, or what data of slow motion or few rows need.
 const T: usize = 200;
 const WINDOW: usize = 12;
@@ -23,7 +23,7 @@ const MOST_T: usize = 1_000;
 ///
 /// A quarter of the published epochs at five times the learning rate, then polishing (see [`crate::polish`]; not where there
 /// are external inputs, or no observation to forecast), of standardised data. `tau` is 0.6 times the lag at which
-/// autocorrelations fall below 1/e (median over the columns, at most 4 times the shortest), at least 7; `T` is 200, longer where that is less than
+/// autocorrelations fall below 1/e (median over the columns, at most twice the shortest), at least 7; `T` is 200, longer where that is less than
 /// 12 `tau`, never more than a quarter of the longest trial, and batches are fewer by as much as windows are longer.
 pub fn robust(data: &Dataset) -> Settings {
     let published = Settings::default();
@@ -159,7 +159,7 @@ mod tests {
             )
             .expect("data"),
         );
-        assert_eq!(values(&sides), (48, 576));
+        assert_eq!(values(&sides), (24, 288));
         for chosen in [chosen, slow, short, gaps, sides] {
             chosen.validate().expect("valid");
         }
