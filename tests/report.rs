@@ -1,10 +1,12 @@
 //! The HTML report, from a made-up run folder.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod support;
 
 use std::fs;
 use std::path::Path;
 
+use alrnn_gpu::model::{Dims, Model, Theta};
 use alrnn_gpu::report::pictures::{Series, time_series};
 use alrnn_gpu::report::{Look, ReportOptions, write_report};
 use ndarray::Array2;
@@ -96,6 +98,39 @@ fn data_that_are_gone_or_changed_are_said() {
     let gone = page(&run);
     assert!(gone.contains("could not be read again") && gone.contains("lorenz.npy"));
     assert!(gone.contains("id=\"attractor\""), "the model is still shown");
+}
+
+/// Models that stand for a flow (an oscillator of two ReLU units, in steps of 0.05) have an orbit in the page.
+#[test]
+fn periodic_orbits_are_shown() {
+    let (_guard, root) = folder();
+    let run = support::run_folder(&root, "lorenz.npy", 2000);
+    fs::remove_file(root.join("lorenz.npy")).expect("removed");
+    let (dt, mut theta) = (0.05, Theta::zeros(Dims { M: 5, N: 3, K: 0 }));
+    let x = [1.0 + dt, -dt, 0.0, -2.0 * dt, 2.0 * dt];
+    let rows = [x, [0.3 * dt, 1.0, 0.0, 0.0, 0.0], [0.0; 5], x, x.map(|w| -w)];
+    theta.W.assign(&ndarray::arr2(&rows));
+    theta.h.assign(&ndarray::arr1(&[0.0, 0.0, 0.0, -1.0, -1.0]));
+    for entry in fs::read_dir(run.join("best")).expect("models") {
+        let path = entry.expect("entry").path();
+        let model = Model::load(&path).expect("a model");
+        let (P, theta) = (2, theta.clone());
+        Model { P, theta, ..model }.save(&path).expect("saved");
+    }
+    let path = write_report(&run, &ReportOptions::default()).expect("report");
+    let page = fs::read_to_string(path).expect("page");
+    assert!(page.contains("id=\"orbits\"") && page.contains("id=\"orbits-table\""));
+    let row = page
+        .split("orbits-table")
+        .nth(1)
+        .and_then(|rest| rest.split("<tr><td>").nth(1));
+    let row = row.expect("a row");
+    assert!(row.starts_with("A</td><td>266."), "{row}");
+    assert!(!shown(&page).contains("NaN"));
+    let arrays = fs::read(run.join("plots/analysis.npz")).expect("arrays");
+    let mut arrays = ndarray_npy::NpzReader::new(std::io::Cursor::new(arrays)).expect("npz");
+    let z: Array2<f64> = arrays.by_name("periodic_z").expect("states");
+    assert!(z.ncols() == 5 && (260..270).contains(&z.nrows()), "{:?}", z.dim());
 }
 
 #[test]

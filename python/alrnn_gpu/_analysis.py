@@ -26,7 +26,8 @@ def analyze(
     constant_input: Any = None,
     **settings: Any,
 ) -> Analysis:
-    """Reads a fitted model: linear regions and symbols, transitions, exact fixed points and cycles, Lyapunov spectrum.
+    """Reads a fitted model: linear regions and symbols, transitions, exact fixed points and cycles,
+    periodic orbits of a flow, Lyapunov spectrum.
 
     `X` (with its `inputs`) is encoded by the model's regions, and the free run that is analysed starts from its first row;
     without, from `start` `[N]` or from where the training data do. `constant_input` `[K]` is the external input of the map
@@ -130,6 +131,22 @@ class Analysis:
                 _complex(self.arrays[f"cycle_eigenvalues_{search['period']}"]),
                 strict=True,
             )
+        ]
+
+    @property
+    def periodic_orbits(self) -> list[dict[str, Any]]:
+        """Periodic orbits of a model that stands for a flow: `word`, `period` in steps, `multiplier`, `states` `[rows, M]`, …
+
+        Empty where the model stands for none, or none was found."""
+        found = self.tables["periodic"]
+        if not found or not found["orbits"]:
+            return []
+        rows = self.arrays["periodic_rows"]
+        states = np.split(self.arrays["periodic_z"], rows[1:-1])
+        multipliers = _complex(self.arrays["periodic_multipliers"])
+        return [
+            {**orbit, "z": np.array(orbit["z"]), "states": states, "multipliers": values}
+            for orbit, states, values in zip(found["orbits"], states, multipliers, strict=True)
         ]
 
     @property

@@ -11,10 +11,12 @@ use super::input::{AnalysisInput, AnalysisSettings};
 use super::lyapunov::{Lyapunov, Sign, lyapunov};
 use super::map::Map;
 use super::match_lengths::EntropyRate;
+use super::periodic::{PeriodicOrbits, periodic_orbits};
 use super::reduce::{Reductions, reductions};
 use super::regions::{Regions, regions};
 use super::symbols::Code;
 use super::word_map::solve_word;
+use crate::dataset::Trial;
 use crate::error::Result;
 use crate::model::Bounds;
 use crate::rng::{Stream, normals};
@@ -115,6 +117,8 @@ pub struct Analysis {
     pub fixed_points: FixedPoints,
     /// By period, 2, 3, … (empty for P = 0: a linear map has no isolated cycles).
     pub cycles: Vec<PeriodSearch>,
+    /// Missing for a model that stands for no flow: neither its free run nor its data follow a curve.
+    pub periodic: Option<PeriodicOrbits>,
     /// See [`Analysis::reductions`]; missing where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reductions: Option<Reductions>,
@@ -153,7 +157,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         None
     };
     let (found, (spectrum, statistics)) = rayon::join(
-        || orbits(model, encoded.as_ref()),
+        || orbits(model, input.data, encoded.as_ref()),
         || {
             (
                 bounded.then(|| lyapunov(&map, &run.last, settings)).flatten(),
@@ -184,6 +188,7 @@ pub fn analyze(input: &AnalysisInput<'_>, settings: &AnalysisSettings) -> Result
         entropy_rates,
         fixed_points: found.0,
         cycles: found.1,
+        periodic: found.2,
         reductions: None,
         states: run.states,
     })
@@ -211,16 +216,24 @@ pub(super) fn start_state(input: &AnalysisInput<'_>, seed: u32) -> Vec<f64> {
     input.theta.initial_state(&x0).to_vec()
 }
 
-/// Fixed points and cycles.
-fn orbits(model: ModelRun<'_>, data: Option<&Encoded>) -> (FixedPoints, Vec<PeriodSearch>) {
-    let data_codes = data.map(codes_by_count).unwrap_or_default();
+/// Fixed points, cycles, and a flow's periodic orbits.
+fn orbits(
+    model: ModelRun<'_>,
+    data: &[Trial],
+    encoded: Option<&Encoded>,
+) -> (FixedPoints, Vec<PeriodSearch>, Option<PeriodicOrbits>) {
+    let data_codes = encoded.map(codes_by_count).unwrap_or_default();
     // A linear map repeats its only word: no cycle but the fixed point is isolated.
     let periods = match model.map.P {
         0 => 2..2,
         _ => 2..model.settings.max_period.saturating_add(1),
     };
     let cycles = periods.into_par_iter().map(|k| period_search(model, k));
-    (fixed_points(model, &data_codes), cycles.collect())
+    (
+        fixed_points(model, &data_codes),
+        cycles.collect(),
+        periodic_orbits(model, data),
+    )
 }
 
 /// Distinct codes of the data, the most frequent ones first.

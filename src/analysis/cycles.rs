@@ -180,7 +180,7 @@ pub fn smallest_rotation<T: Ord + Clone>(word: &[T]) -> Vec<T> {
 }
 
 /// Whether a word repeats a shorter one.
-fn is_repetition<T: PartialEq>(word: &[T]) -> bool {
+pub fn is_repetition<T: PartialEq>(word: &[T]) -> bool {
     let k = word.len();
     (1..=k / 2).any(|p| k.is_multiple_of(p) && (p..k).all(|j| word[j] == word[j - p]))
 }

@@ -94,7 +94,8 @@ pub struct AnalysisSettings {
     pub steps: usize,
     /// Steps dropped before them.
     pub transient: usize,
-    /// Longest period of the cycles searched for.
+    /// Longest period of the cycles searched for, in steps, and longest word of a flow's periodic orbits, in turns (32 at
+    /// most).
     pub max_period: usize,
     /// Linear solves spent on each period.
     pub search_budget: usize,

@@ -1,5 +1,7 @@
 use nalgebra::{DMatrix, DVector, Dyn, LU, SVD, Schur};
 
+use crate::text::number;
+
 /// A complex eigenvalue.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Eigenvalue {
@@ -10,6 +12,14 @@ pub struct Eigenvalue {
 impl Eigenvalue {
     pub fn modulus(&self) -> f64 {
         self.re.hypot(self.im)
+    }
+
+    /// Four significant digits; the modulus and `±i` for one of a complex pair.
+    pub fn text(&self) -> String {
+        match self.im == 0.0 {
+            true => number(self.re),
+            false => format!("|{}| ±i", number(self.modulus())),
+        }
     }
 }
 

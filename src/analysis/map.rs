@@ -122,6 +122,28 @@ impl Map {
         J
     }
 
+    /// How much of the straight line from `from` to `to` each unit passes its value on, `[M]`: 1 for linear units, for ReLU
+    /// units the share of the line that lies above 0. A line of no length is a state.
+    pub fn shares_on(&self, from: &[f64], to: &[f64]) -> Vec<f64> {
+        let first_relu = self.M - self.P;
+        let pairs = from.iter().zip(to).enumerate();
+        pairs
+            .map(|(j, (&a, &b))| if j < first_relu { 1.0 } else { share_above_0(a, b) })
+            .collect()
+    }
+
+    /// `(diag(A) + W diag(on)) X` for `X: [M, k]`. With the shares of a line this is the Jacobian's mean along it, which maps
+    /// `to − from` onto `F(to) − F(from)`; with those of a state, its Jacobian.
+    pub fn apply_mean_jacobian(&self, on: &[f64], X: &DMatrix<f64>) -> DMatrix<f64> {
+        let (mut own, mut passed) = (X.clone(), X.clone());
+        for (j, (&a, &on)) in self.A.iter().zip(on).enumerate() {
+            own.row_mut(j).scale_mut(a);
+            passed.row_mut(j).scale_mut(on);
+        }
+        own.gemm(1.0, &self.W, &passed, 1.0);
+        own
+    }
+
     /// `out = J X` with the Jacobian of a region; `X, out, scratch: [M, k]`.
     pub fn apply_jacobian(
         &self,
@@ -143,6 +165,15 @@ impl Map {
             }
         }
         out.gemm(1.0, &self.W, scratch, 1.0);
+    }
+}
+
+/// The share of the way from `a` to `b` that lies above 0.
+fn share_above_0(a: f64, b: f64) -> f64 {
+    match (a > 0.0, b > 0.0) {
+        (true, true) => 1.0,
+        (false, false) => 0.0,
+        _ => a.max(b) / (a - b).abs(),
     }
 }
 
@@ -168,10 +199,21 @@ mod tests {
         map.affine_step(map.code(&z), &z, &mut affine);
         let J = map.jacobian(map.code(&z));
         let X = DMatrix::from_fn(7, 2, |i, j| (i + 3 * j) as f64 - 2.5);
+        let away: Vec<f64> = z.iter().map(|z| 0.4 - 2.0 * z).collect();
+        let mut far = vec![f64::NAN; 7];
+        map.step(&away, &mut far);
         let (mut scratch, mut out) = (X.clone(), X.clone());
         map.apply_jacobian(map.code(&z), &X, &mut scratch, &mut out);
         let product = (&J * &X - &out).amax();
         assert!(product <= 1e-13, "J X differs by {product:e}");
+        let between = DMatrix::from_iterator(7, 1, away.iter().zip(&z).map(|(a, b)| a - b));
+        let image = map.apply_mean_jacobian(&map.shares_on(&z, &away), &between);
+        let here = map.apply_mean_jacobian(&map.shares_on(&z, &z), &DMatrix::identity(7, 7));
+        assert_eq!(here, J, "of a line of no length");
+        let gap = (0..7)
+            .map(|i| (image[i] - (far[i] - next[i])).abs())
+            .fold(0.0, f64::max);
+        assert!(gap <= 1e-12, "the mean Jacobian misses the image by {gap:e}");
         let by_jacobian = &J * nalgebra::DVector::from_vec(z) + nalgebra::DVector::from_vec(map.h.clone());
         for i in 0..7 {
             for (name, value) in [

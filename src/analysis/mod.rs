@@ -1,5 +1,5 @@
-//! Reading a trained model: linear regions and their symbols, transitions, exact fixed points and cycles,
-//! Lyapunov spectrum. In f64 on the CPU, from parameters and arrays alone.
+//! Reading a trained model: linear regions and their symbols, transitions, exact fixed points and cycles, periodic orbits of
+//! models that stand for flows, Lyapunov spectrum. In f64 on the CPU, from parameters and arrays alone.
 //!
 //! Inside one region the AL-RNN is the affine map `z' = (diag(A) + W D) z + h`, where `D` switches the last `P`
 //! units on or off; a region is named by these `P` bits. Everything here follows from that.
@@ -7,6 +7,7 @@
 
 mod agreement;
 mod analyze;
+mod closing;
 mod cycles;
 mod encode;
 mod entropy;
@@ -20,13 +21,16 @@ mod map;
 mod match_lengths;
 mod orbit;
 mod output;
+mod periodic;
 mod reading;
 mod reduce;
 mod regions;
+mod returns;
 mod stability;
 mod summary;
 mod surrogates;
 mod symbols;
+mod turns;
 mod word_map;
 mod words;
 
@@ -44,11 +48,13 @@ pub use linalg::Eigenvalue;
 pub use lyapunov::{Lyapunov, Sign};
 pub use map::Map;
 pub use match_lengths::{EntropyRate, match_length_rate};
+pub use periodic::{DataReturn, PeriodicOrbit, PeriodicOrbits};
 pub use reading::{Graph, Reading};
 pub use reduce::{Reduction, Reductions};
 pub use regions::{DataCoverage, Dwell, Region, Regions};
 pub use stability::{Stability, StabilityKind};
 pub use surrogates::SurrogateBand;
 pub use symbols::Code;
+pub use turns::TurnCode;
 pub use word_map::DegenerateWord;
 pub use words::{ForbiddenWord, Word};

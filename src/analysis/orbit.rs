@@ -230,6 +230,11 @@ impl Orbit {
     }
 }
 
+/// `a − b`.
+pub fn difference(a: &[f64], b: &[f64]) -> DVector<f64> {
+    DVector::from_iterator(a.len(), a.iter().zip(b).map(|(a, b)| a - b))
+}
+
 /// Largest difference between two vectors; NaN where one is not a number.
 pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     let largest = |m: f64, d: f64| if d > m || d.is_nan() { d } else { m };

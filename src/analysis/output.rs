@@ -44,7 +44,8 @@ impl Analysis {
     /// `change_block_entropies`, `lyapunov[M, 2]` (value, error, per step), `lyapunov_steps[points]`,
     /// `lyapunov_convergence[points, M]`, `fixed_points[k, M]`, `fixed_points_real[k]` u8,
     /// `fixed_point_eigenvalues[k, M, 2]`, `cycles_p[cycles, p, M]` and `cycle_eigenvalues_p[cycles, M, 2]` for each
-    /// period `p` found.
+    /// period `p` found, `periodic_z[rows, M]` (the states of all periodic orbits), `periodic_rows[orbits + 1]` u32 (where
+    /// each begins, and their end) and `periodic_multipliers[orbits, M, 2]`.
     ///
     /// # Errors
     /// None in practice: they are written to memory.
@@ -52,6 +53,7 @@ impl Analysis {
         let mut npz = NpzWriter::new_compressed(Cursor::new(Vec::new()));
         self.add_run(&mut npz)?;
         self.add_orbits(&mut npz)?;
+        self.add_periodic(&mut npz)?;
         npz.finish().map(Cursor::into_inner).map_err(io::Error::other)
     }
 
@@ -111,6 +113,33 @@ impl Analysis {
             add(npz, &format!("cycle_eigenvalues_{p}"), self.spectra(&eigenvalues))?;
         }
         Ok(())
+    }
+
+    /// Periodic orbits of a flow, one after the other.
+    fn add_periodic<W: Write + io::Seek>(&self, npz: &mut NpzWriter<W>) -> io::Result<()> {
+        let Some(found) = self.periodic.as_ref().filter(|found| !found.orbits.is_empty()) else {
+            return Ok(());
+        };
+        let lengths = found.orbits.iter().map(|orbit| orbit.states.len() as u32);
+        let ends = lengths.scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        });
+        let rows: Array1<u32> = [0].into_iter().chain(ends).collect();
+        let states: Vec<&[f64]> = found
+            .orbits
+            .iter()
+            .flat_map(|o| &o.states)
+            .map(|z| &z[..])
+            .collect();
+        let multipliers: Vec<&[Eigenvalue]> = found.orbits.iter().map(|o| &o.multipliers[..]).collect();
+        add(
+            npz,
+            "periodic_z",
+            matrix(states.len(), self.M, |t, i| states[t][i]),
+        )?;
+        add(npz, "periodic_rows", rows)?;
+        add(npz, "periodic_multipliers", self.spectra(&multipliers))
     }
 
     /// `[k, M, 2]`, NaN where eigenvalues could not be computed.

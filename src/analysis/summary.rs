@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, Reductions, SequenceStatistics, Sign,
-    StabilityKind,
+    Analysis, Attractor, EntropyRate, EntropyRates, Lyapunov, PeriodicOrbits, Reductions, SequenceStatistics,
+    Sign, StabilityKind,
 };
 use crate::text::{large_count, listing, percent, shortened, vector};
 
@@ -23,6 +23,7 @@ impl Analysis {
         parts.push(self.fixed_point_table());
         parts.extend(self.cycle_table());
         parts.extend(self.reductions.as_ref().map(|found| self.reduction_table(found)));
+        parts.extend(self.periodic.as_ref().map(PeriodicOrbits::table));
         if let Some(l) = &self.lyapunov {
             parts.push(self.lyapunov_table(l));
             parts.extend(self.entropy_rates.as_ref().map(|rates| self.entropy_table(rates)));

@@ -45,7 +45,7 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Run a model freely and save the trajectory
     Generate(GenerateArgs),
-    /// Read a model: linear regions, symbols, fixed points and cycles, Lyapunov spectrum
+    /// Read a model: linear regions, symbols, fixed points, cycles, periodic orbits of a flow, Lyapunov spectrum
     Analyze(AnalyzeArgs),
     /// Write one HTML file about a run: scores, pictures, regions, fixed points
     Report(ReportArgs),
@@ -481,7 +481,7 @@ pub struct AnalyzeArgs {
     /// Steps dropped before them
     #[arg(long, value_name = "N", value_parser = AnalysisSettings::TRANSIENT.parser::<usize>())]
     pub transient: Option<usize>,
-    /// Longest period of the cycles searched for
+    /// Longest period of the cycles searched for, in steps, and longest word of a flow's periodic orbits, in turns (up to 32)
     #[arg(long, value_name = "N", value_parser = AnalysisSettings::PERIOD.parser::<usize>())]
     pub max_period: Option<usize>,
     /// Longest words of the n-gram table and the list of forbidden words

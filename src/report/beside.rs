@@ -135,6 +135,7 @@ pub fn beside_figures(beside: &Beside, smoothing: f64, options: &ReportOptions) 
     let space = StateSpace {
         name: "attractor",
         tracks,
+        behind: None,
         regions: None,
         columns: &beside.columns,
         most: options.steps.min(DRAWN),

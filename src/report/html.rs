@@ -10,7 +10,7 @@ use super::plot::Figure;
 use super::reading::{reality, short};
 use super::study::{ReportedMember, ReportedRun, Threshold};
 use super::theme::{Look, color_class, page_rules, page_variables};
-use crate::analysis::{Agreement, Analysis};
+use crate::analysis::{Agreement, Analysis, TurnCode};
 use crate::error::{Error, Result};
 use crate::metrics::Verdict;
 use crate::stats::{quantile, wilson};
@@ -181,6 +181,10 @@ struct Words {
     points: Vec<PointWords>,
     /// How many of the cycles of each period are stable.
     stable_cycles: Vec<usize>,
+    /// What the letters of periodic orbits' words mean.
+    letters: Option<String>,
+    /// Multiplier and residual of each periodic orbit.
+    orbits: Vec<[String; 2]>,
 }
 
 /// What is said of a fixed point.
@@ -202,6 +206,9 @@ impl Words {
             largest: p.stability.eigenvalues.first().map(|e| e.modulus()),
             residual: format!("{:.0e}", p.residual),
         });
+        let periodic = analysis.periodic.as_ref();
+        let orbits = periodic.into_iter().flat_map(|found| &found.orbits);
+        let orbits = orbits.map(|o| [o.multiplier.text(), format!("{:.0e}", o.residual)]);
         Self {
             behaviour: summary.lines().next().unwrap_or_default().to_owned(),
             summary,
@@ -209,6 +216,8 @@ impl Words {
             note: analysis.entropy_rates.as_ref().and_then(|rates| rates.note()),
             points: points.collect(),
             stable_cycles: analysis.cycles.iter().map(|c| c.stable()).collect(),
+            letters: periodic.and_then(|found| found.code.as_ref().map(TurnCode::sentence)),
+            orbits: orbits.collect(),
         }
     }
 }

@@ -1,29 +1,32 @@
 //! What the analysis of a model found, as pictures.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use ndarray::s;
+use ndarray::{Array2, s};
 
 use super::pictures::{
     Coverage, EigenSet, LyapunovBar, Mark, RegionNames, StateSpace, Track, Transitions, coverage,
     eigenvalues, lyapunov, state_space, transition_graph,
 };
 use super::plot::Figure;
-use crate::analysis::{Analysis, FixedPoint, Region, Sign};
+use crate::analysis::{Analysis, FixedPoint, PeriodicOrbit, Region, Sign};
 use crate::error::Result;
 use crate::model::Scaling;
-use crate::text::shortened;
+use crate::text::{shortened, typeset};
 
 /// Exponents drawn, fixed points marked.
 const EXPONENTS: usize = 30;
 const MARKS: usize = 24;
 const DRAWN: usize = 8000;
+/// Periodic orbits drawn, and rows of the free run behind them.
+const ORBITS: usize = 6;
+const BEHIND: usize = 4000;
 /// Regions whose virtual fixed points are shown.
 const VISITED: usize = 4;
 /// Longest code shown whole.
 const CODE: usize = 16;
 
-/// Pictures of an analysis: the free run by region, transitions, coverage, eigenvalues of the fixed points,
-/// Lyapunov spectrum. What the model does not have (a diverging run, one region only) is left out.
+/// Pictures of an analysis: the free run by region, periodic orbits over it, transitions, coverage, eigenvalues of the fixed
+/// points, Lyapunov spectrum. What the model does not have (a diverging run, one region only) is left out.
 ///
 /// `scaling` and `columns` are the model's units and the names of the observed dimensions.
 pub fn analysis_figures(
@@ -35,6 +38,7 @@ pub fn analysis_figures(
     if analysis.regions.is_some() && analysis.states.nrows() > 1 {
         figures.push(regions_figure(analysis, scaling, columns)?);
     }
+    figures.extend(orbits_figure(analysis, scaling, columns)?);
     if let Some(graph) = analysis.transitions.as_ref().filter(|g| g.nodes.len() > 1) {
         let graph = Transitions {
             labels: graph.nodes.iter().map(|n| short(&n.label)).collect(),
@@ -97,6 +101,7 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
             x: x.view(),
             symbols: Some(&sequence[..sequence.len().min(x.nrows())]),
         }],
+        behind: None,
         regions: Some(RegionNames {
             labels: &labels,
             share: &share,
@@ -106,6 +111,55 @@ fn regions_figure(analysis: &Analysis, scaling: Option<&Scaling>, columns: &[Str
         most: DRAWN,
         marks: &marks,
     })
+}
+
+/// The shortest periodic orbits, each over the free run.
+fn orbits_figure(
+    analysis: &Analysis,
+    scaling: Option<&Scaling>,
+    columns: &[String],
+) -> Result<Option<Figure>> {
+    let orbits = analysis
+        .periodic
+        .iter()
+        .flat_map(|found| &found.orbits)
+        .take(ORBITS);
+    let restored = |x| Scaling::restored(scaling, x);
+    let closed = |orbit: &PeriodicOrbit| {
+        let states = &orbit.states;
+        let shape = (states.len() + 1, analysis.N);
+        let title = match orbit.time {
+            Some(time) => format!("{}, period {}", orbit.word, typeset(time, 4)),
+            None => format!("{}, period {} steps", orbit.word, typeset(orbit.period, 4)),
+        };
+        let x = Array2::from_shape_fn(shape, |(t, j)| states[t % states.len()][j]);
+        (title, restored(x))
+    };
+    let drawn: Vec<(String, Array2<f64>)> = orbits.map(closed).collect();
+    if drawn.is_empty() {
+        return Ok(None);
+    }
+    let run = restored(analysis.states.slice(s![.., ..analysis.N]).to_owned());
+    let track = |(title, x)| Track {
+        title,
+        class: "c1",
+        x,
+        symbols: None,
+    };
+    let tracks = drawn.iter().map(|(title, x)| track((title.as_str(), x.view())));
+    let figure = state_space(&StateSpace {
+        name: "orbits",
+        tracks: tracks.collect(),
+        behind: Some(run.view()),
+        regions: None,
+        columns,
+        most: BEHIND,
+        marks: &[],
+    })?;
+    Ok(Some(Figure {
+        caption: format!("Periodic orbits over the free run. {}", figure.caption),
+        ..figure
+    }))
 }
 
 /// Real fixed points, and the virtual ones of the most visited regions.

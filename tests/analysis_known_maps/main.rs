@@ -7,6 +7,7 @@
 mod borders;
 mod entropy;
 mod exponents;
+mod flows;
 
 use alrnn_gpu::analysis::{
     Analysis, AnalysisInput, AnalysisSettings, Attractor, Cycle, FixedPoint, PeriodSearch, StabilityKind,

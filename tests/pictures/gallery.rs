@@ -56,6 +56,7 @@ pub fn gallery() -> Vec<Figure> {
         state_space(&StateSpace {
             name: "attractor",
             tracks: vec![track("Data", "data"), track("Free run of the model", "c0")],
+            behind: None,
             regions: None,
             columns: &columns,
             most: 8000,
@@ -67,6 +68,7 @@ pub fn gallery() -> Vec<Figure> {
                 symbols: Some(&symbols),
                 ..track("Free run by region", "c0")
             }],
+            behind: None,
             regions: Some(regions),
             columns: &columns,
             most: 8000,
@@ -98,6 +100,7 @@ pub fn gallery() -> Vec<Figure> {
                 x,
                 symbols: Some(&sides),
             }],
+            behind: None,
             regions: Some(RegionNames {
                 labels: &labels[..2],
                 share: &[0.7, 0.3],

@@ -181,6 +181,7 @@ fn halves(shift: f64) -> Figure {
             x: x.view(),
             symbols: Some(&symbols),
         }],
+        behind: None,
         regions: Some(RegionNames {
             labels: &labels,
             share: &[0.5, 0.5],

@@ -57,6 +57,8 @@ pub struct StateSpace<'a> {
     pub name: &'a str,
     /// One panel each, all in the frame of the first.
     pub tracks: Vec<Track<'a>>,
+    /// Drawn pale behind every track, `[rows, N]`; the frame is its own then.
+    pub behind: Option<ArrayView2<'a, f64>>,
     /// Colours by region where given.
     pub regions: Option<RegionNames<'a>>,
     pub columns: &'a [String],
@@ -77,7 +79,7 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
     let mut notes = Vec::new();
     let mut panels = Vec::new();
     let mut drawn = Vec::new();
-    let projection = Projection::new(first.x);
+    let projection = Projection::new(input.behind.unwrap_or(first.x));
     for track in &input.tracks {
         let (rows, note) = stretch(track.x.nrows(), input.most);
         let x = track.x.slice(s![..rows, ..N.min(3)]);
@@ -118,8 +120,17 @@ pub fn state_space(input: &StateSpace<'_>) -> Result<Figure> {
         (false, true) => " Rings: virtual fixed points.",
         (true, true) => " Discs: fixed points; rings: virtual ones.",
     };
-    let caption = format!("{what}{color}. {}.{marked}", notes.join("; "));
+    let drawn_rows = match input.behind {
+        Some(behind) => format!("Pale: the {}", stretch(behind.nrows(), input.most).1),
+        None => notes.join("; "),
+    };
+    let caption = format!("{what}{color}. {drawn_rows}.{marked}");
     Figure::new(input.name, caption, panels, &drawn)
+}
+
+/// Draws what lies behind the tracks.
+fn draw_behind(panel: &mut Panel, points: &[(f64, f64)]) {
+    panel.path("other", &polyline(&simplify(points, TOLERANCE)), 0.6, 0.35);
 }
 
 /// `[x_{t}, x_{t+1}]`.
@@ -203,7 +214,8 @@ fn plane(
     x: ArrayView2<'_, f64>,
     symbols: Option<&[u32]>,
 ) -> Panel {
-    let frame = input.tracks.first().map_or(track.x, |t| t.x);
+    let first = input.tracks.first().map_or(track.x, |t| t.x);
+    let frame = input.behind.unwrap_or(first);
     // Of one column, the values against those one step later.
     let upward = if frame.ncols() == 1 { 0 } else { 1 };
     let labels = if upward == 0 {
@@ -216,6 +228,15 @@ fn plane(
     let axis = |label: String, j: usize| Axis::linear(label, frame.column(j).into_iter().copied());
     let (x_axis, y_axis) = (axis(x_label, 0), axis(y_label, upward));
     let mut plot = Plot::new(track.title, x_axis, y_axis, &keys(input));
+    if let Some(behind) = input.behind {
+        let behind = behind.slice(s![..behind.nrows().min(input.most), ..]);
+        let pairs = match behind.ncols() {
+            1 => return_pairs(behind),
+            _ => behind.to_owned(),
+        };
+        let points: Vec<(f64, f64)> = pairs.rows().into_iter().map(|r| plot.at(r[0], r[1])).collect();
+        draw_behind(&mut plot.panel, &points);
+    }
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| plot.at(r[0], r[1])).collect();
     draw(&mut plot.panel, &points, track.class, symbols);
     for mark in input.marks.iter().rev() {
@@ -291,6 +312,13 @@ fn projected(
         let inside = (4.0..=PANEL.0 - 4.0).contains(&at.0) && (top - 8.0..=PANEL.1 - 4.0).contains(&at.1);
         if inside { at } else { (f64::NAN, f64::NAN) }
     };
+    let behind = input
+        .behind
+        .iter()
+        .flat_map(|x| x.rows().into_iter())
+        .take(input.most);
+    let behind: Vec<(f64, f64)> = behind.map(|r| place([r[0], r[1], r[2]])).collect();
+    draw_behind(&mut panel, &behind);
     let points: Vec<(f64, f64)> = x.rows().into_iter().map(|r| place([r[0], r[1], r[2]])).collect();
     let observed = x.rows().into_iter().filter(|r| r.iter().all(|v| v.is_finite()));
     let outside = observed.count() - points.iter().filter(|p| p.0.is_finite()).count();
@@ -299,7 +327,8 @@ fn projected(
         let at = place([mark.x[0], mark.x[1], mark.x[2]]);
         draw_mark(&mut panel, mark, at);
     }
-    let corner = empty_corner(&points, top);
+    let crowd = if behind.is_empty() { &points } else { &behind };
+    let corner = empty_corner(crowd, top);
     tripod(&mut panel, projection, input.columns, corner);
     if outside > 0 {
         let text = format!("{outside} points outside");
