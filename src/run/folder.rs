@@ -12,7 +12,17 @@ const SUBFOLDERS: [&str; 2] = ["best", "last"];
 #[derive(Debug)]
 pub struct RunFolder {
     root: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
+}
+
+impl Drop for RunFolder {
+    /// Closing the file would not do: a process that another thread is just about to start may hold it for a moment more.
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            // What cannot be unlocked is unlocked by the end of the process.
+            let _ = lock.unlock();
+        }
+    }
 }
 
 impl RunFolder {
@@ -52,7 +62,7 @@ impl RunFolder {
     pub fn open(root: &Path) -> Result<Self> {
         let folder = Self {
             root: root.to_path_buf(),
-            _lock: None,
+            lock: None,
         };
         if !folder.config().is_file() {
             return Err(Error::input(format!(
@@ -86,7 +96,7 @@ impl RunFolder {
         }
         let folder = Self {
             root: root.to_path_buf(),
-            _lock: Some(file),
+            lock: Some(file),
         };
         folder.remove_torn_files();
         Ok(folder)
