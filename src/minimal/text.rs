@@ -15,15 +15,15 @@ impl Certificate {
             );
         };
         let relus = match found.P {
-            1 => "1 ReLU".to_owned(),
-            P => format!("{P} ReLUs"),
+            1 => "1 ReLU suffices".to_owned(),
+            P => format!("{P} ReLUs suffice"),
         };
         if found.P == self.bound && found.P > 0 {
-            format!("{relus} suffice, and fewer cannot.")
+            format!("{relus}, and fewer cannot.")
         } else if found.P == 0 {
             "No ReLU is needed: a linear model does.".into()
         } else {
-            format!("{relus} suffice; whether fewer can is not proven.")
+            format!("{relus}; whether fewer can is not proven.")
         }
     }
 
