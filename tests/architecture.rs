@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("arrays", &["error", "fs"]),
     ("model", &["arrays", "error", "fs", "rng"]),
     ("systems", &["config", "dataset", "error", "resources", "rng"]),
-    ("dataset", &["arrays", "error", "model"]),
+    ("dataset", &["arrays", "error", "model", "stats"]),
     ("metrics", &["config", "dataset", "error", "model", "rng"]),
     // `arrays` for the golden cases, which a device is tried on before it trains.
     (

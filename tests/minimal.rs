@@ -149,12 +149,7 @@ fn disguised(model: &Model) -> Model {
     let relu = M - P;
     let order: Vec<usize> = (0..N).chain((N..relu).rev()).chain((relu..M).rev()).collect();
     let scale = |i: usize| if i < N { 1.0 } else { [0.5, 4.0, 2.0][i % 3] };
-    let hidden: Vec<usize> = order[N..].iter().map(|i| i - N).collect();
-    let mut theta = model.theta.clone();
-    theta.A = theta.A.select(Axis(0), &order);
-    theta.h = theta.h.select(Axis(0), &order);
-    theta.W = theta.W.select(Axis(0), &order).select(Axis(1), &order);
-    theta.L = theta.L.select(Axis(0), &hidden);
+    let mut theta = model.theta.reordered(&order);
     for i in 0..M {
         theta.h[i] *= scale(i);
         for j in 0..M {

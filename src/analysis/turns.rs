@@ -1,5 +1,6 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+use crate::stats::mean_and_deviation;
 use crate::text::number;
 
 /// A maximum counts once the column has fallen from it by this many standard deviations.
@@ -64,8 +65,7 @@ impl TurnCode {
         };
         let deviation = |by: usize| {
             let values = trials.iter().flat_map(|x| x.column(by).to_vec());
-            let whole: Vec<f64> = values.filter(|v| v.is_finite()).collect();
-            deviation(&whole).map_or(0.0, |(deviation, _)| deviation)
+            mean_and_deviation(values).1
         };
         let pieces = (0..columns).filter_map(|by| {
             let values = clock.rows.iter().map(|at| value(at, by)).collect();
@@ -176,8 +176,7 @@ struct Clock {
 impl Clock {
     fn of(trials: &[ArrayView2<'_, f64>], column: usize) -> Option<Self> {
         let columns = || trials.iter().map(|trial| trial.column(column));
-        let values: Vec<f64> = columns().flatten().copied().filter(|v| v.is_finite()).collect();
-        let prominence = PROMINENCE * deviation(&values)?.0;
+        let prominence = PROMINENCE * mean_and_deviation(columns().flatten().copied()).1;
         let mut rows = Vec::new();
         let mut times = Vec::new();
         for (trial, values) in columns().enumerate() {
@@ -185,22 +184,14 @@ impl Clock {
             times.extend(found.windows(2).map(|pair| (pair[1] - pair[0]) as f64));
             rows.extend(found.into_iter().map(|row| (trial, row)));
         }
-        let (spread, mean) = deviation(&times)?;
-        (prominence > 0.0 && rows.len() >= FEWEST).then_some(Self {
+        let (mean, spread) = mean_and_deviation(times.iter().copied());
+        (prominence > 0.0 && rows.len() >= FEWEST && !times.is_empty()).then_some(Self {
             column,
             prominence,
             rows,
             irregularity: spread / mean,
         })
     }
-}
-
-/// Standard deviation and mean.
-fn deviation(values: &[f64]) -> Option<(f64, f64)> {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let square = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-    (!values.is_empty()).then_some((square.sqrt(), mean))
 }
 
 /// Places of the maxima between a rise and a fall by `prominence` each. A missing value starts anew.

@@ -65,6 +65,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The first data file's name without folder and ending.
+    pub fn data_name(&self) -> &str {
+        let first = self.data.first().map_or("data", String::as_str);
+        let name = first.rsplit(['/', '\\']).next().unwrap_or(first);
+        name.split(['.', ':']).next().unwrap_or(name)
+    }
+
     /// Epochs and generations of polishing, in all.
     pub fn length(&self) -> u32 {
         self.epochs + self.polish
@@ -117,4 +124,25 @@ impl Default for Settings {
 
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_after_the_data() {
+        for (data, name) in [
+            ("a/lorenz.npy", "lorenz"),
+            ("x.npz:key", "x"),
+            ("C:\\b.csv.gz", "b"),
+            ("plain", "plain"),
+        ] {
+            let settings = Settings {
+                data: vec![data.into()],
+                ..Settings::default()
+            };
+            assert_eq!(settings.data_name(), name);
+        }
+    }
 }

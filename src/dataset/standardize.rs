@@ -3,6 +3,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::dataset::precision::is_constant;
 use crate::error::{Error, Result};
 use crate::model::Scaling;
+use crate::stats::mean_and_deviation;
 
 /// Mean and standard deviation of every column over the observed (not NaN) values of all trials.
 ///
@@ -44,11 +45,8 @@ pub fn column_scaling(trials: &[ArrayView2<'_, f64>], label: impl Fn(usize) -> S
 }
 
 /// Standard deviation of the values that are there (not NaN); 1 where they have no spread.
-pub fn deviation(values: impl Iterator<Item = f64>) -> f64 {
-    let seen: Vec<f64> = values.filter(|v| !v.is_nan()).collect();
-    let mean = seen.iter().sum::<f64>() / seen.len() as f64;
-    let squares: f64 = seen.iter().map(|v| (v - mean).powi(2)).sum();
-    let deviation = (squares / seen.len() as f64).sqrt();
+pub fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let (_, deviation) = mean_and_deviation(values);
     if deviation > 0.0 { deviation } else { 1.0 }
 }
 

@@ -32,7 +32,7 @@ impl JudgedModel {
         self.row.settings.P
     }
 
-    fn dstsp(&self) -> f64 {
+    pub(super) fn dstsp(&self) -> f64 {
         self.row.last_D_stsp.unwrap_or(f64::INFINITY)
     }
 
@@ -108,7 +108,7 @@ impl Judge {
         good.filter_map(|model| model.reading.as_ref()).collect()
     }
 
-    pub fn threshold(&self) -> f64 {
+    fn threshold(&self) -> f64 {
         self.best_median + MARGIN * (self.resting - self.best_median)
     }
 
@@ -118,11 +118,6 @@ impl Judge {
         let largest = self.models.iter().filter(succeed).map(JudgedModel::P).max();
         let all = self.models.iter().filter(succeed);
         all.filter(|model| Some(model.P()) == largest).collect()
-    }
-
-    /// Real fixed points that a model has to have.
-    pub fn fixed_points(&self) -> &[SharedPoint] {
-        &self.fixed_points
     }
 
     fn reconstructs(&self, model: &JudgedModel) -> bool {

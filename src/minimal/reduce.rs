@@ -41,12 +41,7 @@ pub fn reduce(
     observer: &mut dyn Observer,
 ) -> Result<Option<Outcome>> {
     let mut parents = judge.parents();
-    parents.sort_by(|a, b| {
-        a.row
-            .last_D_stsp
-            .unwrap_or(f64::NAN)
-            .total_cmp(&b.row.last_D_stsp.unwrap_or(f64::NAN))
-    });
+    parents.sort_by(|a, b| a.dstsp().total_cmp(&b.dstsp()));
     parents.truncate(PARENTS);
     let parent_P = parents.first().map_or(0, |parent| parent.row.settings.P);
     let reductions: Vec<_> = parents

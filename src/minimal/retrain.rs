@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::analysis::Reduction;
@@ -53,14 +53,7 @@ impl Parent {
         let order: Vec<usize> = (0..first)
             .chain(linear.iter().copied().chain(stay).map(|unit| first + unit))
             .collect();
-        let hidden: Vec<usize> = order[N..].iter().map(|unit| unit - N).collect();
-        Ok(Theta {
-            A: theta.A.select(Axis(0), &order),
-            W: theta.W.select(Axis(0), &order).select(Axis(1), &order),
-            h: theta.h.select(Axis(0), &order),
-            L: theta.L.select(Axis(0), &hidden),
-            C: theta.C.select(Axis(0), &order),
-        })
+        Ok(theta.reordered(&order))
     }
 }
 

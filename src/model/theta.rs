@@ -1,4 +1,4 @@
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, Axis, s};
 
 use crate::model::Dims;
 
@@ -65,6 +65,21 @@ impl Theta {
             .zip(values)
             .for_each(|(slot, value)| *slot = value);
         theta
+    }
+
+    /// The same model with its units in another order: unit `i` of the result is unit `order[i]` of this one. The observed
+    /// units, `order[..N]`, have to stay where they are.
+    #[must_use]
+    pub fn reordered(&self, order: &[usize]) -> Self {
+        let N = self.L.ncols();
+        let hidden: Vec<usize> = order[N..].iter().map(|unit| unit - N).collect();
+        Self {
+            A: self.A.select(Axis(0), order),
+            W: self.W.select(Axis(0), order).select(Axis(1), order),
+            h: self.h.select(Axis(0), order),
+            L: self.L.select(Axis(0), &hidden),
+            C: self.C.select(Axis(0), order),
+        }
     }
 
     pub fn is_finite(&self) -> bool {

@@ -5,9 +5,8 @@
 //! 20,000 × 3 values make a page of about 400 KB.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
-use minijinja::syntax::SyntaxConfig;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
 use crate::backend::gpu::export::{HOST, Program, Training, free_run, training};
@@ -94,18 +93,9 @@ pub fn page(task: &Task<'_>) -> Result<String> {
         columns => data.N,
         steps => STEPS,
     };
-    environment()
+    report::environment("page.html", TEMPLATE)
         .and_then(|environment| environment.get_template("page.html")?.render(values))
         .map_err(|e| Error::runtime(format!("cannot fill in the page: {e:#}")))
-}
-
-fn environment() -> std::result::Result<Environment<'static>, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let mut syntax = SyntaxConfig::builder();
-    environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template("page.html", TEMPLATE)?;
-    Ok(environment)
 }
 
 fn payload<'a>(task: &Task<'a>, candidate: &Candidate) -> Result<Payload<'a>> {
@@ -140,7 +130,7 @@ fn payload<'a>(task: &Task<'a>, candidate: &Candidate) -> Result<Payload<'a>> {
         start,
         steps: run.steps,
         tau: settings.tau,
-        name: format!("{}.npz", stem(task.settings)),
+        name: format!("{}.npz", task.settings.data_name()),
     })
 }
 
@@ -161,15 +151,8 @@ fn json(payload: &impl Serialize) -> Result<String> {
     Ok(text.replace('<', "\\u003c"))
 }
 
-/// The first data file's name without folder and ending.
-fn stem(settings: &Settings) -> String {
-    let first = settings.data.first().map_or("data", String::as_str);
-    let name = first.rsplit(['/', '\\']).next().unwrap_or(first);
-    name.split(['.', ':']).next().unwrap_or(name).to_owned()
-}
-
 fn title(settings: &Settings) -> String {
-    format!("{}: a model that trains in this page", stem(settings))
+    format!("{}: a model that trains in this page", settings.data_name())
 }
 
 /// What is trained, for people: names and values.
@@ -232,22 +215,6 @@ mod tests {
         }
         let error = check(&settings("inputs = ['u.npy']")).expect_err("inputs");
         assert!(error.to_string().contains("--inputs"), "{error}");
-    }
-
-    #[test]
-    fn files_are_named_after_the_data() {
-        for (data, name) in [
-            ("a/lorenz.npy", "lorenz"),
-            ("x.npz:key", "x"),
-            ("C:\\b.csv.gz", "b"),
-            ("plain", "plain"),
-        ] {
-            let settings = Settings {
-                data: vec![data.into()],
-                ..Settings::default()
-            };
-            assert_eq!(stem(&settings), name);
-        }
     }
 
     #[test]

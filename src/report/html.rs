@@ -138,17 +138,27 @@ pub fn page(study: &ReportedRun, sections: &Sections, options: &ReportOptions) -
         config => run.config.as_str(),
         files => files(study),
     };
-    environment()
+    filters()
         .and_then(|environment| environment.get_template("report.html")?.render(values))
         .map_err(failed)
 }
 
-/// The template, and how it writes numbers.
-fn environment() -> Result<Environment<'static>, minijinja::Error> {
+/// A template of an HTML page: what is put into it is escaped.
+pub fn environment(
+    name: &'static str,
+    source: &'static str,
+) -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let mut syntax = SyntaxConfig::builder();
     environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_template(name, source)?;
+    Ok(environment)
+}
+
+/// The report's template, and how it writes numbers.
+fn filters() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = environment("report.html", TEMPLATE)?;
     let or_dash = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| "–".into(), text);
     environment.add_filter("number", |value: Option<f64>, digits: usize| {
         typeset(value.unwrap_or(f64::NAN), digits)
@@ -164,7 +174,6 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("moment", |text: String| moment(&text));
     environment.add_function("duration", |from: String, to: String| duration(&from, &to));
     environment.add_test("finite", |value: Option<f64>| value.is_some_and(f64::is_finite));
-    environment.add_template("report.html", TEMPLATE)?;
     Ok(environment)
 }
 

@@ -33,7 +33,7 @@ pub use agreement::{agreement_figure, minimal_figures};
 pub use beside::observed;
 use beside::{Beside, beside_figures};
 use html::Sections;
-pub use html::style;
+pub use html::{environment, style};
 pub use png::png;
 pub use reading::analysis_figures;
 use study::{ReportedRun, curves_figure, study_figures};

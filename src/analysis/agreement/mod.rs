@@ -219,17 +219,13 @@ mod tests {
         theta.A.fill(0.4);
         theta.h.fill(0.05);
         let (order, scale) = ([0, 1, 2, 5, 3, 4], [1.0, 1.0, 0.5, 4.0, 2.0, 0.25]);
-        let mut twin = theta.clone();
-        for (i, &from) in order.iter().enumerate() {
-            twin.A[i] = theta.A[from];
-            twin.h[i] = theta.h[from] * scale[i];
-            for (j, &other) in order.iter().enumerate() {
-                twin.W[[i, j]] = theta.W[[from, other]] * scale[i] / scale[j];
-            }
+        let mut twin = theta.reordered(&order);
+        for (i, unit) in scale.into_iter().enumerate() {
+            twin.h[i] *= unit;
+            twin.W.row_mut(i).mapv_inplace(|w| w * unit);
+            twin.W.column_mut(i).mapv_inplace(|w| w / unit);
             if i >= 2 {
-                for n in 0..2 {
-                    twin.L[[i - 2, n]] = theta.L[[from - 2, n]] * scale[i];
-                }
+                twin.L.row_mut(i - 2).mapv_inplace(|l| l * unit);
             }
         }
         (theta, twin)

@@ -130,13 +130,6 @@ fn refuse_unknown_part(settings: &Settings, is_set: impl Fn(&str) -> bool) -> Re
 
 /// `runs/<data>-<date>-<time>`.
 pub fn default_folder(settings: &Settings) -> PathBuf {
-    let stem = settings
-        .data
-        .first()
-        .and_then(|path| Path::new(path).file_name())
-        .map(|name| name.to_string_lossy())
-        .and_then(|name| name.split(['.', ':']).next().map(str::to_owned))
-        .unwrap_or_default();
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    Path::new("runs").join(format!("{stem}-{now}"))
+    Path::new("runs").join(format!("{}-{now}", settings.data_name()))
 }
