@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use ndarray::Array3;
 
@@ -14,7 +13,8 @@ use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
 use crate::backend::gpu::memory::footprint::Scratch;
 use crate::backend::gpu::memory::params::{Params, Status};
 use crate::backend::gpu::schedule::chunk::{Chunk, Group, member_state};
-use crate::backend::gpu::schedule::profile::Timer;
+use crate::backend::gpu::schedule::pace::{Cut, SUBMISSION_SECONDS};
+use crate::backend::gpu::schedule::profile::Meter;
 use crate::backend::gpu::schedule::ring::Ring;
 use crate::backend::gpu::schedule::step::{Phase, params, rates};
 use crate::backend::{
@@ -22,9 +22,6 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::model::Shape;
-
-/// A submission is cut so that it runs about this long; displays and watchdogs want well under two seconds.
-const SUBMISSION_SECONDS: f64 = 0.3;
 
 /// See [`crate::backend::Ensemble`].
 pub struct GpuEnsemble {
@@ -34,14 +31,15 @@ pub struct GpuEnsemble {
     pub groups: Vec<Group>,
     pub scratch: Arc<Scratch>,
     pub chunks: Vec<Chunk>,
+    /// The buffers of all chunks.
+    shared: Vec<(&'static str, wgpu::Buffer)>,
     /// One entry a step of an epoch, and one more for [`Ensemble::windows`].
     pub params: wgpu::Buffer,
     /// Rows at which a window may start.
     starts: usize,
     step: u32,
-    /// Seconds that a step of one chunk takes, once it was measured: one a group.
-    paces: Vec<Option<f64>>,
-    submission_seconds: f64,
+    /// What a step of one chunk takes: one a group.
+    meters: Vec<Meter>,
     ring: Ring,
 }
 
@@ -51,21 +49,23 @@ impl GpuEnsemble {
         let grouped = |start: &EnsembleStart| groups(gpu, &start.plan, start.data.has_missing, options);
         let groups = study.iter().map(grouped).collect::<Result<Vec<_>>>()?;
         let allocated = Allocation::of_study(gpu, &study, &groups, options)?;
+        let longest = options.submission_seconds.unwrap_or(SUBMISSION_SECONDS);
         let ensembles = study.into_iter().zip(groups).zip(allocated);
         Ok(ensembles
             .map(|((start, groups), allocated)| {
                 log_groups(gpu, &groups, allocated.chunks.len());
+                let meter = |group: &Group| Meter::new(gpu, group.kernels(), longest);
                 Self {
                     gpu: Arc::clone(gpu),
                     plan: start.plan,
                     scratch: allocated.scratch,
                     chunks: allocated.chunks,
+                    shared: allocated.shared,
                     params: allocated.params,
                     starts: start.data.starts.len(),
                     step: start.state.step,
-                    paces: vec![None; groups.len()],
+                    meters: groups.iter().map(meter).collect(),
                     groups,
-                    submission_seconds: options.submission_seconds.unwrap_or(SUBMISSION_SECONDS),
                     ring: Ring::default(),
                 }
             })
@@ -86,7 +86,7 @@ impl GpuEnsemble {
         queue.write_buffer(&self.params, 0, &table);
         for chunk in &self.chunks {
             let rates = rates(&self.plan, &chunk.members, epoch);
-            queue.write_buffer(&chunk.rates, 0, bytemuck::cast_slice(&rates));
+            queue.write_buffer(chunk.kept("rates"), 0, bytemuck::cast_slice(&rates));
         }
     }
 
@@ -116,24 +116,21 @@ impl GpuEnsemble {
     /// clock where it has one, otherwise by the host's around one submission at a time.
     pub fn profile(&mut self, steps: u32) -> Result<Vec<KernelTime>> {
         let steps = steps.clamp(1, self.plan.batches_per_epoch);
-        let mut timer = self.gpu.scoped(|| Timer::new(&self.gpu))?;
         self.upload(self.step / self.plan.batches_per_epoch);
+        let mut times: Vec<KernelTime> = Vec::new();
         // Once without looking: the driver compiles at the first use.
         for chunk in &self.chunks {
-            self.submit(chunk, 0..1, true);
+            self.meters[chunk.group].time(&self.gpu, &chunk.stages, 0)?;
         }
-        self.gpu.wait()?;
-        let mut times: Vec<KernelTime> = Vec::new();
-        for batch in 0..steps {
-            for stage in self.chunks.iter().flat_map(|chunk| &chunk.stages) {
-                let seconds = timer.time(&self.gpu, stage, batch * UNIFORM_STRIDE as u32)?;
-                let name = stage.kernel.name;
-                match times.iter_mut().find(|t| t.kernel == name) {
+        for (batch, chunk) in (0..steps).flat_map(|batch| self.chunks.iter().map(move |chunk| (batch, chunk)))
+        {
+            let offset = batch * UNIFORM_STRIDE as u32;
+            let seconds = self.meters[chunk.group].time(&self.gpu, &chunk.stages, offset)?;
+            for (stage, seconds) in chunk.stages.iter().zip(seconds) {
+                let kernel = stage.kernel.name;
+                match times.iter_mut().find(|t| t.kernel == kernel) {
                     Some(time) => time.seconds += seconds,
-                    None => times.push(KernelTime {
-                        kernel: name,
-                        seconds,
-                    }),
+                    None => times.push(KernelTime { kernel, seconds }),
                 }
             }
         }
@@ -141,31 +138,75 @@ impl GpuEnsemble {
         Ok(times)
     }
 
-    /// All steps of an epoch for one chunk, in submissions of bounded duration.
-    fn run_chunk(&mut self, at: usize) -> Result<()> {
+    /// All steps of an epoch for the chunk at this place, in submissions of bounded duration; tells how many chunks are now in
+    /// its place, because those of a group whose kernels take too long are halved.
+    fn run_chunk(&mut self, at: usize, epoch: u32) -> Result<usize> {
         let batches = self.plan.batches_per_epoch;
         let group = self.chunks[at].group;
-        let mut next = 0;
-        // The first step also pays for the driver's compilation; the second tells the pace.
-        while self.paces[group].is_none() && next < batches {
-            self.gpu.wait()?;
-            let start = Instant::now();
-            self.submit(&self.chunks[at], next..next + 1, true);
-            self.gpu.wait()?;
-            next += 1;
-            if next == 2 || batches == 1 {
-                self.paces[group] = Some(start.elapsed().as_secs_f64().max(1e-7));
+        let (mut done, mut pieces) = (0, 1);
+        // All chunks of a group are as large, but for a member.
+        if self.chunks[..at].iter().all(|chunk| chunk.group != group) {
+            let meter = &mut self.meters[group];
+            done = meter.measure(&self.gpu, &self.chunks[at], epoch, batches)?;
+            if meter.pace.wants_halves() && self.halve(group)? {
+                pieces = 2;
             }
         }
-        let longest = self.submission_seconds;
-        let pace = self.paces[group].unwrap_or(longest);
-        let steps = (longest / pace).clamp(1.0, f64::from(batches)) as u32;
-        while next < batches {
-            let end = (next + steps).min(batches);
-            self.submit(&self.chunks[at], next..end, pace > longest);
-            next = end;
+        let cut = self.meters[group].pace.cut(batches);
+        for chunk in &self.chunks[at..at + pieces] {
+            let (steps, by_kernel) = match cut {
+                Cut::Steps(steps) => (steps, false),
+                Cut::Kernels => (1, true),
+            };
+            let mut next = done;
+            while next < batches {
+                let end = next.saturating_add(steps).min(batches);
+                self.submit(chunk, next..end, by_kernel);
+                next = end;
+            }
         }
-        Ok(())
+        Ok(pieces)
+    }
+
+    /// Halves the chunks of a group, in the places where they stand; nothing where that cannot be.
+    fn halve(&mut self, group: usize) -> Result<bool> {
+        let of_group = |chunk: &Chunk| chunk.group == group;
+        if self
+            .chunks
+            .iter()
+            .any(|chunk| of_group(chunk) && chunk.members.len() < 2)
+        {
+            self.meters[group].pace.stays();
+            return Ok(false);
+        }
+        let (halves, error) = self.gpu.capture(|| {
+            let chunks = self.chunks.iter().filter(|chunk| of_group(chunk));
+            let halves = chunks.map(|chunk| chunk.halves(&self.gpu, &self.shared, &self.groups[group]));
+            halves.collect::<Vec<_>>()
+        });
+        self.gpu.check()?;
+        if error.is_some() {
+            // What they keep is there twice until the device is done with the whole ones.
+            self.meters[group].pace.stays();
+            return Ok(false);
+        }
+        let mut halves = halves.into_iter();
+        let chunks = std::mem::take(&mut self.chunks).into_iter();
+        self.chunks = chunks
+            .flat_map(|chunk| match chunk.group == group {
+                true => halves
+                    .next()
+                    .map(Vec::from)
+                    .expect("two for each chunk of the group"),
+                false => vec![chunk],
+            })
+            .collect();
+        log::debug!(
+            "kernels of group {group} take too long: {} chunks from here on",
+            self.chunks.len()
+        );
+        self.meters[group].halved();
+        Ok(true)
     }
 }
 
@@ -198,9 +239,16 @@ impl Ensemble for GpuEnsemble {
         {
             let scratch = Arc::clone(&self.scratch);
             let _turn = scratch.turn();
-            (0..self.chunks.len()).try_for_each(|at| self.run_chunk(at))?;
+            let mut at = 0;
+            while at < self.chunks.len() {
+                at += self.run_chunk(at, epoch)?;
+            }
         }
-        let sources: Vec<_> = self.chunks.iter().map(|c| (&c.members[..], &c.status)).collect();
+        let sources: Vec<_> = self
+            .chunks
+            .iter()
+            .map(|c| (&c.members[..], c.kept("status")))
+            .collect();
         self.ring
             .push(&self.gpu, epoch, self.plan.batches_per_epoch, &sources)?;
         self.step += self.plan.batches_per_epoch;
@@ -217,9 +265,9 @@ impl Ensemble for GpuEnsemble {
         let mut members = vec![None; self.plan.members.len()];
         for chunk in &self.chunks {
             let count = chunk.members.len();
-            let theta: Vec<f32> = self.gpu.read(&chunk.theta, 0, count * n)?;
-            let moments: Vec<[f32; 2]> = self.gpu.read(&chunk.moments, 0, count * n)?;
-            let status: Vec<Status> = self.gpu.read(&chunk.status, 0, count)?;
+            let theta: Vec<f32> = self.gpu.read(chunk.kept("theta"), 0, count * n)?;
+            let moments: Vec<[f32; 2]> = self.gpu.read(chunk.kept("moments"), 0, count * n)?;
+            let status: Vec<Status> = self.gpu.read(chunk.kept("status"), 0, count)?;
             let each = theta.chunks_exact(n).zip(moments.chunks_exact(n)).zip(&status);
             for (&e, ((theta, moments), status)) in chunk.members.iter().zip(each) {
                 members[e] = Some(member_state(theta, moments, status));
@@ -309,20 +357,47 @@ mod tests {
         }
     }
 
-    /// Twenty shapes in either form, of which most would fill the budget alone: one scratch memory, within it.
-    #[test]
-    fn a_study_of_many_shapes_stays_within_one_budget() {
-        let data = Arc::new(TrainingData {
+    fn data() -> Arc<TrainingData> {
+        Arc::new(TrainingData {
             N: 3,
             K: 0,
             x: vec![0.0; 300],
             s: Vec::new(),
             starts: (0..50).collect(),
             has_missing: false,
-        });
+        })
+    }
+
+    fn noop() -> Arc<Gpu> {
+        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+        Arc::new(Gpu::with_device(device, queue))
+    }
+
+    /// Where every kernel takes too long: all members are still there, in order, in more chunks.
+    #[test]
+    fn chunks_whose_kernels_take_too_long_are_halved() {
+        let options = GpuOptions {
+            submission_seconds: Some(1e-9),
+            ..GpuOptions::default()
+        };
+        for form in [Form::Plain, Form::Blocked] {
+            let study = vec![start(70, form, &data())];
+            let mut made = GpuEnsemble::of_study(&noop(), study, &options).expect("there is room");
+            assert_eq!(made[0].chunks.len(), 1);
+            (0..2).for_each(|_| made[0].train_epoch().expect("every command is accepted"));
+            assert!(made[0].chunks.len() >= 2);
+            let members: Vec<usize> = made[0].chunks.iter().flat_map(|c| c.members.clone()).collect();
+            assert_eq!(members, (0..64).collect::<Vec<_>>());
+            assert_eq!(made[0].state().expect("read").members.len(), 64);
+        }
+    }
+
+    /// Twenty shapes in either form, of which most would fill the budget alone: one scratch memory, within it.
+    #[test]
+    fn a_study_of_many_shapes_stays_within_one_budget() {
+        let data = data();
         let study = |shapes: &[usize]| {
-            let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
-            let gpu = Arc::new(Gpu::with_device(device, queue));
+            let gpu = noop();
             let form = |i: usize| [Form::Plain, Form::Blocked][i % 2];
             let starts = shapes
                 .iter()

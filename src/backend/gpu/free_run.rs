@@ -11,6 +11,8 @@ use crate::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use crate::backend::gpu::memory::buffers::{Readback, STAGING, STORAGE, UNIFORM, UNIFORM_STRIDE};
 use crate::backend::gpu::memory::params::FreeParams;
 use crate::backend::gpu::schedule::chunk::transposed;
+use crate::backend::gpu::schedule::pace::{Recent, next_length};
+use crate::backend::gpu::schedule::profile::Clock;
 use crate::backend::gpu::schedule::step::free_run_constants;
 use crate::backend::{FreeModel, FreeRun};
 use crate::error::Result;
@@ -118,12 +120,16 @@ struct Buffers {
     s: wgpu::Buffer,
     out: wgpu::Buffer,
     bind: wgpu::BindGroup,
+    clock: Option<Clock>,
 }
 
 /// Rows on their way to the host.
 struct Pending {
     readback: Readback,
     rows: Range<usize>,
+    steps: usize,
+    /// What the dispatch took by the device's clock.
+    time: Option<Readback>,
 }
 
 impl Batch<'_> {
@@ -148,6 +154,9 @@ impl Batch<'_> {
         let mut done = 0;
         let mut length = FIRST_STEPS.min(most);
         let mut pending: Option<Pending> = None;
+        // Seconds a step. By the host's clock, from the end of one dispatch to that of the next, which is too much where
+        // something else was in between.
+        let mut pace = Recent::default();
         let mut last = Instant::now();
         while done < steps || pending.is_none() {
             let now = length.min(steps - done);
@@ -157,17 +166,18 @@ impl Batch<'_> {
                 .scoped(|| self.dispatch(&buffers, done..done + now, first))?;
             done += now;
             if let Some(earlier) = pending.replace(next) {
-                self.collect(earlier, &mut out)?;
-                // Longer dispatches while they are quick; one that runs too long is the watchdog's.
-                match last.elapsed().as_secs_f64() {
-                    t if t < 0.5 * DISPATCH_SECONDS => length = (2 * length).min(most),
-                    t if t > 2.0 * DISPATCH_SECONDS => length = (length / 2).max(1),
-                    _ => {}
-                }
+                let ran = earlier.steps;
+                let seconds = match self.collect(earlier, &buffers, &mut out)? {
+                    Some(seconds) => seconds,
+                    None => last.elapsed().as_secs_f64(),
+                };
                 last = Instant::now();
+                pace.add(seconds / ran as f64);
+                let step = pace.least().expect("one was added");
+                length = next_length(now, step, DISPATCH_SECONDS, most);
             }
         }
-        pending.map_or(Ok(()), |last| self.collect(last, &mut out))?;
+        pending.map_or(Ok(()), |last| self.collect(last, &buffers, &mut out).map(drop))?;
         Ok(out)
     }
 
@@ -199,7 +209,14 @@ impl Batch<'_> {
                 ("out", &out),
             ],
         );
-        Buffers { params, s, out, bind }
+        let clock = Clock::new(gpu, 1);
+        Buffers {
+            params,
+            s,
+            out,
+            bind,
+            clock,
+        }
     }
 
     /// Enqueues some steps and the copy of their rows to the host.
@@ -224,7 +241,7 @@ impl Batch<'_> {
         let staging = gpu.buffer("rows on the host", bytes, STAGING);
         let mut encoder = gpu.encoder();
         {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            let mut pass = Clock::pass(buffers.clock.as_ref(), &mut encoder, 0);
             let [x, y] = gpu.grid((self.models.len() * self.quads()).div_ceil(self.teams));
             pass.set_pipeline(&self.kernel.pipeline);
             pass.set_bind_group(0, &buffers.bind, &[0]);
@@ -235,15 +252,22 @@ impl Batch<'_> {
         Pending {
             readback: gpu.fetch(encoder, staging),
             rows: from..steps.end + 1,
+            steps: steps.len(),
+            time: buffers.clock.as_ref().map(|clock| clock.fetch(gpu)),
         }
     }
 
-    /// Waits for rows and puts them in their place.
-    fn collect(&self, pending: Pending, out: &mut Array3<f32>) -> Result<()> {
+    /// Waits for rows and puts them in their place; tells the seconds that they took by the device's clock, if it has one.
+    fn collect(&self, pending: Pending, buffers: &Buffers, out: &mut Array3<f32>) -> Result<Option<f64>> {
         let shape = (self.sequences(), pending.rows.len(), self.D);
         let rows: Vec<f32> = pending.readback.values(self.gpu, shape.0 * shape.1 * shape.2)?;
         let rows = Array3::from_shape_vec(shape, rows).expect("as many as asked for");
         out.slice_mut(s![.., pending.rows, ..]).assign(&rows);
-        Ok(())
+        let timed = buffers.clock.as_ref().zip(pending.time);
+        let seconds = timed
+            .map(|(clock, time)| clock.seconds(self.gpu, time))
+            .transpose()?;
+        // A clock that stands still says nothing.
+        Ok(seconds.map(|each| each[0]).filter(|&seconds| seconds > 0.0))
     }
 }

@@ -112,7 +112,7 @@ impl GpuEnsemble {
         put(scratch.buffer("s"), bytemuck::cast_slice(&s));
 
         self.run(Phase::Forward)?;
-        let status = || gpu.read::<Status>(&chunk.status, 0, 1);
+        let status = || gpu.read::<Status>(chunk.kept("status"), 0, 1);
         let form = &forms[status()?[0].form as usize];
         let states = gpu.read(scratch.buffer("states"), 0, states_len(form))?;
         self.run(Phase::Backward)?;

@@ -103,6 +103,8 @@ impl Data {
 pub struct Allocation {
     pub scratch: Arc<Scratch>,
     pub chunks: Vec<Chunk>,
+    /// The buffers of all chunks by their names.
+    pub shared: Vec<(&'static str, wgpu::Buffer)>,
     /// One uniform entry a step of an epoch, and one to spare.
     pub params: wgpu::Buffer,
 }
@@ -124,7 +126,8 @@ impl Allocation {
             ("inputs", s),
             ("starts", starts),
         ];
-        let shared: Vec<Named<'_>> = named.into_iter().chain(scratch.named()).collect();
+        let shared = named.into_iter().chain(scratch.named());
+        let shared: Vec<_> = shared.map(|(name, buffer)| (name, buffer.clone())).collect();
         let chunks = groups.iter().enumerate().zip(most).flat_map(|(group, &most)| {
             let shared = &shared;
             let ranges = split(group.1.members.len(), most).into_iter();
@@ -136,6 +139,7 @@ impl Allocation {
         Self {
             scratch: Arc::clone(scratch),
             chunks: chunks.collect(),
+            shared,
             params,
         }
     }

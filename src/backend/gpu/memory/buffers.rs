@@ -43,15 +43,20 @@ impl Gpu {
         })
     }
 
+    /// A storage buffer for values of so many bytes (`length`).
+    pub fn exact(&self, label: &str, bytes: usize) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: length(bytes),
+            usage: STORAGE,
+            mapped_at_creation: false,
+        })
+    }
+
     /// A storage buffer holding `values`, of their length (`length`).
     pub fn storage<T: NoUninit>(&self, label: &str, values: &[T]) -> wgpu::Buffer {
         let bytes: &[u8] = bytemuck::cast_slice(values);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size: length(bytes.len()),
-            usage: STORAGE,
-            mapped_at_creation: false,
-        });
+        let buffer = self.exact(label, bytes.len());
         self.queue.write_buffer(&buffer, 0, bytes);
         buffer
     }

@@ -1,11 +1,14 @@
 //! Chunks of members: what each keeps between steps, and the kernels of a step bound to their buffers.
 
+use std::ops::Range;
 use std::sync::Arc;
+
+use bytemuck::NoUninit;
 
 use crate::backend::gpu::device::{Gpu, Kernel};
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::plain::Layout;
-use crate::backend::gpu::memory::buffers::{Named, STORAGE};
+use crate::backend::gpu::memory::buffers::Named;
 use crate::backend::gpu::memory::params::{Member, Params, Status};
 use crate::backend::gpu::schedule::step::{Launch, Phase, step};
 use crate::backend::{EnsembleState, MemberState, Plan};
@@ -35,6 +38,11 @@ impl Group {
             kernels: kernels.collect::<Result<_>>()?,
             forms,
         })
+    }
+
+    /// How many kernels a step has.
+    pub fn kernels(&self) -> usize {
+        self.kernels.iter().map(Vec::len).sum()
     }
 }
 
@@ -98,6 +106,36 @@ pub fn member_state(theta: &[f32], moments: &[[f32; 2]], status: &Status) -> Mem
     }
 }
 
+/// The buffers of all chunks, under the names of the shaders.
+pub type Shared = [(&'static str, wgpu::Buffer)];
+
+/// What members keep between steps: a buffer that holds one after another, under the name that shaders declare it by.
+#[derive(Debug)]
+struct Kept {
+    name: &'static str,
+    buffer: wgpu::Buffer,
+    /// Bytes of a member.
+    each: u64,
+}
+
+impl Kept {
+    fn new<T: NoUninit>(gpu: &Gpu, name: &'static str, values: &[T], members: usize) -> Self {
+        Self {
+            name,
+            buffer: gpu.storage(name, values),
+            each: (size_of_val(values) / members) as u64,
+        }
+    }
+
+    /// A copy of some members' part.
+    fn part(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, members: &Range<usize>) -> Self {
+        let [from, bytes] = [members.start, members.len()].map(|count| self.each * count as u64);
+        let buffer = gpu.exact(self.name, bytes as usize);
+        encoder.copy_buffer_to_buffer(&self.buffer, from, &buffer, 0, bytes);
+        Self { buffer, ..*self }
+    }
+}
+
 /// Members that are dispatched together, with what lasts between steps.
 #[derive(Debug)]
 pub struct Chunk {
@@ -105,10 +143,7 @@ pub struct Chunk {
     pub members: Vec<usize>,
     /// Which group they are of.
     pub group: usize,
-    pub status: wgpu::Buffer,
-    pub rates: wgpu::Buffer,
-    pub theta: wgpu::Buffer,
-    pub moments: wgpu::Buffer,
+    kept: Vec<Kept>,
     /// In the order they run.
     pub stages: Vec<Stage>,
 }
@@ -127,33 +162,39 @@ impl Chunk {
     /// of all chunks.
     pub fn new(
         gpu: &Gpu,
-        shared: &[Named<'_>],
-        (index, group): (usize, &Group),
+        shared: &Shared,
+        group: (usize, &Group),
         members: &[usize],
         plan: &Plan,
         state: &EnsembleState,
     ) -> Self {
-        let contents = Contents::new(&group.forms, members, plan, state);
-        let settings = gpu.storage("members", &contents.members);
-        let status = gpu.storage("status", &contents.status);
-        let rates = gpu.buffer("learning rates", 4 * members.len() as u64, STORAGE);
-        let theta = gpu.storage("theta", &contents.theta);
-        let moments = gpu.storage("moments", &contents.moments);
-        let transposed = gpu.storage("transposed W", &contents.transposed);
+        let contents = Contents::new(&group.1.forms, members, plan, state);
+        let count = members.len();
+        let kept = vec![
+            Kept::new(gpu, "members", &contents.members, count),
+            Kept::new(gpu, "status", &contents.status, count),
+            Kept::new(gpu, "rates", &vec![0.0f32; count], count),
+            Kept::new(gpu, "theta", &contents.theta, count),
+            Kept::new(gpu, "moments", &contents.moments, count),
+            Kept::new(gpu, "transposed", &contents.transposed, count),
+        ];
+        Self::with(gpu, shared, group, members, kept)
+    }
 
+    fn with(
+        gpu: &Gpu,
+        shared: &Shared,
+        (index, group): (usize, &Group),
+        members: &[usize],
+        kept: Vec<Kept>,
+    ) -> Self {
+        let shared = shared.iter().map(|(name, buffer)| (*name, buffer));
+        let kept_by_name = kept.iter().map(|kept| (kept.name, &kept.buffer));
+        let named: Vec<Named<'_>> = shared.chain(kept_by_name).collect();
         let mut stages = Vec::new();
         for (form, kernels) in group.forms.iter().zip(&group.kernels) {
             let table = gpu.storage("table", &form.table());
-            let own = [
-                ("members", &settings),
-                ("status", &status),
-                ("rates", &rates),
-                ("theta", &theta),
-                ("moments", &moments),
-                ("transposed", &transposed),
-                ("table", &table),
-            ];
-            let buffers = [shared, &own].concat();
+            let buffers = [&named[..], &[("table", &table)]].concat();
             stages.extend(kernels.iter().map(|(launch, kernel)| Stage {
                 kernel: Arc::clone(kernel),
                 phase: launch.phase,
@@ -164,12 +205,28 @@ impl Chunk {
         Self {
             members: members.to_vec(),
             group: index,
-            status,
-            rates,
-            theta,
-            moments,
+            kept,
             stages,
         }
+    }
+
+    /// Two chunks of half the members each, at the state that this one has after what is enqueued.
+    pub fn halves(&self, gpu: &Gpu, shared: &Shared, group: &Group) -> [Self; 2] {
+        let all = self.members.len();
+        let middle = all.div_ceil(2);
+        [0..middle, middle..all].map(|range| {
+            let mut encoder = gpu.encoder();
+            let parts = self.kept.iter().map(|kept| kept.part(gpu, &mut encoder, &range));
+            let kept = parts.collect();
+            gpu.queue.submit([encoder.finish()]);
+            Self::with(gpu, shared, (self.group, group), &self.members[range], kept)
+        })
+    }
+
+    /// What members keep under this name.
+    pub fn kept(&self, name: &str) -> &wgpu::Buffer {
+        let found = self.kept.iter().find(|kept| kept.name == name);
+        &found.expect("the name is one of those that members keep").buffer
     }
 }
 
