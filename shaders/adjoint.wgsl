@@ -5,8 +5,9 @@
 //   dA += l_{t+1} o z~_t    dW += l_{t+1} phi(z~_t)'    dh += l_{t+1}    dC += l_{t+1} s_{t+1}'    dL = l_0[N:] x_0'
 //
 // The thread map is that of forward.wgsl, with R *columns* of W (the rows of W') to a thread.
-// M <= 64: the columns of W and the rows of dW stay in registers for the whole window.
-// WIDE: W is streamed row by row (neighbouring threads, neighbouring words), l_{t+1} goes to `back` and z~_t
+// Narrow: the columns of W and those of dW stay in registers for the whole window; l_{t+1} of all rows goes through workgroup
+// memory, each read serving 8 R multiply-adds.
+// WIDE: W is streamed row by row from a copy, as in forward.wgsl, l_{t+1} goes to `back` and z~_t
 // takes the place of z_t, and outer.wgsl makes dW of them.
 //
 // Writes the team's partial gradients (=).
@@ -16,7 +17,11 @@
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
 @group(0) @binding(2) var<storage, read> status: array<Status>;
+#if WIDE
+@group(0) @binding(3) var<storage, read> copies: array<vec4<f32>>;
+#else
 @group(0) @binding(3) var<storage, read> theta: array<f32>;
+#endif
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> s: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> states: array<vec4<f32>>;
@@ -26,10 +31,7 @@
 #endif
 
 // Nested for the reason given in forward.wgsl.
-var<workgroup> shared_lambda: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
-#if not WIDE
-var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
-#endif
+var<workgroup> shared_lambda: array<array<array<array<vec4<f32>, V>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
 
 // sum + a . b as a chain of fused multiply-adds; sums over sequences are kept in one register.
 fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
@@ -118,13 +120,10 @@ fn main(
             #for r in range(R)
             if row_$r$ < M {
                 #for v in range(V)
-                shared_lambda[buffer][row_$r$][$v$] = l[$r$][$v$];
+                shared_lambda[buffer][row_$r$ / GROUP][row_$r$ % GROUP][$v$] = l[$r$][$v$];
                 #if WIDE
                 back[((quad + $v$) * params.T + t) * M + row_$r$] = l[$r$][$v$];
                 states[(quad + $v$) * z_step + t * M + row_$r$] = now[$r$][$v$];
-                #else
-                phi[buffer][row_$r$][$v$] =
-                    select(now[$r$][$v$], max(now[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
                 #endif
                 #endfor
             }
@@ -170,28 +169,41 @@ fn main(
 
             var g = array<array<vec4<f32>, V>, R>();
             #if WIDE
-            for (var j = 0u; j < M; j++) {
-                #for r in range(R)
-                let w_$r$ = theta[base + W_AT + j * M + i_$r$];
-                #endfor
+            #macro row(j, u)
+            {
+                let w = copies[own + (M + 4 * $j$ + $u$) * QUARTER];
                 #for v in range(V)
                 {
-                    let lj = shared_lambda[buffer][j][$v$];
+                    let lj = shared_lambda[buffer][$j$][$u$][$v$];
                     #for r in range(R)
-                    g[$r$][$v$] = fma(vec4(w_$r$), lj, g[$r$][$v$]);
+                    g[$r$][$v$] = fma(vec4(w[$r$]), lj, g[$r$][$v$]);
                     #endfor
                 }
                 #endfor
             }
+            #endmacro
+            // Four in the source, because the end that is put to every loop for safety's sake costs as much as one.
+            for (var j = 0u; j < M / 4; j++) {
+                #for u in range(4)
+                $row("j", u)$
+                #endfor
+            }
+            #for u in range(M % 4)
+            $row(M // 4, u)$
+            #endfor
             #else
+            #for r in range(R)
+            #for v in range(V)
+            let phi_$r$_$v$ = select(now[$r$][$v$], max(now[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
+            #endfor
+            #endfor
             #for j in range(M)
             #for v in range(V)
             {
-                let lj = shared_lambda[buffer][$j$][$v$];
-                let pj = phi[buffer][$j$][$v$];
+                let lj = shared_lambda[buffer][$j$][0][$v$];
                 #for r in range(R)
                 g[$r$][$v$] = fma(vec4(w[$r$][$j$]), lj, g[$r$][$v$]);
-                dW[$r$][$j$] = add_dot(l[$r$][$v$], pj, dW[$r$][$j$]);
+                dW[$r$][$j$] = add_dot(lj, phi_$r$_$v$, dW[$r$][$j$]);
                 #endfor
             }
             #endfor
@@ -227,7 +239,7 @@ fn main(
             #endif
             #if not WIDE
             #for j in range(M)
-            partial[parts + ((unit % GROUPS) * M + row_$r$) * M + $j$] = dW[$r$][$j$];
+            partial[parts + ((unit % GROUPS) * M + $j$) * M + row_$r$] = dW[$r$][$j$];
             #endfor
             #endif
         }

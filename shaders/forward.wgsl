@@ -8,7 +8,7 @@
 // all rows goes through workgroup memory, read as vec4 over sequences. Each read serves 4 R multiply-adds.
 // Time is a loop here: one barrier a step, because phi is double-buffered.
 // M <= 64: the R rows of W are in registers (loops are unrolled in the source, so that no compiler has to prove
-// an index constant). WIDE: W is streamed from its transposed copy, neighbouring threads on neighbouring words.
+// an index constant). WIDE: columns of W are streamed from a copy that holds the entries of one thread side by side.
 //
 // Writes z_0 .. z_T, unforced (=), and per team the sum of squares and the number of observed targets (=).
 #include "shared/params.wgsl"
@@ -18,7 +18,7 @@
 @group(0) @binding(1) var<storage, read> members: array<Member>;
 @group(0) @binding(2) var<storage, read> status: array<Status>;
 @group(0) @binding(3) var<storage, read> theta: array<f32>;
-@group(0) @binding(4) var<storage, read> transposed: array<f32>;
+@group(0) @binding(4) var<storage, read> copies: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> s: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> states: array<vec4<f32>>;
@@ -26,7 +26,7 @@
 @group(0) @binding(8) var<storage, read_write> loss: array<vec2<u32>>;
 
 // Nested, so that all but the first index of a read is a constant: one bounds check a step, not one a read.
-var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
+var<workgroup> phi: array<array<array<array<vec4<f32>, V>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
 var<workgroup> sums: array<f32, THREADS>;
 var<workgroup> counts: array<f32, THREADS>;
 
@@ -80,7 +80,7 @@ fn main(
             #for r in range(R)
             if row_$r$ < M {
                 #for v in range(V)
-                phi[buffer][row_$r$][$v$] =
+                phi[buffer][row_$r$ / GROUP][row_$r$ % GROUP][$v$] =
                     select(state[$r$][$v$], max(state[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
                 #endfor
             }

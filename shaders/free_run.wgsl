@@ -24,7 +24,7 @@ struct FreeParams {
 // P of each model
 @group(0) @binding(1) var<storage, read> relus: array<u32>;
 @group(0) @binding(2) var<storage, read> theta: array<f32>;
-@group(0) @binding(3) var<storage, read> transposed: array<f32>;
+@group(0) @binding(3) var<storage, read> copies: array<f32>;
 // x_0: [Q][N], missing entries 0
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 // s_{t+1} of this dispatch's steps: [Q][steps][K]
@@ -33,7 +33,7 @@ struct FreeParams {
 @group(0) @binding(6) var<storage, read_write> carried: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
 
-var<workgroup> phi: array<array<array<vec4<f32>, V>, M>, 2 * TEAMS>;
+var<workgroup> phi: array<array<array<array<vec4<f32>, V>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -52,6 +52,9 @@ fn main(
     let base = e * N_PARAMS;
     let linear_units = M - relus[e];
 
+    #if WIDE
+    let own = e * COPIES + in_copy(min(lane, M - 1));
+    #endif
     #for r in range(R)
     let row_$r$ = lane + $r$ * TEAM;
     let i_$r$ = min(row_$r$, M - 1);
@@ -89,7 +92,7 @@ fn main(
         if running {
             #for r in range(R)
             if row_$r$ < M {
-                phi[buffer][row_$r$][0] = select(state[$r$][0], max(state[$r$][0], vec4(0.0)), row_$r$ >= linear_units);
+                phi[buffer][row_$r$ / GROUP][row_$r$ % GROUP][0] = select(state[$r$][0], max(state[$r$][0], vec4(0.0)), row_$r$ >= linear_units);
             }
             #endfor
         }

@@ -21,8 +21,9 @@ const HEIGHT: u32 = 4 * DOWN;
 const WIDTH: u32 = 4 * ACROSS;
 const THREADS: u32 = DOWN * ACROSS;
 
-var<workgroup> rows: array<vec4<f32>, STEPS * HEIGHT>;
-var<workgroup> columns: array<vec4<f32>, STEPS * WIDTH>;
+// Nested, so that a read's only index that is no constant is the thread's.
+var<workgroup> rows: array<array<array<vec4<f32>, DOWN>, 4>, STEPS>;
+var<workgroup> columns: array<array<array<vec4<f32>, ACROSS>, 4>, STEPS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -61,8 +62,8 @@ fn main(
                     p = select(p, max(p, vec4(0.0)), j >= linear_units);
                 }
             }
-            rows[k] = l;
-            columns[k] = p;
+            rows[k / HEIGHT][k % HEIGHT / DOWN][k % DOWN] = l;
+            columns[k / WIDTH][k % WIDTH / ACROSS][k % ACROSS] = p;
         }
         workgroupBarrier();
         #include "shared/tile.wgsl"

@@ -8,7 +8,7 @@
 //
 // Workgroup = member; threads stride over the parameters. All sums are in a fixed order, so the result has the
 // same bits every time. Writes g to the first partial of each parameter (=), then moments and theta, and
-// the transposed copy of W where forward.wgsl, or the form that is fallen back on, reads one.
+// the copies of A and W where wide kernels, perhaps of the form that is fallen back on, read them.
 #include "shared/params.wgsl"
 #include "shared/index.wgsl"
 #include "shared/reduce.wgsl"
@@ -30,8 +30,8 @@ const SHRINK: f32 = 0x1p-80f;
 @group(0) @binding(6) var<storage, read_write> theta: array<f32>;
 // (m, v) of each parameter
 @group(0) @binding(7) var<storage, read_write> moments: array<vec2<f32>>;
-#if TRANSPOSED
-@group(0) @binding(8) var<storage, read_write> transposed: array<f32>;
+#if COPIED
+@group(0) @binding(8) var<storage, read_write> copies: array<f32>;
 #endif
 
 // Where the partial gradients of parameter p lie: (first, distance to the next, how many).
@@ -162,10 +162,14 @@ fn main(
             let next = advance(e, p, clip);
             moments[base + p] = vec2(next.m, next.v);
             theta[base + p] = next.theta;
-            #if TRANSPOSED
-            if p >= W_AT && p < H_AT {
-                let k = p - W_AT;
-                transposed[e * M * M + (k % M) * M + k / M] = next.theta;
+            #if COPIED
+            if p < M {
+                copies[e * COPIES + 2 * M * PITCH + in_copy(p)] = next.theta;
+            } else if p < H_AT {
+                let i = (p - W_AT) / M;
+                let j = (p - W_AT) % M;
+                copies[e * COPIES + j * PITCH + in_copy(i)] = next.theta;
+                copies[e * COPIES + (M + i) * PITCH + in_copy(j)] = next.theta;
             }
             #endif
         }

@@ -8,7 +8,7 @@ mod common;
 
 use alrnn_gpu::backend::gpu::layout::Arrangement;
 use alrnn_gpu::backend::gpu::layout::blocked::Blocked;
-use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
+use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
 use alrnn_gpu::backend::gpu::shader::reflect::Shader;
 use alrnn_gpu::backend::gpu::shader::source::Constants;
@@ -46,6 +46,7 @@ fn validate(kernels: Vec<(&'static str, Constants)>, context: &dyn std::fmt::Deb
         let Capacity {
             workgroup_memory,
             threads,
+            ..
         } = Capacity::FLOOR;
         assert!(
             shader.workgroup_memory as usize <= workgroup_memory,
@@ -67,7 +68,9 @@ fn validate(kernels: Vec<(&'static str, Constants)>, context: &dyn std::fmt::Deb
 fn every_shader_validates_for_every_shape() {
     for layout in layouts() {
         let mut kernels = kernels(&Arrangement::Plain(layout));
-        let free_run = free_run_constants(&layout, layout.forward, layout.dims.N);
+        // Free runs have a row to a thread.
+        let team = Team::new(layout.dims.M, 1, 2 * layout.dims.M * 16, Capacity::FLOOR);
+        let free_run = free_run_constants(&layout, team, layout.dims.N);
         kernels.push(("free_run", free_run));
         validate(kernels, &layout);
     }

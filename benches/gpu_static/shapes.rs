@@ -47,6 +47,7 @@ pub const SHAPES: [Sizes; 8] = [
 const CARD: Capacity = Capacity {
     workgroup_memory: 48 << 10,
     threads: 1024,
+    registers: 230,
 };
 
 /// A kernel of a shape.

@@ -26,10 +26,13 @@
 @group(0) @binding(7) var<storage, read_write> back: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> partial: array<f32>;
 
+const FOURS: u32 = (M + 3) / 4;
+
 // Lambda of this block and of the one before, in turn.
-var<workgroup> lambda: array<array<vec4<f32>, V>, 2 * M>;
+// Nested for the reason given in forward.wgsl.
+var<workgroup> lambda: array<array<array<vec4<f32>, V>, 4>, 2 * FOURS>;
 // y- [J][Y] and u- [LENGTH][P].
-var<workgroup> y_bar: array<array<vec4<f32>, V>, J * Y>;
+var<workgroup> y_bar: array<array<array<vec4<f32>, V>, Y>, J>;
 var<workgroup> u_bar: array<array<vec4<f32>, V>, max(LENGTH * P, 1u)>;
 
 // Residual of observed unit n at time t (from 1 on).
@@ -43,13 +46,19 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, i: u32, p: u32) {
     var value = u_bar[i * P + p][v];
     for (var j = i + 1; j <= block.z; j++) {
         let weights = base + K_AT + ((j - 1 - i) * Y + NO) * H + p;
+        #if P <= 4
+        #for k in range(P)
+        value = fma(vec4(powers[weights + $k$ * H]), y_bar[j - 1][NO + $k$][v], value);
+        #endfor
+        #else
         for (var k = 0u; k < P; k++) {
-            value = fma(vec4(powers[weights + k * H]), y_bar[(j - 1) * Y + NO + k][v], value);
+            value = fma(vec4(powers[weights + k * H]), y_bar[j - 1][NO + k][v], value);
         }
+        #endif
     }
     u_bar[i * P + p][v] = value;
     if i > 0 {
-        y_bar[(i - 1) * Y + NO + p][v] -= where_off(quad + v, block.x + i, p, value);
+        y_bar[i - 1][NO + p][v] -= where_off(quad + v, block.x + i, p, value);
     }
 }
 
@@ -77,8 +86,8 @@ fn main(
 
     for (var b = BLOCKS; b > 0; b--) {
         let block = table[b - 1];
-        let now = (b & 1) * M;
-        let next = M - now;
+        let now = (b & 1) * FOURS;
+        let next = FOURS - now;
         // Of the transposed B^l; not read where no block follows.
         let power = base + table[BLOCKS + MATRICES + max(block.w, 1u) - 1].y * M * M;
 
@@ -89,7 +98,7 @@ fn main(
             if q < N && j <= block.z {
                 value = residual(quad + k % V, block.x + j, q);
             }
-            y_bar[k / V][k % V] = value;
+            y_bar[j - 1][q][k % V] = value;
         }
         #if RELU
         for (var k = lid; k < block.y * P * V; k += THREADS) {
@@ -99,9 +108,14 @@ fn main(
             var value = vec4<f32>();
             if block.w > 0 {
                 let column = base + R_AT + (block.y - 1 - i) * P + p;
-                for (var m = 0u; m < M; m++) {
-                    value = fma(vec4(powers[column + m * LE * P]), lambda[now + m][v], value);
+                for (var m = 0u; m < M / 4; m++) {
+                    #for u in range(4)
+                    value = fma(vec4(powers[column + (4 * m + $u$) * LE * P]), lambda[now + m][$u$][v], value);
+                    #endfor
                 }
+                #for u in range(M % 4)
+                value = fma(vec4(powers[column + (M / 4 * 4 + $u$) * LE * P]), lambda[now + M / 4][$u$][v], value);
+                #endfor
             }
             for (var j = i + 1; j <= block.z; j++) {
                 let weights = base + K_AT + (j - 1 - i) * Y * H + p;
@@ -135,25 +149,41 @@ fn main(
         #endif
 
         for (var k = lid; k < J * Y * V; k += THREADS) {
-            back[(quad + k % V) * BACK + (b - 1) * J * Y + k / V] = y_bar[k / V][k % V];
+            back[(quad + k % V) * BACK + (b - 1) * J * Y + k / V] = y_bar[k / V / Y][k / V % Y][k % V];
         }
         for (var k = lid; k < M * (V / VT); k += THREADS) {
             let m = k / (V / VT);
             let v = k % (V / VT) * VT;
             var sum = array<vec4<f32>, VT>();
-            for (var row = 0u; row < block.z * Y; row++) {
-                let w = vec4(powers[base + G_AT + (Y + row) * M + m]);
+            #macro add(weight, vectors)
+            {
+                let w = vec4(powers[$weight$ * M]);
                 #for v in range(VT)
-                sum[$v$] = fma(w, y_bar[row][v + $v$], sum[$v$]);
+                sum[$v$] = fma(w, $vectors$[v + $v$], sum[$v$]);
                 #endfor
             }
+            #endmacro
+            for (var j = 0u; j < block.z; j++) {
+                let first = base + G_AT + (j + 1) * Y * M + m;
+                #if Y <= 8
+                #for q in range(Y)
+                $add("first + " ~ q, "y_bar[j][" ~ q ~ "]")$
+                #endfor
+                #else
+                for (var q = 0u; q < Y; q++) {
+                    $add("first + q", "y_bar[j][q]")$
+                }
+                #endif
+            }
             if block.w > 0 {
-                for (var row = 0u; row < M; row++) {
-                    let w = vec4(powers[power + row * M + m]);
-                    #for v in range(VT)
-                    sum[$v$] = fma(w, lambda[now + row][v + $v$], sum[$v$]);
+                for (var i = 0u; i < M / 4; i++) {
+                    #for u in range(4)
+                    $add("power + m + (4 * i + " ~ u ~ ")", "lambda[now + i][" ~ u ~ "]")$
                     #endfor
                 }
+                #for u in range(M % 4)
+                $add("power + m + (M / 4 * 4 + " ~ u ~ ")", "lambda[now + M / 4][" ~ u ~ "]")$
+                #endfor
             }
             #for v in range(VT)
             {
@@ -173,7 +203,7 @@ fn main(
                     }
                     back[own * BACK + LAMBDA_AT + (b - 2) * M + m] = value;
                 }
-                lambda[next + m][v + $v$] = value;
+                lambda[next + m / 4][m % 4][v + $v$] = value;
             }
             #endfor
         }
@@ -185,7 +215,7 @@ fn main(
     for (var k = lid; k < (M - N) * N; k += THREADS) {
         var sum = 0.0;
         #for v in range(V)
-        sum += dot(lambda[N + k / N][$v$], known(x[(quad + $v$) * x_step + k % N]));
+        sum += dot(lambda[(N + k / N) / 4][(N + k / N) % 4][$v$], known(x[(quad + $v$) * x_step + k % N]));
         #endfor
         partial[other + OTHER_L + k] = sum;
     }

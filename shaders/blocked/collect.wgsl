@@ -24,8 +24,9 @@ const THREADS: u32 = DOWN * ACROSS;
 const TILES: u32 = (LEFT + HEIGHT - 1) / HEIGHT;
 const TILES_RIGHT: u32 = (RIGHT + WIDTH - 1) / WIDTH;
 
-var<workgroup> rows: array<vec4<f32>, STEPS * HEIGHT>;
-var<workgroup> columns: array<vec4<f32>, STEPS * WIDTH>;
+// Nested, so that a read's only index that is no constant is the thread's.
+var<workgroup> rows: array<array<array<vec4<f32>, DOWN>, 4>, STEPS>;
+var<workgroup> columns: array<array<array<vec4<f32>, ACROSS>, 4>, STEPS>;
 
 fn left(quad: u32, b: u32, row: u32) -> vec4<f32> {
     if row < J * Y {
@@ -90,18 +91,20 @@ fn main(
         for (var k = lid; k < STEPS * HEIGHT; k += THREADS) {
             let pair = first + k / HEIGHT;
             let quad = e * Q + slice + pair / BLOCKS * SLICES;
-            rows[k] = vec4(0.0);
+            var value = vec4<f32>();
             if pair < pairs {
-                rows[k] = left(quad, pair % BLOCKS, row + k % HEIGHT);
+                value = left(quad, pair % BLOCKS, row + k % HEIGHT);
             }
+            rows[k / HEIGHT][k % HEIGHT / DOWN][k % DOWN] = value;
         }
         for (var k = lid; k < STEPS * WIDTH; k += THREADS) {
             let pair = first + k / WIDTH;
             let quad = e * Q + slice + pair / BLOCKS * SLICES;
-            columns[k] = vec4(0.0);
+            var value = vec4<f32>();
             if pair < pairs {
-                columns[k] = right(quad, pair % BLOCKS, column + k % WIDTH);
+                value = right(quad, pair % BLOCKS, column + k % WIDTH);
             }
+            columns[k / WIDTH][k % WIDTH / ACROSS][k % ACROSS] = value;
         }
         workgroupBarrier();
         #include "shared/tile.wgsl"

@@ -29,11 +29,14 @@
 // (bits of the f32 sum of squares, count)
 @group(0) @binding(8) var<storage, read_write> loss: array<vec2<u32>>;
 
+const FOURS: u32 = (M + 3) / 4;
+
 // z~ of this block and of the next, in turn.
-var<workgroup> z: array<array<vec4<f32>, V>, 2 * M>;
+// Nested by fours, so that loops over them, four turns in the source, have one index that is no constant.
+var<workgroup> z: array<array<array<vec4<f32>, V>, 4>, 2 * FOURS>;
 // ReLU units [J][P] before the cut at 0, and the drives [LENGTH][D].
 var<workgroup> relu: array<array<vec4<f32>, V>, max(J * P, 1u)>;
-var<workgroup> drive: array<array<vec4<f32>, V>, max(LENGTH * D, 1u)>;
+var<workgroup> drive: array<array<array<vec4<f32>, V>, max(D, 1u)>, LENGTH>;
 
 // This invocation's share of the loss.
 var<private> square: vec4<f32>;
@@ -55,14 +58,20 @@ fn recurse(base: u32, quad: u32, v: u32, block: vec4<u32>, j: u32, p: u32) {
     var value = relu[(j - 1) * P + p][v];
     for (var i = 0u; i < j; i++) {
         let weights = base + K_AT + ((j - 1 - i) * Y + NO + p) * H;
+        #if D <= 4
+        #for d in range(D)
+        value = fma(vec4(powers[weights + $d$]), drive[i][$d$][v], value);
+        #endfor
+        #else
         for (var d = 0u; d < D; d++) {
-            value = fma(vec4(powers[weights + d]), drive[i * D + d][v], value);
+            value = fma(vec4(powers[weights + d]), drive[i][d][v], value);
         }
+        #endif
     }
     relu[(j - 1) * P + p][v] = value;
     if j < block.y {
         states[(quad + v) * STATES + RELU_AT + (block.x + j) * P + p] = value;
-        drive[j * D + p][v] = rectified(value);
+        drive[j][p][v] = rectified(value);
     }
 }
 #endif
@@ -94,7 +103,7 @@ fn main(
                     start += powers[base + LL_AT + (m - N) * N + n] * known(x[(quad + $v$) * x_step + n]);
                 }
             }
-            z[m][$v$] = start;
+            z[m / 4][m % 4][$v$] = start;
             states[(quad + $v$) * STATES + m] = start;
         }
         #endfor
@@ -103,30 +112,37 @@ fn main(
 
     for (var b = 0u; b < BLOCKS; b++) {
         let block = table[b];
-        let now = (b & 1) * M;
-        let next = M - now;
+        let now = (b & 1) * FOURS;
+        let next = FOURS - now;
 
         #if RELU
         for (var k = lid; k < block.z * P * V; k += THREADS) {
             let v = k % V;
             let row = k / V;
             var sum = vec4(powers[base + CC_AT + row / P * Y + NO + row % P]);
-            for (var m = 0u; m < M; m++) {
-                sum = fma(vec4(powers[base + GP_AT + m * J * P + row]), z[now + m][v], sum);
+            let column = base + GP_AT + row;
+            for (var m = 0u; m < M / 4; m++) {
+                #for u in range(4)
+                sum = fma(vec4(powers[column + (4 * m + $u$) * J * P]), z[now + m][$u$][v], sum);
+                #endfor
             }
+            #for u in range(M % 4)
+            sum = fma(vec4(powers[column + (M / 4 * 4 + $u$) * J * P]), z[now + M / 4][$u$][v], sum);
+            #endfor
             relu[row][v] = sum;
         }
         for (var k = lid; k < P * V; k += THREADS) {
-            let value = z[now + M - P + k / V][k % V];
+            let m = M - P + k / V;
+            let value = z[now + m / 4][m % 4][k % V];
             states[(quad + k % V) * STATES + RELU_AT + block.x * P + k / V] = value;
-            drive[k / V][k % V] = rectified(value);
+            drive[0][k / V][k % V] = rectified(value);
         }
         #endif
         #if INPUTS
         for (var k = lid; k < block.y * K * V; k += THREADS) {
             let i = k / (K * V);
             let input = k / V % K;
-            drive[i * D + P + input][k % V] =
+            drive[i][P + input][k % V] =
                 s[((quad + k % V) * (params.T + 1) + block.x + i + 1) * K + input];
         }
         #endif
@@ -183,28 +199,51 @@ fn main(
             sum_$r$[$v$] = vec4(powers[constant_$r$]);
             #endfor
             #endfor
-            for (var m = 0u; m < M; m++) {
+            #macro column(m, u)
+            {
                 #for r in range(R)
-                let w_$r$ = vec4(powers[weights_$r$ + m * pitch_$r$]);
+                let w_$r$ = vec4(powers[weights_$r$]);
+                weights_$r$ += pitch_$r$;
                 #endfor
                 #for v in range(V)
                 {
-                    let zm = z[now + m][$v$];
+                    let zm = z[now + $m$][$u$][$v$];
                     #for r in range(R)
                     sum_$r$[$v$] = fma(w_$r$, zm, sum_$r$[$v$]);
                     #endfor
                 }
                 #endfor
             }
+            #endmacro
+            for (var m = 0u; m < M / 4; m++) {
+                #for u in range(4)
+                $column("m", u)$
+                #endfor
+            }
+            #for u in range(M % 4)
+            $column(M // 4, u)$
+            #endfor
             #for r in range(R)
             #if DRIVES
             for (var i = 0u; i < steps_$r$; i++) {
-                for (var d = 0u; d < D; d++) {
-                    let w = vec4(powers[drives_$r$ + (steps_$r$ - 1 - i) * by_step_$r$ + d * by_drive_$r$]);
+                let of_step = drives_$r$ + (steps_$r$ - 1 - i) * by_step_$r$;
+                #macro add(d)
+                {
+                    let w = vec4(powers[of_step + $d$ * by_drive_$r$]);
                     #for v in range(V)
-                    sum_$r$[$v$] = fma(w, drive[i * D + d][$v$], sum_$r$[$v$]);
+                    sum_$r$[$v$] = fma(w, drive[i][$d$][$v$], sum_$r$[$v$]);
                     #endfor
                 }
+                #endmacro
+                #if D <= 4
+                #for d in range(D)
+                $add(d)$
+                #endfor
+                #else
+                for (var d = 0u; d < D; d++) {
+                    $add("d")$
+                }
+                #endif
             }
             #endif
             if first + $r$ * THREADS < linear {
@@ -226,7 +265,7 @@ fn main(
                             value = a * xt + (1.0 - a) * value;
                         }
                     }
-                    z[next + m_$r$][$v$] = value;
+                    z[next + m_$r$ / 4][m_$r$ % 4][$v$] = value;
                     states[(quad + $v$) * STATES + (b + 1) * M + m_$r$] = value;
                 }
                 #endfor

@@ -18,25 +18,38 @@ for (var k = 0u; k < K; k++) {
 }
 #endif
 #if WIDE
-for (var j = 0u; j < M; j++) {
-    let column = e * M * M + j * M;
-    #for r in range(R)
-    let w_$r$ = transposed[column + i_$r$];
-    #endfor
+#macro column(j, u)
+{
+    // Free runs have a row to a thread and read single words.
+    #if R == 1
+    let w = vec4(copies[own + (4 * $j$ + $u$) * PITCH]);
+    #else
+    let w = copies[own + (4 * $j$ + $u$) * QUARTER];
+    #endif
     #for v in range(V)
     {
-        let p = phi[buffer][j][$v$];
+        let p = phi[buffer][$j$][$u$][$v$];
         #for r in range(R)
-        state[$r$][$v$] = fma(vec4(w_$r$), p, state[$r$][$v$]);
+        state[$r$][$v$] = fma(vec4(w[$r$]), p, state[$r$][$v$]);
         #endfor
     }
     #endfor
 }
+#endmacro
+// Four in the source, because the end that is put to every loop for safety's sake costs as much as one.
+for (var j = 0u; j < M / 4; j++) {
+    #for u in range(4)
+    $column("j", u)$
+    #endfor
+}
+#for u in range(M % 4)
+$column(M // 4, u)$
+#endfor
 #else
 #for j in range(M)
 #for v in range(V)
 {
-    let p = phi[buffer][$j$][$v$];
+    let p = phi[buffer][$j$][0][$v$];
     #for r in range(R)
     state[$r$][$v$] = fma(vec4(w[$r$][$j$]), p, state[$r$][$v$]);
     #endfor

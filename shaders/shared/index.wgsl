@@ -16,6 +16,17 @@ const OTHER_C: u32 = 2 * M + (M - N) * N;
 const N_OTHER: u32 = N_PARAMS - M * M;
 const PARTIAL: u32 = GW * M * M + GROUPS * N_OTHER;
 
+// What wide kernels read of W and A: [E][ columns of W | rows of W | A ], vectors of PITCH floats in an order that lays
+// the entries lane, lane + QUARTER, .. of a thread side by side.
+const QUARTER: u32 = (M + 3) / 4;
+const PITCH: u32 = 4 * QUARTER;
+const COPIES: u32 = (2 * M + 1) * PITCH;
+
+// Place of entry i in such a vector.
+fn in_copy(i: u32) -> u32 {
+    return 4 * (i % QUARTER) + i / QUARTER;
+}
+
 // An entry of x at or above this is a missing observation.
 const MISSING: f32 = 0.5e38;
 

@@ -28,7 +28,8 @@ fn multiply_all(lid: u32, base: u32, first: u32, links: u32) {
             var b_$i$ = base + right.x + min(column + $i$ * across, sizes.z - 1) * right.z;
             #endfor
             var sum = array<array<f32, 4>, 4>();
-            for (var k = 0u; k < sizes.y; k++) {
+            #macro add()
+            {
                 #for i in range(4)
                 let l_$i$ = powers[a_$i$];
                 let r_$i$ = powers[b_$i$];
@@ -40,6 +41,16 @@ fn multiply_all(lid: u32, base: u32, first: u32, links: u32) {
                 sum[$i$][$j$] = fma(l_$i$, r_$j$, sum[$i$][$j$]);
                 #endfor
                 #endfor
+            }
+            #endmacro
+            // Four in the source, because the end that is put to every loop for safety's sake costs as much as one.
+            for (var k = 0u; k < sizes.y / 4; k++) {
+                #for u in range(4)
+                $add()$
+                #endfor
+            }
+            for (var k = 0u; k < sizes.y % 4; k++) {
+                $add()$
             }
             #for i in range(4)
             #for j in range(4)

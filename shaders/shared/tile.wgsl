@@ -1,9 +1,10 @@
 // Adds the products of STEPS staged `rows` and `columns`, HEIGHT and WIDTH of them, to the 4 x 4 entries
 // (a + DOWN i, b + ACROSS j) of thread (a, b).
-for (var k = 0u; k < STEPS; k++) {
+#for k in range(STEPS)
+{
     #for i in range(4)
-    let l_$i$ = rows[k * HEIGHT + a + $i$ * DOWN];
-    let r_$i$ = columns[k * WIDTH + b + $i$ * ACROSS];
+    let l_$i$ = rows[$k$][$i$][a];
+    let r_$i$ = columns[$k$][$i$][b];
     #endfor
     #for i in range(4)
     #for j in range(4)
@@ -11,3 +12,4 @@ for (var k = 0u; k < STEPS; k++) {
     #endfor
     #endfor
 }
+#endfor

@@ -12,6 +12,11 @@ use crate::backend::gpu::shader::reflect::{Binding, Shader};
 use crate::backend::gpu::shader::source::Constants;
 use crate::error::{Error, Result};
 
+/// PCI's numbers of vendors whose threads have 256 registers, and Mesa's of its software rasteriser.
+const NVIDIA: u32 = 0x10de;
+const AMD: u32 = 0x1002;
+const MESA: u32 = 0x10005;
+
 /// A pipeline and its one bind group: its layout, and the names of its buffers in the order of their bindings.
 #[derive(Debug)]
 pub struct Kernel {
@@ -93,6 +98,10 @@ impl Gpu {
         Capacity {
             workgroup_memory: self.limits.max_compute_workgroup_storage_size as usize,
             threads: self.limits.max_compute_invocations_per_workgroup as usize,
+            registers: match self.info.vendor {
+                NVIDIA | AMD | MESA => 230,
+                _ => Capacity::FLOOR.registers,
+            },
         }
     }
 

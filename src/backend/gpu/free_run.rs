@@ -10,7 +10,6 @@ use crate::backend::gpu::device::{Gpu, Kernel};
 use crate::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use crate::backend::gpu::memory::buffers::{Readback, STAGING, STORAGE, UNIFORM, UNIFORM_STRIDE};
 use crate::backend::gpu::memory::params::FreeParams;
-use crate::backend::gpu::schedule::chunk::transposed;
 use crate::backend::gpu::schedule::pace::{Recent, next_length};
 use crate::backend::gpu::schedule::profile::Clock;
 use crate::backend::gpu::schedule::step::free_run_constants;
@@ -200,8 +199,13 @@ impl Batch<'_> {
                     &gpu.storage("theta", &thetas().flatten().copied().collect::<Vec<f32>>()),
                 ),
                 (
-                    "transposed",
-                    &gpu.storage("transposed W", &transposed(self.layout, thetas())),
+                    "copies",
+                    &gpu.storage(
+                        "copies",
+                        &thetas()
+                            .flat_map(|theta| self.layout.copy(theta))
+                            .collect::<Vec<f32>>(),
+                    ),
                 ),
                 ("x", &gpu.storage("x_0", &starts(self.runs, dims.N))),
                 ("s", &s),

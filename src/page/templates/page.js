@@ -43,7 +43,7 @@ async function prepare() {
   state.training?.program.destroy();
   state.training = await Training.make(state.device, payload.training);
   const { buffers } = state.training.program;
-  const shared = { theta: buffers["0/theta"], transposed: buffers["0/transposed"] };
+  const shared = { theta: buffers["0/theta"], copies: buffers["0/copies"] };
   state.freeRun = await Program.make(state.device, payload.free_run, shared);
   Object.assign(state, { losses: [], seconds: 0 });
   await look();

@@ -7,14 +7,13 @@ use super::{CAPACITY, Chunk, Program};
 use crate::backend::gpu::free_run::{inputs, layout, starts};
 use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
 use crate::backend::gpu::memory::params::FreeParams;
-use crate::backend::gpu::schedule::chunk::transposed;
 use crate::backend::gpu::schedule::step::{Phase, free_run_constants};
 use crate::backend::{FreeModel, FreeRun, check};
 use crate::error::Result;
 use crate::model::Dims;
 
 /// A free run in one dispatch, with all latent states: [`FreeParams`] of the run are the first entry of `params`, rows
-/// `[steps + 1, M]` are left in `out`. `theta` and `transposed` may be those of a chunk in training, of equal sizes.
+/// `[steps + 1, M]` are left in `out`. `theta` and `copies` may be those of a chunk in training, of equal sizes.
 ///
 /// # Errors
 /// As [`crate::backend::Backend::free_run`].
@@ -34,12 +33,11 @@ pub fn free_run(dims: Dims, model: FreeModel<'_>, run: &FreeRun) -> Result<Progr
     params[..size_of::<FreeParams>()].copy_from_slice(bytemuck::bytes_of(&first));
 
     let mut writer = Writer::default();
-    let copies = transposed(&layout, std::iter::once(model.theta));
     let buffers = [
         ("params", writer.values("params", &params)?),
         ("relus", writer.values("relus", &[model.P as u32])?),
         ("theta", writer.values("theta", model.theta)?),
-        ("transposed", writer.values("transposed", &copies)?),
+        ("copies", writer.values("copies", &layout.copy(model.theta))?),
         ("x", writer.values("x", &starts(runs, dims.N))?),
         ("s", writer.values("s", &inputs(runs, dims.K, &(0..run.steps)))?),
         ("carried", writer.room("carried", (16 * dims.M) as u64, 0)?),

@@ -142,10 +142,7 @@ fn chunk(
         ("rates", writer.room(&own("rates"), 4 * members.len() as u64, 0)?),
         ("theta", writer.values(&own("theta"), &contents.theta)?),
         ("moments", writer.values(&own("moments"), &contents.moments)?),
-        (
-            "transposed",
-            writer.values(&own("transposed"), &contents.transposed)?,
-        ),
+        ("copies", writer.values(&own("copies"), &contents.copies)?),
     ];
     let mut stages: Vec<Stage> = Vec::new();
     for (form, arrangement) in forms.iter().enumerate() {

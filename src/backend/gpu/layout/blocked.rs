@@ -61,7 +61,7 @@ impl Blocked {
         let mut blocked = Self {
             layout: Layout {
                 wide: false,
-                transposed: false,
+                copied: false,
                 blocked: true,
                 V,
                 ..layout
@@ -102,8 +102,8 @@ impl Blocked {
 
     /// Bytes of workgroup memory that the hungriest kernel takes.
     fn workgroup_memory(&self) -> usize {
-        let (M, segments) = (self.layout.dims.M, &self.segments);
-        let forward = 2 * M + (segments.J * segments.P).max(1) + (self.length() * segments.D).max(1);
+        let (M, segments) = (self.layout.dims.M.next_multiple_of(4), &self.segments);
+        let forward = 2 * M + (segments.J * segments.P).max(1) + self.length() * segments.D.max(1);
         let adjoint = 2 * M + segments.J * self.Y() + (self.length() * segments.P).max(1);
         16 * self.layout.V * forward.max(adjoint) + 4 * self.forward_threads
     }

@@ -109,7 +109,7 @@ fn guarded(
         return vec![first];
     };
     fallback.layout_mut().fallback = true;
-    first.layout_mut().transposed = fallback.layout().transposed;
+    first.layout_mut().copied = fallback.layout().copied;
     if let Arrangement::Blocked(blocked) = &mut first {
         blocked.guarded = true;
     }
@@ -258,7 +258,7 @@ mod tests {
         );
     }
 
-    /// Wide kernels read a transposed copy of W, which the form that they stand in for keeps.
+    /// Wide kernels read copies of A and W, which the form that they stand in for keeps.
     #[test]
     fn the_blocked_form_falls_back_on_the_plain_one() {
         for (M, wide) in [(20, false), (100, true)] {
@@ -269,7 +269,7 @@ mod tests {
                 [Arrangement::Blocked(_), Arrangement::Plain(_)]
             ));
             assert!(!forms[0].layout().fallback && forms[1].layout().fallback);
-            assert!(forms.iter().all(|form| form.layout().transposed == wide));
+            assert!(forms.iter().all(|form| form.layout().copied == wide));
         }
     }
 }

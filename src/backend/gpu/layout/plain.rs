@@ -7,8 +7,6 @@ use crate::model::{Dims, Shape};
 const MAX_SMALL_M: usize = 64;
 /// Threads of a workgroup that are aimed at: a few warps, so that its barrier is cheap.
 const AIM_THREADS: usize = 128;
-/// Registers of a thread that kernels may fill; NVIDIA's have 255.
-const REGISTERS: usize = 230;
 /// Lanes that run together on most devices; a workgroup should fill a multiple of them.
 pub const WARP: usize = 32;
 
@@ -19,6 +17,9 @@ pub struct Capacity {
     pub workgroup_memory: usize,
     /// Threads of a workgroup.
     pub threads: usize,
+    /// Registers of a thread that kernels may fill, with some to spare for addresses: no API tells. Threads on NVIDIA's and AMD's
+    /// devices have 256, on others down to 128, and what does not fit costs more than it saves.
+    pub registers: usize,
 }
 
 impl Capacity {
@@ -26,6 +27,7 @@ impl Capacity {
     pub const FLOOR: Self = Self {
         workgroup_memory: 16 * 1024,
         threads: 256,
+        registers: 110,
     };
 }
 
@@ -79,8 +81,9 @@ pub struct Layout {
     pub blocked: bool,
     /// Whether this is what another form falls back on.
     pub fallback: bool,
-    /// Whether `update` keeps a transposed copy of `W`, for this form or the one that it falls back on.
-    pub transposed: bool,
+    /// Whether `update` keeps the copies of `A` and `W` that wide kernels read ([`Layout::copy`]), for this form or the one that
+    /// it falls back on.
+    pub copied: bool,
     /// Quads of sequences of a member.
     pub Q: usize,
     /// Quads that one team advances together.
@@ -93,6 +96,13 @@ pub struct Layout {
     pub tiles: usize,
     pub block: usize,
 }
+
+/// Most rows of a narrow team's threads.
+const MOST_ROWS: usize = 5;
+/// What a thread does in a step besides its multiply-adds, in instructions.
+const STEP: usize = 150;
+/// Columns of `W` that wide kernels take in a turn of their loops.
+const GROUP: usize = 4;
 
 /// Time steps that `outer` stages at a time.
 const OUTER_STEPS: usize = 4;
@@ -107,22 +117,26 @@ impl Layout {
         let Shape { dims, S, T } = shape;
         let M = dims.M;
         let Q = S.div_ceil(4);
-        let buffer = 2 * M * 16;
+        let buffer = 2 * M.next_multiple_of(if wide { GROUP } else { 1 }) * 16;
         let (V, forward, adjoint) = if wide {
             let fits = |V: usize| V * buffer + 32 + 8 * M.div_ceil(4) <= capacity.workgroup_memory;
             let V = if Q.is_multiple_of(2) && fits(2) { 2 } else { 1 };
             let team = Team::new(M, 4, V * buffer, capacity);
             (V, team, team)
         } else {
-            // Registers that a thread needs, as counted in the shaders: R rows of M weights (and of M gradients,
-            // backward), R vec4 of state in a few versions, and addresses. The more rows, the more multiply-adds
-            // a read of workgroup memory serves; a spilled row costs more than it saves.
-            let rows = |per_row: usize| (1..=4).rev().find(|R| R * per_row + 30 <= REGISTERS).unwrap_or(1);
-            let (forward, adjoint) = (rows(M + 14), rows(2 * M + 20));
+            // Registers that a thread needs, as compilers count them: R rows of M weights (and of M gradients,
+            // backward), R vec4 of state in a few versions, and addresses. The more rows, the more multiply-adds a read of
+            // workgroup memory and the rest of a step serve, as far as the last thread has rows to do.
+            let rows = |per_row: usize, products: usize| {
+                let cost = |&R: &usize| M.div_ceil(R) * (M * (4 * products * R + 1) + STEP);
+                let fitting = (1..=MOST_ROWS).filter(|R| *R == 1 || R * per_row + 30 <= capacity.registers);
+                fitting.min_by_key(cost).unwrap_or(1)
+            };
+            let (forward, adjoint) = (rows(M + 14, 1), rows(2 * M + 22, 2));
             (
                 1,
                 Team::new(M, forward, buffer, capacity),
-                Team::new(M, adjoint, 2 * buffer, capacity),
+                Team::new(M, adjoint, buffer, capacity),
             )
         };
         let blocks = M.div_ceil(4);
@@ -135,7 +149,7 @@ impl Layout {
             wide,
             blocked: false,
             fallback: false,
-            transposed: wide,
+            copied: wide,
             Q,
             V,
             forward,
@@ -144,6 +158,29 @@ impl Layout {
             tiles,
             block: blocks.div_ceil(tiles),
         }
+    }
+
+    /// What wide kernels read of a member's `A` and `W`: see `shaders/shared/index.wgsl`; nothing where there are none.
+    pub fn copy(&self, theta: &[f32]) -> Vec<f32> {
+        if !self.copied {
+            return Vec::new();
+        }
+        let M = self.dims.M;
+        let quarter = M.div_ceil(4);
+        let mut copy = vec![0.0; (2 * M + 1) * 4 * quarter];
+        let (vectors, _) = copy.as_chunks_mut::<4>();
+        let mut put = |vector: usize, i: usize, value: f32| {
+            vectors[vector * quarter + i % quarter][i / quarter] = value
+        };
+        for (k, &w) in theta[self.dims.range_W()].iter().enumerate() {
+            let (i, j) = (k / M, k % M);
+            put(j, i, w);
+            put(M + i, j, w);
+        }
+        for (i, &a) in theta[..M].iter().enumerate() {
+            put(2 * M, i, a);
+        }
+        copy
     }
 
     /// Teams of a member.
@@ -183,7 +220,8 @@ impl Layout {
             .flag("INPUTS", self.dims.K > 0)
             .flag("GAPS", self.gaps)
             .flag("WIDE", self.wide)
-            .flag("TRANSPOSED", self.transposed)
+            .flag("COPIED", self.copied)
+            .number("GROUP", if self.wide { GROUP } else { 1 })
             .number("FORM", usize::from(self.fallback))
     }
 

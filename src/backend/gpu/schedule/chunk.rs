@@ -7,7 +7,6 @@ use bytemuck::NoUninit;
 
 use crate::backend::gpu::device::{Gpu, Kernel};
 use crate::backend::gpu::layout::Arrangement;
-use crate::backend::gpu::layout::plain::Layout;
 use crate::backend::gpu::memory::buffers::Named;
 use crate::backend::gpu::memory::params::{Member, Params, Status};
 use crate::backend::gpu::schedule::step::{Launch, Phase, step};
@@ -46,20 +45,6 @@ impl Group {
     }
 }
 
-/// The transposed copies of `W` that wide kernels read; nothing where there are none.
-pub fn transposed<'a>(layout: &Layout, thetas: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
-    if !layout.transposed {
-        return Vec::new();
-    }
-    let M = layout.dims.M;
-    let mut out = Vec::new();
-    for theta in thetas {
-        let W = &theta[layout.dims.range_W()];
-        out.extend((0..M * M).map(|k| W[(k % M) * M + k / M]));
-    }
-    out
-}
-
 /// What a chunk's own buffers hold before its first step.
 #[derive(Debug)]
 pub struct Contents {
@@ -69,7 +54,8 @@ pub struct Contents {
     pub theta: Vec<f32>,
     /// `(m, v)` of each parameter.
     pub moments: Vec<[f32; 2]>,
-    pub transposed: Vec<f32>,
+    /// See [`Layout::copy`](crate::backend::gpu::layout::plain::Layout::copy).
+    pub copies: Vec<f32>,
 }
 
 impl Contents {
@@ -91,7 +77,10 @@ impl Contents {
             status: status.collect(),
             theta: states.iter().flat_map(|s| &s.theta).copied().collect(),
             moments: moments.collect(),
-            transposed: transposed(forms[0].layout(), states.iter().map(|s| &s.theta[..])),
+            copies: states
+                .iter()
+                .flat_map(|s| forms[0].layout().copy(&s.theta))
+                .collect(),
         }
     }
 }
@@ -176,7 +165,7 @@ impl Chunk {
             Kept::new(gpu, "rates", &vec![0.0f32; count], count),
             Kept::new(gpu, "theta", &contents.theta, count),
             Kept::new(gpu, "moments", &contents.moments, count),
-            Kept::new(gpu, "transposed", &contents.transposed, count),
+            Kept::new(gpu, "copies", &contents.copies, count),
         ];
         Self::with(gpu, shared, group, members, kept)
     }
