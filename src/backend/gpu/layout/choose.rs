@@ -1,7 +1,8 @@
 //! In which form a member is computed, and why: a count of what the threads of either would spend.
 //!
-//! The unit is a multiply-add of one thread. Lanes that a warp carries along idle count, and so do barriers and reads of
-//! weights and of workgroup memory; launches and the traffic of states do not. No device has been measured: until one is,
+//! The unit is an instruction of one thread, as two compilers emit them (`benches/gpu_static`, table in `shaders/README.md`); what
+//! is asked for here is their sum, within a tenth of either. Lanes that a warp carries along idle count, and so do barriers;
+//! launches and the traffic of states do not. No device has been measured: until one is,
 //! the almost-linear form is chosen only where the count is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the
 //! plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
 
@@ -10,17 +11,23 @@ use crate::backend::blocked::Segments;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
-use crate::backend::gpu::layout::plain::{Capacity, Layout, Team, WARP};
+use crate::backend::gpu::layout::plain::{Capacity, Layout, STEP, Team, WARP};
 use crate::backend::gpu::memory::footprint::Footprint;
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
 /// Share of the plain form's count below which the almost-linear form is taken without being asked for.
 const CLEARLY: f64 = 2.0 / 3.0;
+/// Eight vectors read from workgroup memory and made into 16 dot products that are added up.
+const COLLECT: usize = 88;
 /// What a barrier costs a thread.
 const BARRIER: usize = 40;
-/// Cost of a read from a member's own part of memory, mostly in cache.
-const FROM_MEMORY: usize = 2;
+/// A read from a member's own part of memory, at an address that is made for it.
+const FROM_MEMORY: usize = 4;
+/// A turn of a loop besides its body, with the end that wgpu puts to every loop.
+const TURN: usize = 10;
+/// A turn's share where four are taken at once.
+const OF_FOUR: usize = TURN.div_ceil(4);
 
 /// What a device and its user allow.
 #[derive(Clone, Copy, Debug)]
@@ -121,15 +128,15 @@ fn plain_cost(layout: &Layout) -> f64 {
     let (M, T, V, wide) = (layout.dims.M, layout.T, layout.V, layout.wide);
     // A team's share of its workgroup's warps.
     let threads = |team: Team| team.workgroup_threads().next_multiple_of(WARP) as f64 / team.teams as f64;
-    // A column's step: R V vectors of multiply-adds (twice that for dW at hand), V or 2 V vectors read, wide R weights.
+    // A column's step: R V vectors of multiply-adds (twice that for dW at hand), V vectors read, wide a vector of weights.
     let step = |team: Team, products: usize| {
-        let weights = if wide { team.R } else { 0 };
-        threads(team) * (M * (products * (4 * team.R * V + V) + weights) + BARRIER) as f64
+        let weights = if wide { 1 + OF_FOUR } else { 0 };
+        threads(team) * (M * (products * 4 * team.R * V + V + weights) + STEP + BARRIER) as f64
     };
     let products = if wide { 1 } else { 2 };
     let side = layout.tiles * layout.block;
     let outer = if wide {
-        layout.Q * T * side * side * (64 + 8)
+        layout.Q * T * side * side * COLLECT
     } else {
         0
     };
@@ -141,8 +148,7 @@ fn blocked_cost(blocked: &Blocked) -> f64 {
     let (layout, blocks) = (&blocked.layout, blocked.segments.blocks.len());
     let passes: usize = (0..blocks).map(|b| block_cost(blocked, b)).sum();
     let threads = blocked.tile.0 * blocked.tile.1;
-    // Eight vectors are read from workgroup memory for 16 dot products.
-    let collect = blocked.tiles() * slots(threads, 64 + 8) * layout.Q * blocks;
+    let collect = blocked.tiles() * slots(threads, COLLECT) * layout.Q * blocks;
     (layout.groups() * passes + collect + matrices_cost(blocked)) as f64
 }
 
@@ -159,12 +165,12 @@ fn block_cost(blocked: &Blocked, index: usize) -> usize {
     let (n, length) = (block.looked_at, block.length);
     let end = if block.end.is_some() { M } else { 0 };
     // A product's inner step for r rows and v quads: weights and vectors read, multiplied, added.
-    let inner = |r: usize, v: usize| 4 * r * v + r + v;
+    let inner = |r: usize, v: usize| 4 * r * v + 2 * (r + v) + OF_FOUR;
     let terms = n * (n + 1) / 2;
     let barriers = if blocked.solo() { 3 } else { 2 + n } * BARRIER;
     // Quads by units that a thread works through in turn.
     let (threads, turns) = if blocked.solo() { (V, P) } else { (P * V, 1) };
-    let recursion = |width: usize| slots(threads, inner(1, 1) * turns * width * terms);
+    let recursion = |width: usize| slots(threads, (8 * width + TURN) * turns * terms);
     let rows = n * (Y - P) + end;
     let forward = slots(n * P * V, inner(1, 1) * M)
         + recursion(D)

@@ -99,8 +99,8 @@ pub struct Layout {
 
 /// Most rows of a narrow team's threads.
 const MOST_ROWS: usize = 5;
-/// What a thread does in a step besides its multiply-adds, in instructions.
-const STEP: usize = 150;
+/// What a narrow team's thread does in a step besides its products, in instructions.
+pub(super) const STEP: usize = 200;
 /// Columns of `W` that wide kernels take in a turn of their loops.
 const GROUP: usize = 4;
 
