@@ -1,7 +1,7 @@
 //! The Rust mirrors of the shaders' structs against naga's reading of the shaders: names, offsets, sizes.
 
 use alrnn_gpu::backend::gpu::layout::Arrangement;
-use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
+use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use alrnn_gpu::backend::gpu::memory::params::mirrors;
 use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
 use alrnn_gpu::backend::gpu::shader::reflect::Shader;
@@ -13,7 +13,7 @@ fn structs_have_the_layout_naga_gives_them() {
     let layout = Layout::new(Shape::new(dims, 16, 200).expect("valid"), false, Capacity::FLOOR);
     let mut compared = 0;
     let step = step(&Arrangement::Plain(layout)).into_iter();
-    let free_run = free_run_constants(&layout, layout.forward, dims.N);
+    let free_run = free_run_constants(&layout, Team::of_free_run(dims.M, Capacity::FLOOR), dims.N);
     let kernels = step.map(|launch| (launch.kernel, launch.constants));
     for (name, constants) in kernels.chain([("free_run", free_run)]) {
         let shader = Shader::of_kernel(name, &constants).expect("valid");

@@ -68,8 +68,7 @@ fn validate(kernels: Vec<(&'static str, Constants)>, context: &dyn std::fmt::Deb
 fn every_shader_validates_for_every_shape() {
     for layout in layouts() {
         let mut kernels = kernels(&Arrangement::Plain(layout));
-        // Free runs have a row to a thread.
-        let team = Team::new(layout.dims.M, 1, 2 * layout.dims.M * 16, Capacity::FLOOR);
+        let team = Team::of_free_run(layout.dims.M, Capacity::FLOOR);
         let free_run = free_run_constants(&layout, team, layout.dims.N);
         kernels.push(("free_run", free_run));
         validate(kernels, &layout);

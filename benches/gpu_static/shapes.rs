@@ -87,7 +87,7 @@ pub fn sources(sizes: &'static Sizes) -> Vec<Source> {
     let steps = forms
         .flat_map(|form| step(&form))
         .map(|launch| (launch.kernel, launch.constants));
-    let team = Team::new(sizes.M, 1, 2 * sizes.M * 16, CARD);
+    let team = Team::of_free_run(sizes.M, CARD);
     let free_run = ("free_run", free_run_constants(&layout, team, sizes.N));
     let mut sources: Vec<Source> = Vec::new();
     for (kernel, constants) in steps.chain([free_run]) {

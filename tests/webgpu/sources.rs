@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alrnn_gpu::backend::gpu::layout::Arrangement;
 use alrnn_gpu::backend::gpu::layout::blocked::Blocked;
-use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout};
+use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
 use alrnn_gpu::backend::gpu::shader::reflect::{Binding, Shader};
 use alrnn_gpu::backend::gpu::shader::source::Constants;
@@ -64,7 +64,7 @@ fn sources() -> Sources {
                 for D in [N, M] {
                     sources.add(
                         "free_run",
-                        &free_run_constants(&layout, layout.forward, D),
+                        &free_run_constants(&layout, Team::of_free_run(layout.dims.M, Capacity::FLOOR), D),
                         &context,
                     );
                 }

@@ -4,8 +4,8 @@ use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::layout::plain::Capacity;
 use crate::error::{Error, Result};
 
-pub const INSTALL: &str = "install the vendor's Vulkan driver (Debian's software one: package mesa-vulkan-drivers), or use \
-                       --backend cpu";
+pub const INSTALL: &str = "install the vendor's Vulkan driver (Debian's software one: package mesa-vulkan-drivers; DirectX needs \
+                       dxcompiler.dll beside the program), or use --backend cpu";
 
 /// An adapter as the `devices` command lists it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -34,6 +34,14 @@ pub fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
         flags: wgpu::InstanceFlags::empty(),
+        // DirectX only with a compiler that is kept up: the one that Windows has of old refuses some of the loops.
+        backend_options: wgpu::BackendOptions {
+            dx12: wgpu::Dx12BackendOptions {
+                shader_compiler: wgpu::Dx12Compiler::default_dynamic_dxc(),
+                ..wgpu::Dx12BackendOptions::default()
+            },
+            ..wgpu::BackendOptions::default()
+        },
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     })
 }

@@ -64,11 +64,10 @@ pub fn free_run(
     Ok(out)
 }
 
-/// How free runs are laid out, and their team: one row a thread, because a free run has few sequences, so that its steps are
-/// short and latency is what counts.
+/// How free runs are laid out, and their team.
 pub fn layout(dims: Dims, capacity: Capacity) -> Result<(Layout, Team)> {
     let layout = Layout::new(Shape::new(dims, 4, 1)?, false, capacity);
-    Ok((layout, Team::new(dims.M, 1, 2 * dims.M * 16, capacity)))
+    Ok((layout, Team::of_free_run(dims.M, capacity)))
 }
 
 /// A value of each of a quad's runs; lanes beyond the last repeat it.

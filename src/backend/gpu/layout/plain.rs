@@ -61,6 +61,12 @@ impl Team {
         Self { R, threads, teams }
     }
 
+    /// The team of a free run: one row a thread, because a free run has few sequences, so that its steps are short and latency
+    /// is what counts.
+    pub fn of_free_run(M: usize, capacity: Capacity) -> Self {
+        Self::new(M, 1, 2 * M.next_multiple_of(GROUP) * 16, capacity)
+    }
+
     pub fn workgroup_threads(&self) -> usize {
         self.threads * self.teams
     }
