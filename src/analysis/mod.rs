@@ -36,7 +36,7 @@ mod words;
 
 pub use agreement::{
     Agreement, ConsensusEdge, ConsensusNode, MatchedPoints, ModelAgreement, PairAgreement, SharedPoint,
-    shared_points,
+    has_all, shared_points,
 };
 pub use analyze::{Analysis, Attractor, EntropyRates, analyze};
 pub use cycles::{Cycle, PeriodSearch};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::certificate::{Certificate, Found, Size};
-use crate::analysis::{Agreement, AnalysisInput, Attractor, Reading, SharedPoint, shared_points};
+use crate::analysis::{Agreement, AnalysisInput, Attractor, Reading, SharedPoint, has_all, shared_points};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::Verdict;
@@ -125,11 +125,7 @@ impl Judge {
     }
 
     fn holds_fixed_points(&self, model: &JudgedModel) -> bool {
-        let holds = |reading: &Reading| {
-            self.fixed_points
-                .iter()
-                .all(|point| point.is_in(reading, &self.scale))
-        };
+        let holds = |reading: &Reading| has_all(&self.fixed_points, reading, &self.scale);
         model.reading.as_ref().is_some_and(holds)
     }
 

@@ -40,7 +40,7 @@ impl Certificate {
             text,
             "D_stsp of the last states {scored}: median [quartiles]. A model reconstructs where it is at most {}: a tenth of the \
              way from the best median ({}, P {}) to a run that stays in one place ({}), and its free run goes on as the data do. \
-             It succeeds where it also has the fixed points below. p: Wilcoxon's signed-rank test over seeds, small where models \
+             It succeeds where it also has the fixed points below, each nearer than half way to the next. p: Wilcoxon's signed-rank test over seeds, small where models \
              are not worse than P {} by that margin.",
             number(self.threshold),
             number(self.best_median),

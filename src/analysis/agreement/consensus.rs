@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::matching::distance;
-use crate::analysis::fixed_points::FixedPoint;
 use crate::analysis::reading::{Graph, Reading};
 use crate::stats::quantile;
 
 /// Fixed points of different models are the same one where they lie within so many standard deviations of the data.
 const SAME_POINT: f64 = 0.4;
+/// No fixed point so many standard deviations away is another model's, however far the others are.
+const FURTHEST: f64 = 1.0;
 
 /// A region of the reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -131,10 +132,50 @@ fn centre(points: &[&[f64]]) -> Vec<f64> {
     (0..columns).map(median).collect()
 }
 
-impl SharedPoint {
-    /// Whether a model has this fixed point.
-    pub fn is_in(&self, model: &Reading, scale: &[f64]) -> bool {
-        let beside = |point: &FixedPoint| distance(&point.observed, &self.observed, scale) <= SAME_POINT;
-        model.fixed_points.iter().any(beside)
+/// Whether a model has all of these fixed points: beside each one of its own, nearer than half way to the next of them, so
+/// that none counts for two, and than [`FURTHEST`].
+///
+/// Where exactly a model's point lies depends on how few affine pieces it has; which one it is shows beside the others.
+pub fn has_all(points: &[SharedPoint], model: &Reading, scale: &[f64]) -> bool {
+    let own: Vec<&[f64]> = model.fixed_points.iter().map(|p| p.observed.as_slice()).collect();
+    let all: Vec<&[f64]> = points.iter().map(|p| p.observed.as_slice()).collect();
+    are_all_matched(&all, &own, scale)
+}
+
+fn are_all_matched(points: &[&[f64]], own: &[&[f64]], scale: &[f64]) -> bool {
+    let nearest = |point: &[f64], others: &mut dyn Iterator<Item = &&[f64]>| {
+        others
+            .map(|other| distance(other, point, scale))
+            .fold(f64::INFINITY, f64::min)
+    };
+    points.iter().enumerate().all(|(i, point)| {
+        let mut others = points[..i].iter().chain(&points[i + 1..]);
+        let reach = (nearest(point, &mut others) / 2.0).min(FURTHEST);
+        nearest(point, &mut own.iter()) < reach
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matched(points: &[f64], own: &[f64]) -> bool {
+        are_all_matched(
+            &points.chunks(1).collect::<Vec<_>>(),
+            &own.chunks(1).collect::<Vec<_>>(),
+            &[2.0],
+        )
+    }
+
+    /// In one dimension, of standard deviation 2.
+    #[test]
+    fn which_point_it_is_shows_beside_the_others() {
+        assert!(matched(&[0.0, 3.0], &[1.4, 4.4]));
+        assert!(!matched(&[0.0, 3.0], &[1.5]), "half way is neither");
+        assert!(!matched(&[0.0, 3.0], &[1.4]), "one of two");
+        assert!(matched(&[0.0, 9.0], &[1.9, 7.1]), "far from each other");
+        assert!(!matched(&[0.0, 9.0], &[2.1, 9.0]), "a standard deviation away");
+        assert!(matched(&[0.0], &[1.9]) && !matched(&[0.0], &[]));
+        assert!(matched(&[], &[]));
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::reading::{Graph, Reading};
 use crate::stats::quantile;
-pub use consensus::{ConsensusEdge, ConsensusNode, SharedPoint, shared_points};
+pub use consensus::{ConsensusEdge, ConsensusNode, SharedPoint, has_all, shared_points};
 use consensus::{edges, nodes};
 use information::adjusted_mutual_information;
 use matching::{distance, heaviest, overlaps};
