@@ -11,6 +11,8 @@ pub struct Certificate {
     /// The `P` whose models' median D_stsp is lowest, and that median.
     pub best_P: usize,
     pub best_median: f64,
+    /// D_stsp between the halves of the data scored on; missing where it tells nothing (a record that drifts, or is too short).
+    pub floor: Option<f64>,
     /// D_stsp of a run that stays in one place.
     pub resting: f64,
     /// A model reconstructs the data where its D_stsp is no larger.

@@ -7,7 +7,7 @@ use super::certificate::{Certificate, Found, Size};
 use crate::analysis::{Agreement, AnalysisInput, Attractor, Reading, SharedPoint, has_all, shared_points};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::metrics::Verdict;
+use crate::metrics::{Verdict, success_threshold};
 use crate::model::Model;
 use crate::run::{MemberRow, Run};
 use crate::stats::{quantile, signed_rank_below_zero, wilson};
@@ -46,6 +46,7 @@ pub struct Judge {
     scale: Vec<f64>,
     rows: usize,
     held_out: Option<usize>,
+    floor: Option<f64>,
     resting: f64,
     best_P: usize,
     best_median: f64,
@@ -64,7 +65,8 @@ impl Judge {
         refuse_other_axes(&rows)?;
         let scale = data.training.deviations();
         let models = read(run, rows, &data.training)?;
-        let resting = run.record.noise_floor.D_stsp_resting.unwrap_or(f64::NAN);
+        let floor = run.record.noise_floor;
+        let resting = floor.D_stsp_resting.unwrap_or(f64::NAN);
         let medians = by_size(&models)
             .into_iter()
             .map(|(P, models)| (P, median(&models)));
@@ -81,6 +83,7 @@ impl Judge {
             fixed_points: Vec::new(),
             chaotic: false,
             scale,
+            floor: success_threshold(floor.D_stsp, resting, 1.0).map(|_| floor.D_stsp),
             resting,
             best_P,
             best_median,
@@ -216,6 +219,7 @@ impl Judge {
             held_out: self.held_out,
             best_P: self.best_P,
             best_median: self.best_median,
+            floor: self.floor,
             resting: self.resting,
             threshold: self.threshold(),
             sizes: sizes.values().map(|models| self.size(models)).collect(),

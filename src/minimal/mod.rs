@@ -8,6 +8,7 @@
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod certificate;
+mod fit;
 mod judge;
 mod reduce;
 mod retrain;

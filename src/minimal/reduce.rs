@@ -26,7 +26,7 @@ pub struct Outcome {
     pub found: Option<Found>,
 }
 
-/// Reduces the models of the study's largest `P` that succeed, lets them vote for a number of symbols, retrains those
+/// Reduces the models of the study's largest `P` that succeed, lets them vote for a number of ReLUs, retrains those
 /// that come down to it (see [`retrain`]) and polishes them in a run folder of their own, `out`; one that is there already is
 /// finished and judged. `None` where `stop` was set.
 ///
@@ -46,9 +46,9 @@ pub fn reduce(
     let parent_P = parents.first().map_or(0, |parent| parent.row.settings.P);
     let reductions: Vec<_> = parents
         .iter()
-        .filter_map(|parent| Some((*parent, parent.reading.as_ref()?.reductions().best.swap_remove(0))))
+        .filter_map(|parent| Some((*parent, parent.reading.as_ref()?.reductions().best)))
         .collect();
-    let votes = votes(reductions.iter().map(|(_, best)| (best.symbols, best.P)));
+    let votes = votes(reductions.iter().map(|(_, best)| (best[0].symbols, best[0].P)));
     let mut outcome = Outcome {
         reduced: Reduced {
             parents: reductions.len(),
@@ -58,19 +58,17 @@ pub fn reduce(
         },
         found: None,
     };
-    let Some(winner) = votes.first().filter(|vote| vote.P < parent_P) else {
+    let Some(winner) = elected(&votes).filter(|&P| P < parent_P) else {
         return Ok(Some(outcome));
     };
     if RunFolder::open(out).is_err() {
-        let agreeing = reductions
-            .into_iter()
-            .filter(|(_, best)| (best.symbols, best.P) == (winner.symbols, winner.P));
+        let agreeing = reductions.into_iter().filter(|(_, best)| best[0].P == winner);
         let parents: Vec<Parent> = agreeing
-            .map(|(parent, reduction)| {
+            .map(|(parent, reductions)| {
                 Ok(Parent {
                     model: Model::load(&parent.file)?,
                     seed: parent.row.settings.seed,
-                    reduction,
+                    reductions,
                 })
             })
             .collect::<Result<_>>()?;
@@ -104,6 +102,16 @@ fn votes(results: impl Iterator<Item = (usize, usize)>) -> Vec<Vote> {
     votes
 }
 
+/// The number of ReLUs that most models come to, whatever their symbols; of equal ones the fewest.
+fn elected(votes: &[Vote]) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    votes
+        .iter()
+        .for_each(|vote| *counts.entry(vote.P).or_default() += vote.parents);
+    let most = counts.into_iter().rev().max_by_key(|&(_, parents)| parents);
+    most.map(|(P, _)| P)
+}
+
 /// Retrains and polishes; `false` where `stop` was set.
 fn make(
     parents: &[Parent],
@@ -117,7 +125,8 @@ fn make(
     let backend = open_checked(settings.backend, settings.device.as_deref())?;
     let trial = (data.training.trials.first()).ok_or_else(|| Error::input("there are no data"))?;
     let x0 = trial.x.row(trial.start()).to_vec();
-    let models = retrain(parents, &x0, EPOCHS, backend.as_ref(), &mut |_| {
+    let models = retrain(parents, &x0, EPOCHS, backend.as_ref(), &mut |epoch| {
+        observer.retrained(epoch, EPOCHS);
         !stop.load(Ordering::Relaxed)
     })?;
     let Some(models) = models else { return Ok(false) };
@@ -131,7 +140,7 @@ fn settings(parents: &[Parent], study: &Settings) -> Result<Settings> {
     // A single seed would be a count.
     let seeds = format!("{},", seeds.join(","));
     Ok(Settings {
-        P: Grid::one(parents[0].reduction.P),
+        P: Grid::one(parents[0].reductions[0].P),
         seeds: seeds.parse().map_err(Error::input)?,
         polish: if study.polish > 0 {
             study.polish
@@ -152,5 +161,8 @@ mod tests {
         let found = votes([(5, 3), (4, 2), (5, 3), (4, 2), (6, 3)].into_iter());
         let order: Vec<_> = found.iter().map(|v| (v.symbols, v.P, v.parents)).collect();
         assert_eq!(order, [(4, 2, 2), (5, 3, 2), (6, 3, 1)]);
+        assert_eq!(elected(&found), Some(3), "three of five");
+        assert_eq!(elected(&votes([(4, 2), (6, 3)].into_iter())), Some(2));
+        assert_eq!(elected(&[]), None);
     }
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
+use super::fit::fitted;
 use crate::analysis::Reduction;
 use crate::backend::{
     Backend, EnsembleStart, EnsembleState, Form, FreeModel, Member, MemberState, Optimizer, Plan,
 };
-use crate::dataset::{Dataset, LoadRequest, Trial, from_arrays};
+use crate::dataset::{LoadRequest, Trial, from_arrays};
 use crate::error::{Error, Result};
 use crate::model::{Dims, FreeRun, Model, Shape, Theta};
 
@@ -22,24 +23,33 @@ const TAU: usize = 128;
 const S: usize = 16;
 const BATCHES: u32 = 50;
 const LEARNING_RATES: [f64; 2] = [1e-3, 1e-5];
+/// Sets of units looked at.
+const SETS: usize = 16;
 
-/// A model to reduce, and the units of it to make linear.
+/// A model to reduce, and the sets of units, any of which may be made linear; all leave as many ReLUs.
 #[derive(Clone, Debug)]
 pub struct Parent {
     pub model: Model,
-    pub reduction: Reduction,
+    pub reductions: Vec<Reduction>,
     pub seed: u32,
 }
 
+/// A model before it is retrained.
+struct Start {
+    theta: Theta,
+    P: usize,
+    /// The parent's free run, `[ROWS, M]`, in the order of these units.
+    states: Array2<f64>,
+}
+
 impl Parent {
-    /// The parent's parameters with the units to make linear before the other ReLUs: with `P` of the reduction it is the
-    /// reduced model before training.
+    /// The units of the reduced model by those of the parent: the ones to make linear stand before the other ReLUs.
     ///
     /// # Errors
     /// When ReLU units are among the observed ones, which cannot change places.
-    fn reordered(&self) -> Result<Theta> {
-        let (theta, P) = (&self.model.theta, self.model.P);
-        let Dims { M, N, .. } = theta.dims();
+    fn order(&self, reduction: &Reduction) -> Result<Vec<usize>> {
+        let P = self.model.P;
+        let Dims { M, N, .. } = self.model.theta.dims();
         if P > M - N {
             return Err(Error::input(format!(
                 "a model of P = {P} ReLUs and M − N = {} hidden units has observed ReLUs, which cannot be made linear",
@@ -48,20 +58,62 @@ impl Parent {
             .with_hint("use a larger --M"));
         }
         let first = M - P;
-        let linear = &self.reduction.linear;
+        let linear = &reduction.linear;
         let stay = (0..P).filter(|unit| !linear.contains(unit));
-        let order: Vec<usize> = (0..first)
-            .chain(linear.iter().copied().chain(stay).map(|unit| first + unit))
-            .collect();
-        Ok(theta.reordered(&order))
+        let hidden = linear.iter().copied().chain(stay).map(|unit| first + unit);
+        Ok((0..first).chain(hidden).collect())
+    }
+
+    /// Of the sets of units the one without which the model's steps along its own run are told best.
+    fn start(&self, x0: &[f64], backend: &dyn Backend) -> Result<Start> {
+        let run = self.free_run(x0, backend)?;
+        let mut best: Option<(Start, f64)> = None;
+        for reduction in self.reductions.iter().take(SETS) {
+            let order = self.order(reduction)?;
+            let states = run.select(Axis(1), &order);
+            let (theta, error) = fitted(&self.model.theta.reordered(&order), reduction.P, states.view())?;
+            if best.as_ref().is_none_or(|(_, least)| error < *least) {
+                let P = reduction.P;
+                best = Some((Start { theta, P, states }, error));
+            }
+        }
+        best.map(|(start, _)| start)
+            .ok_or_else(|| Error::input("no units of this model can be made linear"))
+    }
+
+    /// All units along the parent's free run, `[ROWS, M]`.
+    fn free_run(&self, x0: &[f64], backend: &dyn Backend) -> Result<Array2<f64>> {
+        let dims = self.model.theta.dims();
+        if dims.K > 0 {
+            return Err(Error::input(
+                "models with external inputs cannot be reduced: they have no free run of their own",
+            ));
+        }
+        let theta = self.model.theta.pack();
+        let model = FreeModel {
+            theta: &theta,
+            P: self.model.P,
+        };
+        let run = FreeRun {
+            x0: x0.iter().map(|&v| v as f32).collect(),
+            steps: ROWS - 1,
+            s: Array2::zeros((0, 0)),
+        };
+        let states = backend
+            .free_run(dims, &[model], &[run], true)?
+            .remove(0)
+            .remove(0);
+        Ok(states.mapv(f64::from))
     }
 }
 
 /// Trains reduced models, each on the free run of its parent, side by side; in their order. One that diverges is `None`.
 ///
-/// The loss is the mean squared error over the observed units plus `λ` times that over the hidden ones, `λ = (M − N)/N`: up to
-/// a factor the mean over all units, so it is the loss of a model that observes all its units, and forcing of all units is the
-/// forcing of that model. Every backend trains it as any other. `x0[N]` is where the parents' runs start.
+/// Each starts from the model with these units linear that is nearest to its parent step by step (see [`fitted`]): with the
+/// parent's own parameters a unit that is linear all at once sends runs to infinity before they are trained. The loss is the
+/// mean squared error over the observed units plus `λ` times that over the hidden ones, `λ = (M − N)/N`: up to a factor the mean
+/// over all units, so it is the loss of a model that observes all its units, and forcing of all units is the forcing of that
+/// model. Every backend trains it as any other. `x0[N]` is where the parents' runs start.
 ///
 /// # Errors
 /// When a parent has external inputs or observed ReLUs, its run does not stay finite, or the device fails.
@@ -72,8 +124,10 @@ pub fn retrain(
     backend: &dyn Backend,
     epoch_done: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Option<Vec<Option<Model>>>> {
-    let reduced: Vec<Theta> = parents.iter().map(Parent::reordered).collect::<Result<_>>()?;
-    let start = |(parent, theta): (&Parent, &Theta)| start(parent, theta, x0, epochs, backend);
+    let reduced: Vec<Start> = (parents.iter())
+        .map(|parent| parent.start(x0, backend))
+        .collect::<Result<_>>()?;
+    let start = |(parent, start): (&Parent, &Start)| ensemble(parent, start, epochs);
     let starts: Vec<EnsembleStart> = parents.iter().zip(&reduced).map(start).collect::<Result<_>>()?;
     let mut ensembles = backend.ensembles(starts)?;
     for epoch in 1..=epochs {
@@ -93,14 +147,14 @@ pub fn retrain(
         .zip(&reduced)
         .map(|((ensemble, parent), before)| {
             let state = ensemble.state()?.members.remove(0);
-            let all = Theta::unpack(observing_all(before.dims()), &state.theta);
+            let all = Theta::unpack(observing_all(before.theta.dims()), &state.theta);
             let model = Model {
                 theta: Theta {
-                    L: before.L.clone(),
-                    C: before.C.clone(),
+                    L: before.theta.L.clone(),
+                    C: before.theta.C.clone(),
                     ..all
                 },
-                P: parent.reduction.P,
+                P: before.P,
                 ..parent.model.clone()
             };
             Ok(state.stopped_at.is_none().then_some(model))
@@ -117,23 +171,22 @@ fn observing_all(dims: Dims) -> Dims {
     }
 }
 
-fn start(
-    parent: &Parent,
-    reduced: &Theta,
-    x0: &[f64],
-    epochs: u32,
-    backend: &dyn Backend,
-) -> Result<EnsembleStart> {
-    let dims = observing_all(reduced.dims());
-    let data = trajectory(parent, reduced, x0, backend)?;
+fn ensemble(parent: &Parent, start: &Start, epochs: u32) -> Result<EnsembleStart> {
+    let dims = observing_all(start.theta.dims());
+    let trial = Trial {
+        name: format!("the free run of the model of seed {}", parent.seed),
+        x: start.states.clone(),
+        s: Array2::zeros((ROWS, 0)),
+    };
+    let data = from_arrays(vec![trial], &LoadRequest::default())?;
     let theta = Theta {
         L: Array2::zeros((0, dims.M)),
         C: Array2::zeros((dims.M, 0)),
-        ..reduced.clone()
+        ..start.theta.clone()
     };
     let member = Member {
         seed: parent.seed,
-        P: parent.reduction.P,
+        P: start.P,
         tau: TAU,
         alpha: 1.0,
         noise: 0.0,
@@ -158,36 +211,6 @@ fn start(
             members: vec![MemberState::new(&theta)],
         },
     })
-}
-
-/// All units of the parent along its free run, in the reduced model's order.
-fn trajectory(parent: &Parent, reduced: &Theta, x0: &[f64], backend: &dyn Backend) -> Result<Dataset> {
-    let dims = reduced.dims();
-    if dims.K > 0 {
-        return Err(Error::input(
-            "models with external inputs cannot be reduced: they have no free run of their own",
-        ));
-    }
-    let theta = reduced.pack();
-    let model = FreeModel {
-        theta: &theta,
-        P: parent.model.P,
-    };
-    let run = FreeRun {
-        x0: x0.iter().map(|&v| v as f32).collect(),
-        steps: ROWS - 1,
-        s: Array2::zeros((0, 0)),
-    };
-    let states = backend
-        .free_run(dims, &[model], &[run], true)?
-        .remove(0)
-        .remove(0);
-    let trial = Trial {
-        name: format!("the free run of the model of seed {}", parent.seed),
-        x: states.mapv(f64::from),
-        s: Array2::zeros((ROWS, 0)),
-    };
-    from_arrays(vec![trial], &LoadRequest::default())
 }
 
 #[cfg(test)]
@@ -217,11 +240,11 @@ mod tests {
                 columns: None,
                 input_columns: None,
             },
-            reduction: Reduction {
+            reductions: vec![Reduction {
                 linear: vec![1],
                 P: 1,
                 symbols: 2,
-            },
+            }],
             seed: 3,
         }
     }
@@ -241,7 +264,8 @@ mod tests {
         let model = trained.expect("not stopped").remove(0).expect("finite");
         assert_eq!((model.P, model.theta.dims()), (1, parent.model.theta.dims()));
         // Unit 3 stands before the ReLU that stays; the loss was 0, so nothing has moved.
-        let expected = parent.reordered().expect("hidden ReLUs");
+        let order = parent.order(&parent.reductions[0]).expect("hidden ReLUs");
+        let expected = parent.model.theta.reordered(&order);
         assert_eq!(expected.h.to_vec(), [0.0, 0.0, 1.0, 0.0]);
         let moved = model
             .theta
@@ -263,7 +287,7 @@ mod tests {
     fn observed_relus_stay() {
         let mut parent = parent();
         parent.model.P = 3;
-        let error = parent.reordered().expect_err("an observed ReLU");
+        let error = parent.order(&parent.reductions[0]).expect_err("an observed ReLU");
         assert!(error.to_string().contains("observed ReLUs"), "{error}");
     }
 }

@@ -48,6 +48,10 @@ impl Certificate {
             number(self.resting),
             self.best_P,
         );
+        if self.floor.is_none() {
+            text += "These data tell little: the two halves of those scored on differ nearly as much as a run that stays in one \
+                     place (a record that drifts, or is too short).\n";
+        }
         text += &self.proof();
         if let Some(reduced) = &self.reduced {
             text += &self.reduction(reduced);

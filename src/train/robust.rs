@@ -3,9 +3,10 @@
 use ndarray::ArrayView1;
 
 use crate::config::{Grid, Settings};
-use crate::dataset::{Dataset, range};
+use crate::dataset::{Dataset, deviation, range};
 use crate::metrics::PredictionData;
 use crate::polish::DEFAULT_GENERATIONS;
+use crate::stats::quantile;
 
 /// Forcing interval over the time in which the data decorrelate. (The published ones are 0.7 times it for Lorenz-63, 0.6
 /// for Rössler, more than 1 for recordings that decorrelate within a few rows.)
@@ -13,9 +14,12 @@ const FORCING: f64 = 0.6;
 const LEAST_TAU: usize = 7;
 /// A column that changes sides now and then (scrolls, wings) stays correlated for far longer than any forecast lasts.
 const SLOWEST: usize = 2;
-/// Predicted steps of a window: the published ones, or what data of slow motion or few rows need.
+/// The decorrelation of a column that stays correlated for as long as can be told.
+const NEVER: usize = usize::MAX;
+/// Predicted steps of a window: the published ones, or what data of slow motion or few rows need. (Twice as long, and so half as
+/// many, windows train worse.)
 const T: usize = 200;
-const WINDOW: usize = 12;
+const WINDOW: usize = 6;
 const MOST_T: usize = 1_000;
 
 /// Settings that suit these data, for a model of which only `P` and `M` remain to be chosen: the default of the command
@@ -23,17 +27,25 @@ const MOST_T: usize = 1_000;
 ///
 /// A quarter of the published epochs at five times the learning rate, then polishing (see [`crate::polish`]; not where there
 /// are external inputs, or no observation to forecast), of standardised data. `tau` is 0.6 times the lag at which
-/// autocorrelations fall below 1/e (median over the columns, at most twice the shortest), at least 7; `T` is 200, longer where that is less than
-/// 12 `tau`, never more than a quarter of the longest trial, and batches are fewer by as much as windows are longer.
+/// autocorrelations fall below 1/e (median over the columns, at most twice the shortest), at least 7; the published
+/// one where none does, as of data that drift. `T` is 200, longer where that is less than 6 `tau`, never more than a quarter of
+/// the longest trial, and batches are fewer by as much as windows are longer. The noise is the published one, less where the data move by less than that from one row to the next.
 pub fn robust(data: &Dataset) -> Settings {
     let published = Settings::default();
     let longest = data.trials.iter().map(|trial| trial.x.nrows()).max().unwrap_or(0);
-    let decorrelation = decorrelation(data);
-    let tau = ((FORCING * decorrelation as f64).round() as usize).max(LEAST_TAU);
+    let told = decorrelation(data).map(|lag| ((FORCING * lag as f64).round() as usize).max(LEAST_TAU));
+    let tau = told.unwrap_or(published.tau.values()[0]);
     let window = (WINDOW * tau).clamp(T, MOST_T).min((longest / 4).max(1));
     let batches = f64::from(published.batches_per_epoch) * T as f64 / window.max(T) as f64;
+    let standardize = varies(data);
+    let most_noise = published.noise.values()[0];
+    let noise = match motion(data) {
+        Some(step) if standardize && step < most_noise => rounded(step),
+        _ => most_noise,
+    };
     Settings {
-        standardize: varies(data),
+        standardize,
+        noise: Grid::one(noise),
         tau: Grid::one(tau),
         T: Grid::one(window),
         start_lr: Grid::one(5e-3),
@@ -66,22 +78,41 @@ fn is_polished(data: &Dataset, pe_steps: usize) -> bool {
 }
 
 /// The first lag at which the autocorrelation falls below 1/e, in the longest trial: the median over the columns that vary,
-/// but no more than [`SLOWEST`] times the shortest.
-fn decorrelation(data: &Dataset) -> usize {
-    let Some(trial) = data.trials.iter().max_by_key(|trial| trial.x.nrows()) else {
-        return 0;
-    };
+/// but no more than [`SLOWEST`] times the shortest. `None` where no column's does.
+fn decorrelation(data: &Dataset) -> Option<usize> {
+    let trial = data.trials.iter().max_by_key(|trial| trial.x.nrows())?;
     let mut lags: Vec<usize> = (trial.x.columns().into_iter())
         .filter_map(decorrelation_of)
         .collect();
     lags.sort_unstable();
-    let (Some(&middle), Some(&shortest)) = (lags.get(lags.len() / 2), lags.first()) else {
-        return 0;
-    };
-    middle.min(SLOWEST * shortest)
+    let (&middle, &shortest) = (lags.get(lags.len() / 2)?, lags.first()?);
+    (shortest < NEVER).then(|| middle.min(SLOWEST * shortest))
 }
 
-/// Of one column, over the pairs of values that are there; `None` for a constant.
+/// By how much the data move from one row to the next: root mean square in standard deviations, median over the columns.
+/// Noise of this size and more hides where a run is on its way to.
+fn motion(data: &Dataset) -> Option<f64> {
+    let step = |j: usize| {
+        let columns = data.trials.iter().map(|trial| trial.x.column(j));
+        let pairs = columns.flat_map(|column| column.into_iter().zip(column.into_iter().skip(1)));
+        let squares = pairs
+            .map(|(a, b)| (b - a).powi(2))
+            .filter(|square| !square.is_nan());
+        let (sum, count) = squares.fold((0.0, 0.0f64), |(sum, n), square| (sum + square, n + 1.0));
+        let deviation = deviation(data.trials.iter().flat_map(|trial| trial.x.column(j)).copied());
+        (count > 0.0 && deviation > 0.0).then(|| (sum / count).sqrt() / deviation)
+    };
+    let steps: Vec<f64> = (0..data.N).filter_map(step).collect();
+    (!steps.is_empty()).then(|| quantile(&steps, 0.5))
+}
+
+/// To two digits, as settings are written.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.1e}").parse().unwrap_or(value)
+}
+
+/// Of one column, over the pairs of values that are there; `None` for a constant, [`NEVER`] where there is no such lag
+/// within a quarter of the trial.
 fn decorrelation_of(column: ArrayView1<'_, f64>) -> Option<usize> {
     let seen = column.iter().filter(|v| !v.is_nan());
     let (sum, count) = seen.clone().fold((0.0, 0.0f64), |(sum, n), v| (sum + v, n + 1.0));
@@ -98,7 +129,7 @@ fn decorrelation_of(column: ArrayView1<'_, f64>) -> Option<usize> {
             // Without a pair nothing can be told of this lag.
             sum / count < variance / std::f64::consts::E
         };
-        (1..longest).find(falls).unwrap_or(longest)
+        (1..longest).find(falls).unwrap_or(NEVER)
     })
 }
 
@@ -134,7 +165,7 @@ mod tests {
         assert_eq!((values(&chosen), chosen.batches_per_epoch), ((12, 200), 50));
         assert!(chosen.standardize && chosen.polish == DEFAULT_GENERATIONS);
         let slow = robust(&data(20_000, 0, sine(400.0)));
-        assert_eq!((values(&slow), slow.batches_per_epoch), ((46, 552), 18));
+        assert_eq!((values(&slow), slow.batches_per_epoch), ((46, 276), 36));
         let short = robust(&data(120, 0, sine(10.0)));
         assert_eq!((values(&short), short.batches_per_epoch), ((7, 30), 50));
         assert_eq!(robust(&data(2_000, 1, sine(100.0))).polish, 0, "inputs");
@@ -159,8 +190,13 @@ mod tests {
             )
             .expect("data"),
         );
-        assert_eq!(values(&sides), (24, 288));
-        for chosen in [chosen, slow, short, gaps, sides] {
+        assert_eq!(values(&sides), (24, 200));
+        // A straight line never decorrelates, and moves little from row to row.
+        let line = robust(&data(4_000, 0, |t| t));
+        assert_eq!((values(&line), line.noise.values()[0]), ((16, 200), 0.00087));
+        let noise = [&chosen, &slow, &short].map(|chosen| chosen.noise.values()[0]);
+        assert_eq!(noise, [0.05, 0.016, 0.05]);
+        for chosen in [chosen, slow, short, gaps, sides, line] {
             chosen.validate().expect("valid");
         }
     }

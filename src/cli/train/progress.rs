@@ -1,6 +1,6 @@
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,6 +9,9 @@ use super::summary::introduction;
 use crate::cli::INTERRUPTED;
 use crate::cli::output::{count, divergence, number};
 use crate::train::{Evaluation, Observer, Progress, Start};
+
+/// Epochs of retraining between two lines about it.
+const RETRAINING: u32 = 100;
 
 /// Training's progress on stderr: a bar on a terminal, one line an evaluation otherwise.
 pub struct Watch {
@@ -155,6 +158,15 @@ impl Observer for Watch {
         }
     }
 
+    fn retrained(&mut self, epoch: u32, epochs: u32) {
+        if epoch == 1 {
+            stop_on_ctrl_c(Arc::clone(&self.stop));
+        }
+        if epoch % RETRAINING == 0 {
+            self.say(&format!("retraining: epoch {epoch}/{epochs}"));
+        }
+    }
+
     fn diverged(&mut self, id: &str, epoch: u32) {
         self.say(&format!(
             "warning: member {id} diverged in epoch {epoch} and stopped; the others go on"
@@ -162,10 +174,18 @@ impl Observer for Watch {
     }
 }
 
+/// What Ctrl-C sets: of several trainings one after another the one that goes on.
+static STOPPING: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+
 /// Ctrl-C asks training to stop after the epoch; a second one stops at once.
 fn stop_on_ctrl_c(stop: Arc<AtomicBool>) {
+    let current = || STOPPING.lock().unwrap_or_else(PoisonError::into_inner);
+    if current().replace(stop).is_some() {
+        return;
+    }
     let set = ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
+        let stop = current().clone();
+        if stop.is_none_or(|stop| stop.swap(true, Ordering::Relaxed)) {
             std::process::exit(i32::from(INTERRUPTED));
         }
         eprintln!("\nfinishing the epoch; press Ctrl-C again to stop at once");
