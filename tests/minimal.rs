@@ -8,18 +8,20 @@ use cli_common::{Workplace, small_study, stderr, stdout};
 use ndarray::Axis;
 use serde_json::Value;
 
-/// A linear oscillator with a little noise: `rows` rows of a sine and a cosine.
-fn oscillator(w: &Workplace, name: &str, rows: usize) {
+/// Two columns with uniform noise of this width: `rows` rows of `f`.
+fn noisy(w: &Workplace, name: &str, rows: usize, width: f64, f: impl Fn(f64) -> [f64; 2]) {
     let mut noise = 7u32;
     let mut draw = move || {
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        0.02 * (f64::from(noise) / f64::from(u32::MAX) - 0.5)
+        width * (f64::from(noise) / f64::from(u32::MAX) - 0.5)
     };
-    let values = (0..rows).flat_map(|t| {
-        let angle = 0.21 * t as f64;
-        [angle.sin() + draw(), angle.cos() + draw()].map(|v| v as f32)
-    });
+    let values = (0..rows).flat_map(|t| f(t as f64).map(|v| (v + draw()) as f32));
     w.npy_f32(name, rows, 2, &values.collect::<Vec<_>>());
+}
+
+/// A linear oscillator with a little noise: `rows` rows of a sine and a cosine.
+fn oscillator(w: &Workplace, name: &str, rows: usize) {
+    noisy(w, name, rows, 0.02, |t| [(0.21 * t).sin(), (0.21 * t).cos()]);
 }
 
 /// Arguments of a search that takes seconds.
@@ -109,6 +111,17 @@ fn a_linear_oscillator_needs_no_relu() {
     w.succeed(&["report", "run"]);
     let page = String::from_utf8(w.read("run/report.html")).expect("UTF-8");
     assert!(page.contains("How many ReLUs these data need") && page.contains("No ReLU is needed"));
+}
+
+/// It leaves the range that models are trained in, and the answer says how little such data tell.
+#[test]
+fn a_straight_line_needs_no_relu() {
+    let w = Workplace::new();
+    noisy(&w, "wave", 2_000, 0.1, |t| [t / 500.0, -t / 1_000.0]);
+    let text = stdout(&w.succeed(&small_search("run", "60", &["--standardize"])));
+    assert!(text.starts_with("No ReLU is needed"), "{text}");
+    assert!(text.contains("These data tell little"), "{text}");
+    assert!(certificate(&w, "run")["floor"].is_null());
 }
 
 #[test]

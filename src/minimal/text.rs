@@ -131,7 +131,11 @@ impl Certificate {
         text += &told.collect::<Vec<_>>().join(", ");
         text += ".\n";
         if let Some(size) = &reduced.size {
-            text += "Retrained:\n";
+            let _ = writeln!(
+                text,
+                "Those that came down to {} ReLUs, retrained on their own former free runs and polished:",
+                size.P
+            );
             text += &table(&HEADS, &[self.row(size)]);
         }
         text

@@ -14,6 +14,8 @@ const FORCING: f64 = 0.6;
 const LEAST_TAU: usize = 7;
 /// A column that changes sides now and then (scrolls, wings) stays correlated for far longer than any forecast lasts.
 const SLOWEST: usize = 2;
+/// Lags up to this part of a trial are looked at. (A straight line falls below 1/e at a quarter of its rows.)
+const TOLD: usize = 8;
 /// The decorrelation of a column that stays correlated for as long as can be told.
 const NEVER: usize = usize::MAX;
 /// Predicted steps of a window: the published ones, or what data of slow motion or few rows need. (Twice as long, and so half as
@@ -86,7 +88,7 @@ fn decorrelation(data: &Dataset) -> Option<usize> {
         .collect();
     lags.sort_unstable();
     let (&middle, &shortest) = (lags.get(lags.len() / 2)?, lags.first()?);
-    (shortest < NEVER).then(|| middle.min(SLOWEST * shortest))
+    (shortest < NEVER).then(|| middle.min(SLOWEST * shortest).min(MOST_T))
 }
 
 /// By how much the data move from one row to the next: root mean square in standard deviations, median over the columns.
@@ -112,13 +114,13 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// Of one column, over the pairs of values that are there; `None` for a constant, [`NEVER`] where there is no such lag
-/// within a quarter of the trial.
+/// within an eighth of the trial.
 fn decorrelation_of(column: ArrayView1<'_, f64>) -> Option<usize> {
     let seen = column.iter().filter(|v| !v.is_nan());
     let (sum, count) = seen.clone().fold((0.0, 0.0f64), |(sum, n), v| (sum + v, n + 1.0));
     let mean = sum / count;
     let variance = seen.map(|v| (v - mean).powi(2)).sum::<f64>() / count;
-    let longest = (column.len() / 4).min(MOST_T);
+    let longest = (column.len() / TOLD).min(MOST_T);
     (variance > 0.0).then(|| {
         let falls = |lag: &usize| {
             let pairs = column.iter().zip(column.iter().skip(*lag));
