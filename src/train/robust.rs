@@ -6,7 +6,6 @@ use crate::config::{Grid, Settings};
 use crate::dataset::{Dataset, deviation, range};
 use crate::metrics::PredictionData;
 use crate::polish::DEFAULT_GENERATIONS;
-use crate::stats::quantile;
 
 /// Forcing interval over the time in which the data decorrelate. (The published ones are 0.7 times it for Lorenz-63, 0.6
 /// for Rössler, more than 1 for recordings that decorrelate within a few rows.)
@@ -104,8 +103,9 @@ fn motion(data: &Dataset) -> Option<f64> {
         let deviation = deviation(data.trials.iter().flat_map(|trial| trial.x.column(j)).copied());
         (count > 0.0 && deviation > 0.0).then(|| (sum / count).sqrt() / deviation)
     };
-    let steps: Vec<f64> = (0..data.N).filter_map(step).collect();
-    (!steps.is_empty()).then(|| quantile(&steps, 0.5))
+    let mut steps: Vec<f64> = (0..data.N).filter_map(step).collect();
+    steps.sort_unstable_by(f64::total_cmp);
+    steps.get(steps.len() / 2).copied()
 }
 
 /// To two digits, as settings are written.
