@@ -162,7 +162,7 @@ impl Observer for Watch {
         if epoch == 1 {
             stop_on_ctrl_c(Arc::clone(&self.stop));
         }
-        if epoch % RETRAINING == 0 {
+        if epoch.is_multiple_of(RETRAINING) {
             self.say(&format!("retraining: epoch {epoch}/{epochs}"));
         }
     }
