@@ -109,7 +109,7 @@ impl Parent {
 
 /// Trains reduced models, each on the free run of its parent, side by side; in their order. One that diverges is `None`.
 ///
-/// Each starts from the model with these units linear that is nearest to its parent step by step (see [`fitted`]): with the
+/// Each starts from the model with these units linear that is nearest to its parent step by step (by least squares): with the
 /// parent's own parameters a unit that is linear all at once sends runs to infinity before they are trained. The loss is the
 /// mean squared error over the observed units plus `λ` times that over the hidden ones, `λ = (M − N)/N`: up to a factor the mean
 /// over all units, so it is the loss of a model that observes all its units, and forcing of all units is the forcing of that

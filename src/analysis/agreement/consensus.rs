@@ -133,7 +133,7 @@ fn centre(points: &[&[f64]]) -> Vec<f64> {
 }
 
 /// Whether a model has all of these fixed points: beside each one of its own, nearer than half way to the next of them, so
-/// that none counts for two, and than [`FURTHEST`].
+/// that none counts for two, and than one standard deviation.
 ///
 /// Where exactly a model's point lies depends on how few affine pieces it has; which one it is shows beside the others.
 pub fn has_all(points: &[SharedPoint], model: &Reading, scale: &[f64]) -> bool {
