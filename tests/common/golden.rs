@@ -1,14 +1,12 @@
 //! `tests/golden/*.npz` and `tests/golden/data/*.npz`.
 
-use std::path::Path;
-
 use alrnn_gpu::backend::golden::{GoldenCase, check_case, load_cases};
 use alrnn_gpu::backend::{Backend, Form, Gradient};
 
 use super::parity::difference;
 
 pub fn all_cases() -> Vec<GoldenCase> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let folder = super::checkout().join("tests/golden");
     let mut cases = load_cases(&folder).expect("the golden cases load");
     cases.extend(load_cases(folder.join("data")).expect("the golden cases with gaps and inputs load"));
     assert!(cases.len() >= 16, "only {} golden cases found", cases.len());

@@ -8,3 +8,5 @@ pub mod golden;
 pub mod growth;
 pub mod parity;
 pub mod training;
+
+pub use curve::checkout;

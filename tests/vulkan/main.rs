@@ -1,5 +1,6 @@
 //! What runs on an adapter (hardware, or a software one such as lavapipe). Without any, every test is listed as
-//! ignored and the last lines say so; ALRNN_REQUIRE_GPU=1 makes that a failure.
+//! ignored and the last lines say so; ALRNN_REQUIRE_GPU=1 makes that a failure. ALRNN_DEVICE names the adapter; where the built
+//! program and the checkout were moved, ALRNN_BINARY and CARGO_MANIFEST_DIR name them.
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 #[path = "../common/mod.rs"]
@@ -115,6 +116,7 @@ const TESTS: &[(&str, Check)] = &[
 
 fn open() -> GpuOptions {
     GpuOptions {
+        adapter: std::env::var("ALRNN_DEVICE").ok(),
         allow_software: true,
         ..GpuOptions::default()
     }
@@ -216,8 +218,8 @@ fn run_raw(gpu: &Gpu, source: &str, input: &[[u32; 4]], outputs: usize) -> Vec<[
 }
 
 fn selftest(gpu: &GpuBackend) {
-    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-    let text = run_on(gpu, &["selftest", "--cases", cases]);
+    let cases = common::checkout().join("tests/golden");
+    let text = run_on(gpu, &["selftest", "--cases", &cases.to_string_lossy()]);
     assert!(text.contains("all ") && text.contains("wide"), "{text}");
 }
 
@@ -230,7 +232,8 @@ fn run_on(gpu: &GpuBackend, arguments: &[&str]) -> String {
 }
 
 fn run(arguments: &[&str]) -> String {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_alrnn-gpu"))
+    let built = env!("CARGO_BIN_EXE_alrnn-gpu").into();
+    let output = std::process::Command::new(std::env::var_os("ALRNN_BINARY").unwrap_or(built))
         .args(arguments)
         .output()
         .expect("the program starts");
