@@ -13,8 +13,9 @@
 //! 5. `Dataset::training` cuts windows of each length: rows in f32 and where windows may start, [`backend::TrainingData`].
 //! 6. [`train::run`] checks all of it, opens a [`backend::Backend`] and takes the run folder; its trainer calls
 //!    [`backend::Ensemble::train_epoch`]: 50 × \[sample → forward → adjoint → update\] on the device.
-//! 7. Every 25 epochs [`scoring::score_models`] lets the members run freely and [`metrics::Scorer`] compares the runs. Where
-//!    it is asked for, [`polish`] goes on from there, on what is scored.
+//! 7. Every 25 epochs the device leaves a copy of the states ([`backend::Ensemble::snapshot`]) and trains on: in another thread
+//!    [`scoring::score_models`] lets the members run freely and [`metrics::Scorer`] compares the runs. Where it is asked for,
+//!    [`polish`] goes on from there, on what is scored.
 //! 8. [`run`] keeps it: `log.csv`, `members.csv`, `best/`, `last/`, `checkpoint.bin`.
 //! 9. [`analysis`] and [`report`] read the folder through [`run::Run`]; [`minimal`] judges one of several `P`.
 //!

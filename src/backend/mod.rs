@@ -131,6 +131,9 @@ pub struct EpochResult {
     pub stopped_at: Vec<Option<u32>>,
 }
 
+/// A state on its way from the device: waits for it and reads it, in whatever thread.
+pub type Snapshot = Box<dyn FnOnce() -> Result<EnsembleState> + Send>;
+
 /// A batch of windows given explicitly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Windows {
@@ -192,6 +195,12 @@ pub struct Demand {
 /// A device that trains AL-RNNs.
 pub trait Backend: Send + Sync {
     fn device(&self) -> &Device;
+
+    /// Whether [`Ensemble::train_epoch`] only enqueues, and waits where enough is enqueued: one thread is enough for a study
+    /// then, and others would wait in vain where they could do something else.
+    fn enqueues(&self) -> bool {
+        false
+    }
 
     /// What [`Backend::ensemble`] will take; it cannot refuse what main memory does not hold.
     fn demand(&self, _plan: &Plan) -> Demand {
@@ -295,6 +304,12 @@ pub trait Ensemble: Send {
 
     /// Waits for what is enqueued and reads the state back.
     fn state(&mut self) -> Result<EnsembleState>;
+
+    /// The state after what is enqueued, as a copy that the device makes on its way: training may go on at once.
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        let state = self.state()?;
+        Ok(Box::new(|| Ok(state)))
+    }
 
     /// The windows (noise added) that this member's optimiser step `step` (counted from 0) sees.
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows>;

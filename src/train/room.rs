@@ -51,10 +51,10 @@ fn sum<const PARTS: usize>(parts: [Part; PARTS]) -> Part {
 }
 
 fn memory(study: &Study, settings: &Settings, backend: &dyn Backend) -> [Part; 4] {
-    // Parameters and moments as the device trains them, as they are read from it and as they are recorded, the best
+    // Parameters and moments as the device trains them, of the two moments under way and as they are recorded, the best
     // ones, those being scored, and the checkpoint of all; then settings and scores.
     let members =
-        parameters(study).saturating_mul(4 * (3 + 3 + 3 + 1 + 1 + 4)) + 500 * study.candidates.len() as u64;
+        parameters(study).saturating_mul(4 * (3 + 6 + 3 + 1 + 1 + 4)) + 500 * study.candidates.len() as u64;
     let (mut steps, mut scratch) = (0u64, 0u64);
     for group in 0..study.groups.len() {
         let demand = backend.demand(&study.plan(group, settings));

@@ -9,16 +9,17 @@ use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::memory::allocation::{Allocation, groups};
-use crate::backend::gpu::memory::buffers::UNIFORM_STRIDE;
+use crate::backend::gpu::memory::buffers::{Readback, UNIFORM_STRIDE};
 use crate::backend::gpu::memory::footprint::Scratch;
 use crate::backend::gpu::memory::params::{Params, Status};
 use crate::backend::gpu::schedule::chunk::{Chunk, Group, member_state};
 use crate::backend::gpu::schedule::pace::{Cut, SUBMISSION_SECONDS};
 use crate::backend::gpu::schedule::profile::Meter;
-use crate::backend::gpu::schedule::ring::Ring;
+use crate::backend::gpu::schedule::ring::{Ring, copy_status};
 use crate::backend::gpu::schedule::step::{Phase, params, rates};
 use crate::backend::{
-    Ensemble, EnsembleStart, EnsembleState, EpochResult, KernelTime, Plan, Windows, is_missing,
+    Ensemble, EnsembleStart, EnsembleState, EpochResult, KernelTime, MemberState, Plan, Snapshot, Windows,
+    is_missing,
 };
 use crate::error::{Error, Result};
 use crate::model::Shape;
@@ -40,7 +41,7 @@ pub struct GpuEnsemble {
     step: u32,
     /// What a step of one chunk takes: one a group.
     meters: Vec<Meter>,
-    ring: Ring,
+    ring: Ring<Readback>,
 }
 
 impl GpuEnsemble {
@@ -210,6 +211,29 @@ impl GpuEnsemble {
     }
 }
 
+/// The state of a chunk's members on its way to the host.
+struct Copied {
+    members: Vec<usize>,
+    theta: Readback,
+    moments: Readback,
+    status: Readback,
+}
+
+impl Copied {
+    /// Waits for it and puts every member, of `n` parameters, in its place.
+    fn read(self, gpu: &Gpu, n: usize, all: &mut [Option<MemberState>]) -> Result<()> {
+        let count = self.members.len();
+        let theta: Vec<f32> = self.theta.values(gpu, count * n)?;
+        let moments: Vec<[f32; 2]> = self.moments.values(gpu, count * n)?;
+        let status: Vec<Status> = self.status.values(gpu, count)?;
+        let each = theta.chunks_exact(n).zip(moments.chunks_exact(n)).zip(&status);
+        for (e, ((theta, moments), status)) in self.members.into_iter().zip(each) {
+            all[e] = Some(member_state(theta, moments, status));
+        }
+        Ok(())
+    }
+}
+
 fn pass(encoder: &mut wgpu::CommandEncoder) -> wgpu::ComputePass<'_> {
     encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default())
 }
@@ -244,13 +268,9 @@ impl Ensemble for GpuEnsemble {
                 at += self.run_chunk(at, epoch)?;
             }
         }
-        let sources: Vec<_> = self
-            .chunks
-            .iter()
-            .map(|c| (&c.members[..], c.kept("status")))
-            .collect();
+        let (members, status) = copy_status(&self.gpu, &self.chunks)?;
         self.ring
-            .push(&self.gpu, epoch, self.plan.batches_per_epoch, &sources)?;
+            .push(epoch, self.plan.batches_per_epoch, members, status);
         self.step += self.plan.batches_per_epoch;
         self.gpu.check()
     }
@@ -261,23 +281,33 @@ impl Ensemble for GpuEnsemble {
     }
 
     fn state(&mut self) -> Result<EnsembleState> {
+        self.snapshot()?()
+    }
+
+    fn snapshot(&mut self) -> Result<Snapshot> {
         let n = self.plan.shape.dims.n_params();
-        let mut members = vec![None; self.plan.members.len()];
-        for chunk in &self.chunks {
+        let copy = |chunk: &Chunk| {
             let count = chunk.members.len();
-            let theta: Vec<f32> = self.gpu.read(chunk.kept("theta"), 0, count * n)?;
-            let moments: Vec<[f32; 2]> = self.gpu.read(chunk.kept("moments"), 0, count * n)?;
-            let status: Vec<Status> = self.gpu.read(chunk.kept("status"), 0, count)?;
-            let each = theta.chunks_exact(n).zip(moments.chunks_exact(n)).zip(&status);
-            for (&e, ((theta, moments), status)) in chunk.members.iter().zip(each) {
-                members[e] = Some(member_state(theta, moments, status));
+            let copy = |name, each: usize| self.gpu.copy(chunk.kept(name), 0, (each * count) as u64);
+            Ok(Copied {
+                members: chunk.members.clone(),
+                theta: copy("theta", 4 * n)?,
+                moments: copy("moments", 8 * n)?,
+                status: copy("status", size_of::<Status>())?,
+            })
+        };
+        let copied = self.chunks.iter().map(copy).collect::<Result<Vec<_>>>()?;
+        let (gpu, step, count) = (Arc::clone(&self.gpu), self.step, self.plan.members.len());
+        Ok(Box::new(move || {
+            let mut members = vec![None; count];
+            for chunk in copied {
+                chunk.read(&gpu, n, &mut members)?;
             }
-        }
-        let members = members.into_iter().flatten().collect();
-        Ok(EnsembleState {
-            step: self.step,
-            members,
-        })
+            Ok(EnsembleState {
+                step,
+                members: members.into_iter().flatten().collect(),
+            })
+        }))
     }
 
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
@@ -322,7 +352,7 @@ impl Ensemble for GpuEnsemble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{EnsembleState, Form, Member, MemberState, Optimizer, TrainingData};
+    use crate::backend::{Form, Member, Optimizer, TrainingData};
     use crate::model::{Dims, Theta};
 
     /// An ensemble of 64 members; 16 windows a batch, of 20 steps.

@@ -256,7 +256,10 @@ impl Batch<'_> {
             readback: gpu.fetch(encoder, staging),
             rows: from..steps.end + 1,
             steps: steps.len(),
-            time: buffers.clock.as_ref().map(|clock| clock.fetch(gpu)),
+            time: buffers
+                .clock
+                .as_ref()
+                .map(|clock| clock.fetch(gpu, gpu.encoder())),
         }
     }
 

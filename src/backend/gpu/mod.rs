@@ -93,6 +93,10 @@ impl Backend for GpuBackend {
         &self.device
     }
 
+    fn enqueues(&self) -> bool {
+        true
+    }
+
     fn demand(&self, plan: &Plan) -> Demand {
         Demand {
             steps: UNIFORM_STRIDE * (u64::from(plan.batches_per_epoch) + 1),

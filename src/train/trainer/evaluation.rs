@@ -1,21 +1,25 @@
-//! Scoring: a copy of the members is scored on other threads while training goes on; its results are taken in at the
-//! next pause.
+//! Scores of a moment: into the log, the records and the best models.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::Builder;
+use std::time::Duration;
 
-use super::{Trainer, defined, median, stated};
-use crate::backend::{FreeModel, learning_rate};
+use super::keeper::{Keeper, Moment, States, failed, no_thread};
+use super::{defined, median, stated};
+use crate::backend::{Backend, FreeModel, learning_rate};
 use crate::config::Hyperparameters;
-use crate::error::{Error, Result};
-use crate::metrics::{Scores, Standing};
+use crate::error::Result;
+use crate::metrics::{Scorer, Scores, Standing};
 use crate::model::Dims;
 use crate::run::{Best, LogRow, Scored, append_log};
 use crate::scoring::score_models;
-use crate::train::observer::{Evaluation, Observer};
+use crate::train::observer::{Evaluation, Progress};
+
+/// An evaluation brings a checkpoint along unless the last one is younger than this.
+const CHECKPOINT_APART: Duration = Duration::from_secs(1);
 
 /// A copy of a member, waiting for its scores.
-pub(super) struct Waiting {
+struct Waiting {
     index: usize,
     dims: Dims,
     P: usize,
@@ -24,16 +28,72 @@ pub(super) struct Waiting {
     loss: f32,
 }
 
-/// An evaluation under way beside training.
-pub(super) struct Scoring {
+/// [`Evaluation`] without where training stands by now.
+pub(super) struct Evaluated {
     epoch: u32,
-    worker: JoinHandle<Result<Vec<(Waiting, Scores)>>>,
+    loss: f32,
+    best: Option<(String, Scores)>,
+    median_dstsp: f64,
+    members: Vec<LogRow>,
 }
 
-impl Trainer<'_> {
-    pub(super) fn start_scoring(&mut self) -> Result<()> {
+impl Evaluated {
+    pub fn with(self, progress: Progress) -> Evaluation {
+        Evaluation {
+            progress,
+            epoch: self.epoch,
+            loss: self.loss,
+            best: self.best,
+            median_dstsp: self.median_dstsp,
+            members: self.members,
+        }
+    }
+}
+
+fn score(waiting: Vec<Waiting>, backend: &dyn Backend, scorer: &Scorer) -> Result<Vec<(Waiting, Scores)>> {
+    let model = |w| {
+        let Waiting { dims, P, theta, .. }: &Waiting = w;
+        (*dims, FreeModel { theta, P: *P })
+    };
+    let models: Vec<_> = waiting.iter().map(model).collect();
+    let scores = score_models(&models, backend, scorer)?;
+    Ok(waiting.into_iter().zip(scores).collect())
+}
+
+impl Keeper<'_> {
+    /// Waits for the states of a moment; scores them where that is asked for, which a checkpoint is written beside.
+    pub(super) fn keep(&mut self, moment: Moment) -> Result<Option<Evaluated>> {
+        let known = matches!(moment.states, States::Kept);
+        let scored = moment.scored;
+        self.advance(moment)?;
+        if !scored {
+            return self.write_checkpoint().map(|()| None);
+        }
+        let last = self.last_checkpoint;
+        let recent = last.is_some_and(|last| last.elapsed() < CHECKPOINT_APART);
+        let waiting = self.waiting();
+        let (backend, scorer) = (Arc::clone(&self.backend), Arc::clone(&self.task.scorer));
+        let scored = std::thread::scope(|scope| {
+            let scoring = Builder::new()
+                .name("scoring".into())
+                .spawn_scoped(scope, || score(waiting, backend.as_ref(), &scorer))
+                .map_err(no_thread)?;
+            let written = if known || recent {
+                Ok(())
+            } else {
+                self.write_checkpoint()
+            };
+            let scored = scoring.join().map_err(|_| failed())?;
+            written.and(scored)
+        })?;
+        self.unscored = false;
+        self.take_scores(scored).map(Some)
+    }
+
+    /// Copies of the members that have not stopped.
+    fn waiting(&self) -> Vec<Waiting> {
         let members = self.members.iter().zip(&self.task.study.candidates);
-        let waiting: Vec<Waiting> = members
+        members
             .enumerate()
             .filter(|(_, (member, _))| member.stopped_at.is_none())
             .map(|(index, (member, candidate))| Waiting {
@@ -43,44 +103,12 @@ impl Trainer<'_> {
                 theta: member.theta.clone(),
                 loss: member.loss,
             })
-            .collect();
-        let backend = Arc::clone(&self.backend);
-        let scorer = Arc::clone(&self.task.scorer);
-        let score = move || {
-            let models: Vec<_> = waiting
-                .iter()
-                .map(|w| {
-                    (
-                        w.dims,
-                        FreeModel {
-                            theta: &w.theta,
-                            P: w.P,
-                        },
-                    )
-                })
-                .collect();
-            let scores = score_models(&models, backend.as_ref(), &scorer)?;
-            Ok(waiting.into_iter().zip(scores).collect())
-        };
-        let worker = std::thread::Builder::new()
-            .name("scoring".into())
-            .spawn(score)
-            .map_err(|error| Error::runtime(format!("cannot start a thread for scoring: {error}")))?;
-        self.scoring = Some(Scoring {
-            epoch: self.epochs_done,
-            worker,
-        });
-        Ok(())
+            .collect()
     }
 
-    /// Waits for the scores under way: log, best models, report to the observer.
-    pub(super) fn finish_scoring(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let Some(Scoring { epoch, worker }) = self.scoring.take() else {
-            return Ok(());
-        };
-        let scored = worker
-            .join()
-            .map_err(|_| Error::runtime("scoring failed unexpectedly; this is a bug"))??;
+    /// Takes in the scores of the records: log, best models.
+    fn take_scores(&mut self, scored: Vec<(Waiting, Scores)>) -> Result<Evaluated> {
+        let epoch = self.epochs_done;
         let rows: Vec<LogRow> = scored
             .iter()
             .map(|(model, scores)| self.log_row(epoch, model, scores))
@@ -112,15 +140,13 @@ impl Trainer<'_> {
             }
         }
         self.write_best(&improved)?;
-        observer.evaluation(&Evaluation {
-            progress: self.progress(),
+        Ok(Evaluated {
             epoch,
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             best: best_now.map(|(i, scores)| (self.task.study.candidates[i].id.clone(), scores)),
             median_dstsp: median(&mut all, f64::total_cmp).unwrap_or(f64::NAN),
             members: rows,
-        });
-        Ok(())
+        })
     }
 
     fn log_row(&self, epoch: u32, model: &Waiting, scores: &Scores) -> LogRow {

@@ -1,30 +1,16 @@
-//! The run folder: what training writes to it, and how it goes on from it.
-
-use std::time::Instant;
+//! What training writes to the run folder beside the log.
 
 use rayon::prelude::*;
 
-use super::{Trainer, defined, epoch_of, stated};
+use super::keeper::Keeper;
+use super::{defined, epoch_of, stated};
 use crate::error::Result;
 use crate::metrics::Verdict;
 use crate::model::{Model, Theta};
-use crate::run::{Checkpoint, MemberRow, cut_log, write_members};
+use crate::run::{MemberRow, write_members};
 use crate::train::task::Task;
 
-impl Trainer<'_> {
-    /// Takes up training where the checkpoint left it.
-    pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<()> {
-        self.members = checkpoint.members;
-        self.epochs_done = checkpoint.epochs_done;
-        self.log_bytes = cut_log(&self.folder.log(), checkpoint.log_bytes)?;
-        // The best models on disk may be of a later moment than the checkpoint, or lost.
-        self.write_best(&(0..self.members.len()).collect::<Vec<_>>())?;
-        if checkpoint.unscored {
-            self.start_scoring()?;
-        }
-        Ok(())
-    }
-
+impl Keeper<'_> {
     pub(super) fn write_best(&self, indices: &[usize]) -> Result<()> {
         let (task, members, folder) = (self.task, &self.members, self.folder);
         indices.par_iter().try_for_each(|&i| match &members[i].best {
@@ -44,22 +30,7 @@ impl Trainer<'_> {
         })
     }
 
-    pub(super) fn write_checkpoint(&mut self, unscored: bool) -> Result<()> {
-        self.write_members()?;
-        let checkpoint = Checkpoint {
-            fingerprint: self.fingerprint.clone(),
-            epochs_done: self.epochs_done,
-            unscored,
-            log_bytes: self.log_bytes,
-            members: std::mem::take(&mut self.members),
-        };
-        let saved = checkpoint.save(&self.folder.checkpoint());
-        self.members = checkpoint.members;
-        self.last_checkpoint = Some(Instant::now());
-        saved
-    }
-
-    fn write_members(&self) -> Result<()> {
+    pub(super) fn write_members(&self) -> Result<()> {
         write_members(&self.folder.members(), &self.member_rows())
     }
 

@@ -1,7 +1,13 @@
+//! Training of a study: epoch by epoch on the device, while the [`keeper`] scores and keeps, moment by moment, what came
+//! of it.
+
+mod desk;
 mod evaluation;
 mod files;
+mod keeper;
 mod polishing;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,33 +17,37 @@ use rayon::prelude::*;
 use crate::backend::{Backend, Ensemble, EnsembleStart, EnsembleState, EpochResult, MemberState};
 use crate::config::Settings;
 use crate::error::Result;
-use crate::model::{Shape, init};
-use crate::run::{Checkpoint, MemberRecord, RunFolder};
+use crate::model::Shape;
+use crate::run::{Checkpoint, MemberRecord, MemberRow, RunFolder};
 use crate::train::observer::{Ending, Observer, Progress};
 use crate::train::task::Task;
-use evaluation::Scoring;
+use desk::{Desk, beside};
+use keeper::{Health, Keeper, Moment, States};
 
-/// Training pauses for a checkpoint when the last one is older than this.
+/// What comes of training is kept, if it was not for this long.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-/// An evaluation brings a checkpoint along unless the last one is younger than this.
-const CHECKPOINT_APART: Duration = Duration::from_secs(1);
 
 /// Trains a study into its run folder.
 pub struct Trainer<'a> {
+    keeper: Keeper<'a>,
+    training: Training<'a>,
+}
+
+/// Training as it goes: ahead of what is kept of it.
+struct Training<'a> {
     task: &'a Task<'a>,
     backend: Arc<dyn Backend>,
-    folder: &'a RunFolder,
-    /// Identity of everything that decides the result's bits, for the checkpoint.
-    fingerprint: String,
     ensembles: Vec<Box<dyn Ensemble>>,
-    /// In the study's order.
-    members: Vec<MemberRecord>,
+    /// Epochs that each ensemble has reported the results of; empty where nothing is trained on a device.
+    reported: Vec<u32>,
+    /// By the results that came so far, in the study's order.
+    health: Vec<Health>,
+    /// Moments whose results have not all come, oldest first.
+    incomplete: VecDeque<Moment>,
     epochs_done: u32,
-    log_bytes: u64,
-    scoring: Option<Scoring>,
     member_steps: u64,
     started: Instant,
-    last_checkpoint: Option<Instant>,
+    last_moment: Instant,
 }
 
 impl<'a> Trainer<'a> {
@@ -49,53 +59,68 @@ impl<'a> Trainer<'a> {
         fingerprint: String,
         checkpoint: Option<Checkpoint>,
     ) -> Result<Self> {
-        let mut trainer = Self {
+        let keeper = Keeper::new(task, Arc::clone(&backend), folder, fingerprint, checkpoint)?;
+        let now = Instant::now();
+        let training = Training {
             task,
             backend,
-            folder,
-            fingerprint,
             ensembles: Vec::new(),
-            members: Vec::new(),
-            epochs_done: 0,
-            log_bytes: 0,
-            scoring: None,
+            reported: Vec::new(),
+            health: keeper.members.iter().map(Health::from).collect(),
+            incomplete: VecDeque::new(),
+            epochs_done: keeper.epochs_done,
             member_steps: 0,
-            started: Instant::now(),
-            last_checkpoint: None,
+            started: now,
+            last_moment: now,
         };
-        match checkpoint {
-            None => trainer.members = trainer.initial_members(),
-            Some(checkpoint) => trainer.restore(checkpoint)?,
-        }
-        Ok(trainer)
+        Ok(Self { keeper, training })
     }
 
     pub fn epochs_done(&self) -> u32 {
-        self.epochs_done
+        self.training.epochs_done
     }
 
-    fn initial_members(&self) -> Vec<MemberRecord> {
-        self.task
-            .study
-            .candidates
-            .par_iter()
-            .map(|candidate| {
-                let state = MemberState::new(&init(candidate.shape.dims, candidate.settings.seed));
-                MemberRecord {
-                    theta: state.theta,
-                    m: state.m,
-                    v: state.v,
-                    stopped_at: None,
-                    best: None,
-                    last: None,
-                    loss: f32::NAN,
-                    polished: None,
-                }
-            })
-            .collect()
+    /// The rows of `members.csv` as things stand.
+    pub fn member_rows(&self) -> Vec<MemberRow> {
+        self.keeper.member_rows()
     }
 
-    fn make_ensembles(&mut self) -> Result<()> {
+    /// Trains to the end, until `stop` is set (the current epoch is finished), or until no member is left.
+    pub fn run(&mut self, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Ending> {
+        let Self { keeper, training } = self;
+        let settings = training.task.settings;
+        training.started = Instant::now();
+        training.last_moment = training.started;
+        if training.epochs_done < settings.epochs {
+            training.make_ensembles(&keeper.members)?;
+        }
+        let unscored = keeper.unscored.then_some(States::Kept);
+        let stopping = beside(keeper, |desk| {
+            if let Some(states) = unscored {
+                training.hand_in(desk, true, states, observer)?;
+            }
+            training.train(desk, stop, observer)
+        })?;
+        if training.alive() > 0 && !stopping && training.task.objective.is_some() {
+            let mut states: Vec<_> = (keeper.members.iter())
+                .map(|member| (member.theta.clone(), member.polished.clone()))
+                .collect();
+            beside(keeper, |desk| training.polish(&mut states, desk, stop, observer))?;
+        }
+        keeper.write_checkpoint()?;
+        keeper.write_last()?;
+        Ok(if training.alive() == 0 {
+            Ending::AllDiverged
+        } else if training.epochs_done < settings.length() {
+            Ending::Interrupted
+        } else {
+            Ending::Finished
+        })
+    }
+}
+
+impl Training<'_> {
+    fn make_ensembles(&mut self, members: &[MemberRecord]) -> Result<()> {
         let Task {
             settings,
             study,
@@ -107,51 +132,51 @@ impl<'a> Trainer<'a> {
             data: Arc::clone(&windows[&shape.T]),
             state: EnsembleState {
                 step: self.epochs_done * settings.batches_per_epoch,
-                members: indices.iter().map(|&i| member_state(&self.members[i])).collect(),
+                members: indices.iter().map(|&i| member_state(&members[i])).collect(),
             },
         };
         let starts = study.groups.iter().enumerate().map(start).collect();
         self.ensembles = self.backend.ensembles(starts)?;
+        self.reported = vec![self.epochs_done; self.ensembles.len()];
         Ok(())
     }
 
-    /// Trains to the end, until `stop` is set (the current epoch is finished), or until no member is left.
-    pub fn run(&mut self, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<Ending> {
-        let settings = self.task.settings;
-        self.started = Instant::now();
-        // Looked at once an epoch: what ends the loop has also brought its states here.
+    /// Trains all epochs; tells whether it was stopped.
+    fn train(&mut self, desk: &mut Desk, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<bool> {
+        let epochs = self.task.settings.epochs;
+        // Looked at once an epoch: what ends the loop has also handed in its states.
         let mut stopping = stop.load(Ordering::Relaxed);
-        if self.epochs_done < settings.epochs {
-            self.make_ensembles()?;
-        }
-        while self.epochs_done < settings.epochs && self.alive() > 0 && !stopping {
-            self.ensembles
-                .par_iter_mut()
-                .try_for_each(|ensemble| ensemble.train_epoch())?;
+        while self.epochs_done < epochs && self.alive() > 0 && !stopping {
+            self.train_epoch()?;
             self.epochs_done += 1;
             stopping = stop.load(Ordering::Relaxed);
-            let pause = stopping || self.is_scored() || self.is_checkpoint_due();
-            self.take_results(pause, observer)?;
-            if pause || self.alive() == 0 {
-                self.read_states()?;
-                self.keep(observer)?;
+            let kept = stopping || self.is_scored() || self.is_checkpoint_due();
+            if kept {
+                self.hand_in_states(desk, observer)?;
+            }
+            self.take_results(stopping || self.epochs_done == epochs, desk, observer)?;
+            if self.alive() == 0 && !kept {
+                self.take_results(true, desk, observer)?;
+                self.hand_in_states(desk, observer)?;
+            }
+            while let Some(kept) = desk.take(false)? {
+                self.report(kept, observer);
             }
             observer.epoch(&self.progress());
         }
+        self.take_results(true, desk, observer)?;
         self.ensembles.clear();
-        if self.alive() > 0 && !stopping {
-            self.polish(stop, observer)?;
+        self.reported.clear();
+        self.finish(desk, observer)?;
+        Ok(stopping)
+    }
+
+    fn train_epoch(&mut self) -> Result<()> {
+        let ensembles = &mut self.ensembles;
+        match self.backend.enqueues() {
+            true => ensembles.iter_mut().try_for_each(|one| one.train_epoch()),
+            false => ensembles.par_iter_mut().try_for_each(|one| one.train_epoch()),
         }
-        self.finish_scoring(observer)?;
-        self.write_checkpoint(false)?;
-        self.write_last()?;
-        Ok(if self.alive() == 0 {
-            Ending::AllDiverged
-        } else if self.epochs_done < settings.length() {
-            Ending::Interrupted
-        } else {
-            Ending::Finished
-        })
     }
 
     /// Whether the present states are to be scored.
@@ -163,88 +188,116 @@ impl<'a> Trainer<'a> {
     }
 
     fn is_checkpoint_due(&self) -> bool {
-        self.last_checkpoint.unwrap_or(self.started).elapsed() > CHECKPOINT_EVERY
+        self.last_moment.elapsed() > CHECKPOINT_EVERY
     }
 
-    /// A pause: takes in the scores under way, starts those of the present states where it is time, writes a checkpoint.
-    fn keep(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        self.finish_scoring(observer)?;
-        let evaluate = self.is_scored();
-        if evaluate {
-            self.start_scoring()?;
+    /// Hands in the states after what is enqueued.
+    fn hand_in_states(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<()> {
+        let snapshots = self.ensembles.iter_mut().map(|ensemble| ensemble.snapshot());
+        let states = States::OnTheirWay(snapshots.collect::<Result<_>>()?);
+        self.hand_in(desk, self.is_scored(), states, observer)
+    }
+
+    /// Hands in the present moment, after waiting where too many are under way.
+    fn hand_in(
+        &mut self,
+        desk: &mut Desk,
+        scored: bool,
+        states: States,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        while desk.is_full(self.incomplete.len()) {
+            match desk.take(true)? {
+                Some(kept) => self.report(kept, observer),
+                None => self.take_results(true, desk, observer)?,
+            }
         }
-        let recent = self
-            .last_checkpoint
-            .is_some_and(|last| last.elapsed() < CHECKPOINT_APART);
-        if !evaluate || !recent {
-            self.write_checkpoint(evaluate)?;
+        self.incomplete.push_back(Moment {
+            epoch: self.epochs_done,
+            scored,
+            health: self.health.clone(),
+            states,
+        });
+        self.last_moment = Instant::now();
+        self.hand_on(desk)
+    }
+
+    /// Hands on the moments whose results have come.
+    fn hand_on(&mut self, desk: &mut Desk) -> Result<()> {
+        let reported = self.reported.iter().min().copied().unwrap_or(u32::MAX);
+        let complete = self
+            .incomplete
+            .iter()
+            .take_while(|moment| moment.epoch <= reported);
+        let complete = complete.count();
+        self.incomplete
+            .drain(..complete)
+            .try_for_each(|moment| desk.hand_in(moment))
+    }
+
+    /// Waits for all that is being kept.
+    fn finish(&mut self, desk: &mut Desk, observer: &mut dyn Observer) -> Result<()> {
+        while let Some(kept) = desk.take(true)? {
+            self.report(kept, observer);
         }
         Ok(())
     }
 
+    fn report(&self, kept: Option<evaluation::Evaluated>, observer: &mut dyn Observer) {
+        if let Some(evaluated) = kept {
+            observer.evaluation(&evaluated.with(self.progress()));
+        }
+    }
+
     fn alive(&self) -> usize {
-        self.members
-            .iter()
-            .filter(|member| member.stopped_at.is_none())
-            .count()
+        let health = self.health.iter();
+        health.filter(|member| member.stopped_at.is_none()).count()
     }
 
     fn progress(&self) -> Progress {
-        let mut losses: Vec<f32> = self
-            .members
-            .iter()
-            .filter(|m| m.stopped_at.is_none())
-            .map(|m| m.loss)
-            .collect();
+        let alive = self.health.iter().filter(|m| m.stopped_at.is_none());
+        let mut losses: Vec<f32> = alive.map(|m| m.loss).collect();
         Progress {
             epoch: self.epochs_done,
             epochs: self.task.settings.length(),
             training: self.task.settings.epochs,
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
             alive: self.alive(),
-            members: self.members.len(),
+            members: self.health.len(),
             member_steps: self.member_steps,
             elapsed: self.started.elapsed(),
         }
     }
 
-    /// Takes in the results of finished epochs (of all epochs with `wait`).
-    fn take_results(&mut self, wait: bool, observer: &mut dyn Observer) -> Result<()> {
-        for (ensemble, (_, indices)) in self.ensembles.iter_mut().zip(&self.task.study.groups) {
+    /// Takes in the results of finished epochs (of all epochs with `wait`), and hands on what waited for them.
+    fn take_results(&mut self, wait: bool, desk: &mut Desk, observer: &mut dyn Observer) -> Result<()> {
+        let groups = self.task.study.groups.iter().zip(&mut self.reported);
+        for (ensemble, ((_, indices), reported)) in self.ensembles.iter_mut().zip(groups) {
             for result in ensemble.results(wait)? {
-                self.member_steps += absorb(&result, indices, &mut self.members, self.task, observer);
+                self.member_steps += absorb(&result, indices, &mut self.health, self.task, observer);
+                *reported = result.epoch + 1;
+                let moments = self.incomplete.iter_mut();
+                for moment in moments.filter(|moment| moment.epoch >= *reported) {
+                    indices.iter().for_each(|&i| moment.health[i] = self.health[i]);
+                }
             }
         }
-        Ok(())
-    }
-
-    /// Copies the devices' states into `members`.
-    fn read_states(&mut self) -> Result<()> {
-        for (ensemble, (_, indices)) in self.ensembles.iter_mut().zip(&self.task.study.groups) {
-            for (state, &i) in ensemble.state()?.members.into_iter().zip(indices) {
-                let member = &mut self.members[i];
-                member.theta = state.theta;
-                member.m = state.m;
-                member.v = state.v;
-                member.stopped_at = state.stopped_at;
-            }
-        }
-        Ok(())
+        self.hand_on(desk)
     }
 }
 
-/// Takes one epoch's results into the members' records; returns how many optimiser steps were made in it.
+/// Takes one epoch's results into the members' health; returns how many optimiser steps were made in it.
 fn absorb(
     result: &EpochResult,
     indices: &[usize],
-    members: &mut [MemberRecord],
+    health: &mut [Health],
     task: &Task<'_>,
     observer: &mut dyn Observer,
 ) -> u64 {
     let steps = u64::from(task.settings.batches_per_epoch);
     let mut made = 0;
     for ((&i, &loss), &stopped_at) in indices.iter().zip(&result.loss).zip(&result.stopped_at) {
-        let member = &mut members[i];
+        let member = &mut health[i];
         match (member.stopped_at, stopped_at) {
             (None, None) => {
                 member.loss = loss;

@@ -5,20 +5,27 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::Trainer;
+use super::Training;
+use super::desk::Desk;
+use super::keeper::{Polishing, States};
 use crate::backend::{FreeModel, Member, open};
 use crate::config::BackendChoice;
 use crate::error::Result;
 use crate::metrics::{Scorer, Standing};
 use crate::polish::{Polished, Polisher};
-use crate::run::MemberRecord;
 use crate::scoring::score_models;
 use crate::train::Observer;
 
-impl Trainer<'_> {
+impl Training<'_> {
     /// Polishes the members that have not diverged, to the end or until `stop` is set. What is no better than it was
     /// before stays as it was.
-    pub(super) fn polish(&mut self, stop: &AtomicBool, observer: &mut dyn Observer) -> Result<()> {
+    pub(super) fn polish(
+        &mut self,
+        states: &mut [Polishing],
+        desk: &mut Desk,
+        stop: &AtomicBool,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let task = self.task;
         let settings = task.settings;
         let Some(objective) = &task.objective else {
@@ -43,35 +50,40 @@ impl Trainer<'_> {
         (self.started, self.member_steps) = (Instant::now(), 0);
         let mut stopping = false;
         while self.epochs_done < settings.length() && !stopping {
-            let living = self.members.par_iter_mut().zip(&mut polishers);
-            let living = living.filter(|(member, _)| member.stopped_at.is_none());
-            living.try_for_each(|(member, polisher)| -> Result<()> {
-                let theta = &member.theta;
-                let polished = member
-                    .polished
-                    .get_or_insert_with(|| Polished::new(theta.clone()));
-                member.theta = polisher.generation(polished)?;
+            let living = states.par_iter_mut().zip(&mut polishers).zip(&self.health);
+            let living = living.filter(|(_, health)| health.stopped_at.is_none());
+            living.try_for_each(|(((theta, polished), polisher), _)| -> Result<()> {
+                let polished = polished.get_or_insert_with(|| Polished::new(theta.clone()));
+                *theta = polisher.generation(polished)?;
                 Ok(())
             })?;
             self.epochs_done += 1;
             self.member_steps += self.alive() as u64;
             if self.epochs_done == settings.length() {
-                self.keep_what_was_better(objective.scorer())?;
+                self.keep_what_was_better(states, objective.scorer())?;
             }
             stopping = stop.load(Ordering::Relaxed);
             if stopping || self.is_scored() || self.is_checkpoint_due() {
-                self.keep(observer)?;
+                self.hand_in(
+                    desk,
+                    self.is_scored(),
+                    States::Polished(states.to_vec()),
+                    observer,
+                )?;
+            }
+            while let Some(kept) = desk.take(false)? {
+                self.report(kept, observer);
             }
             observer.epoch(&self.progress());
         }
-        Ok(())
+        self.finish(desk, observer)
     }
 
     /// Takes back what polishing has not made better, judged by full free runs on the training data.
-    fn keep_what_was_better(&mut self, scorer: &Scorer) -> Result<()> {
+    fn keep_what_was_better(&self, states: &mut [Polishing], scorer: &Scorer) -> Result<()> {
         let candidates = &self.task.study.candidates;
-        let scores = |theta: fn(&MemberRecord) -> Option<&[f32]>| {
-            let members = self.members.iter().zip(candidates);
+        let scores = |theta: fn(&Polishing) -> Option<&[f32]>| {
+            let members = states.iter().zip(candidates);
             let models = members.filter_map(|(member, candidate)| {
                 let (theta, P) = (theta(member)?, candidate.settings.P);
                 Some((candidate.shape.dims, FreeModel { theta, P }))
@@ -79,15 +91,15 @@ impl Trainer<'_> {
             let models: Vec<_> = models.collect();
             score_models(&models, self.backend.as_ref(), scorer)
         };
-        let before = scores(|member| member.polished.as_ref().map(Polished::start))?;
-        let after = scores(|member| member.polished.as_ref().map(|_| member.theta.as_slice()))?;
+        let before = scores(|(_, polished)| polished.as_ref().map(Polished::start))?;
+        let after = scores(|(theta, polished)| polished.as_ref().map(|_| theta.as_slice()))?;
         let mut judged = before.iter().zip(&after);
-        for member in &mut self.members {
-            if let Some(polished) = &member.polished
+        for (theta, polished) in states {
+            if let Some(polished) = polished
                 && let Some((before, after)) = judged.next()
                 && !Standing::from(after).better(&Standing::from(before))
             {
-                member.theta = polished.start().to_vec();
+                *theta = polished.start().to_vec();
             }
         }
         Ok(())

@@ -105,19 +105,23 @@ impl Gpu {
         }
     }
 
+    /// Enqueues a copy of some bytes for the host.
+    pub fn copy(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Readback> {
+        self.scoped(|| {
+            let staging = self.buffer("read back", bytes, STAGING);
+            let mut encoder = self.encoder();
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+            self.fetch(encoder, staging)
+        })
+    }
+
     /// Waits for the device and reads `count` values from the byte `offset` on.
     pub fn read<T: Pod>(&self, buffer: &wgpu::Buffer, offset: u64, count: usize) -> Result<Vec<T>> {
         let bytes = (count * size_of::<T>()) as u64;
         if bytes == 0 {
             return Ok(Vec::new());
         }
-        let readback = self.scoped(|| {
-            let staging = self.buffer("read back", bytes, STAGING);
-            let mut encoder = self.encoder();
-            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
-            self.fetch(encoder, staging)
-        })?;
-        readback.values(self, count)
+        self.copy(buffer, offset, bytes)?.values(self, count)
     }
 
     /// The two-dimensional grid of at least `workgroups` workgroups.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::memory::buffers::{Readback, STAGING, UNIFORM_STRIDE};
 use crate::backend::gpu::schedule::chunk::{Chunk, Stage};
-use crate::backend::gpu::schedule::pace::Pace;
+use crate::backend::gpu::schedule::pace::{Cut, Pace};
 use crate::error::Result;
 
 /// The device's clock around some dispatches, each in a pass of its own.
@@ -52,10 +52,9 @@ impl Clock {
         })
     }
 
-    /// Sends the times of passes that were submitted before to the host.
-    pub fn fetch(&self, gpu: &Gpu) -> Readback {
+    /// Submits these commands, and sends the times of passes among them and before to the host.
+    pub fn fetch(&self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Readback {
         let bytes = 16 * u64::from(self.dispatches);
-        let mut encoder = gpu.encoder();
         encoder.resolve_query_set(&self.queries, 0..2 * self.dispatches, &self.ticks, 0);
         let staging = gpu.buffer("kernel time on the host", bytes, STAGING);
         encoder.copy_buffer_to_buffer(&self.ticks, 0, &staging, 0, bytes);
@@ -90,13 +89,17 @@ impl Meter {
         }
     }
 
-    /// Enqueues a step, kernel by kernel.
-    fn enqueue(&self, gpu: &Gpu, stages: &[Stage], offset: u32) {
+    /// Records a step, each kernel in a pass of its own; `apart`, these are submitted one by one.
+    fn record(&self, gpu: &Gpu, stages: &[Stage], offset: u32, apart: bool) -> wgpu::CommandEncoder {
+        let mut encoder = gpu.encoder();
         for (i, stage) in stages.iter().enumerate() {
-            let mut encoder = gpu.encoder();
             stage.encode(&mut Clock::pass(self.clock.as_ref(), &mut encoder, i), offset);
-            gpu.queue.submit([encoder.finish()]);
+            if apart {
+                let full = std::mem::replace(&mut encoder, gpu.encoder());
+                gpu.queue.submit([full.finish()]);
+            }
         }
+        encoder
     }
 
     /// Runs a step, waiting for all that is enqueued before and for it: the seconds that each kernel takes.
@@ -104,10 +107,7 @@ impl Meter {
         gpu.wait()?;
         let start = Instant::now();
         if let Some(clock) = &self.clock {
-            let reading = gpu.scoped(|| {
-                self.enqueue(gpu, stages, offset);
-                clock.fetch(gpu)
-            })?;
+            let reading = gpu.scoped(|| clock.fetch(gpu, self.record(gpu, stages, offset, true)))?;
             let seconds = clock.seconds(gpu, reading)?;
             let (sum, most) = (seconds.iter().sum::<f64>(), start.elapsed().as_secs_f64());
             if sum > 0.0 && sum <= most {
@@ -119,7 +119,7 @@ impl Meter {
         }
         let time = |stage| {
             let start = Instant::now();
-            self.enqueue(gpu, std::slice::from_ref(stage), offset);
+            self.record(gpu, std::slice::from_ref(stage), offset, true);
             gpu.wait().map(|()| start.elapsed().as_secs_f64())
         };
         stages.iter().map(time).collect()
@@ -148,10 +148,8 @@ impl Meter {
         }
         match &self.clock {
             Some(clock) if self.reading.is_none() => {
-                let reading = gpu.scoped(|| {
-                    self.enqueue(gpu, &chunk.stages, 0);
-                    clock.fetch(gpu)
-                })?;
+                let apart = self.pace.cut(batches) == Cut::Kernels;
+                let reading = gpu.scoped(|| clock.fetch(gpu, self.record(gpu, &chunk.stages, 0, apart)))?;
                 self.reading = Some(reading);
                 Ok(1)
             }
