@@ -34,8 +34,11 @@ fn main(
     let at = linear_workgroup(group, groups);
     let tile = at % (TILES * TILES);
     let slice = (at / (TILES * TILES)) % GW;
-    let e = min(at / (TILES * TILES * GW), arrayLength(&members) - 1);
-    let running = at < arrayLength(&members) * TILES * TILES * GW && takes_part(status[e]);
+    let unit = at / (TILES * TILES * GW);
+    let e = min(unit, arrayLength(&members) - 1);
+    if unit >= arrayLength(&members) || !takes_part(status[e]) {
+        return;
+    }
     let row = (tile / TILES) * HEIGHT;
     let column = (tile % TILES) * WIDTH;
     let a = lid / ACROSS;
@@ -53,7 +56,7 @@ fn main(
             let j = column + k % WIDTH;
             var l = vec4(0.0);
             var p = vec4(0.0);
-            if running && t < params.T {
+            if t < params.T {
                 if i < M {
                     l = back[(quad * params.T + t) * M + i];
                 }
@@ -69,14 +72,12 @@ fn main(
         #include "shared/tile.wgsl"
         workgroupBarrier();
     }
-    if running {
-        let out = e * PARTIAL + slice * M * M;
-        #for i in range(4)
-        #for j in range(4)
-        if row + a + $i$ * DOWN < M && column + b + $j$ * ACROSS < M {
-            partial[out + (row + a + $i$ * DOWN) * M + column + b + $j$ * ACROSS] = sum[$i$][$j$];
-        }
-        #endfor
-        #endfor
+    let out = e * PARTIAL + slice * M * M;
+    #for i in range(4)
+    #for j in range(4)
+    if row + a + $i$ * DOWN < M && column + b + $j$ * ACROSS < M {
+        partial[out + (row + a + $i$ * DOWN) * M + column + b + $j$ * ACROSS] = sum[$i$][$j$];
     }
+    #endfor
+    #endfor
 }

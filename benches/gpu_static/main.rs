@@ -92,7 +92,12 @@ fn as_tests() -> ExitCode {
         };
         Trial::test(format!("{family} spills nothing"), test).with_ignored_flag(missing && !required)
     };
-    let conclusion = libtest_mimic::run(&arguments, FAMILIES.map(trial).into());
+    let counts = Trial::test("the loop counts without what is in it", || {
+        assembly::the_loop_counts_without_what_is_in_it();
+        Ok(())
+    });
+    let trials = FAMILIES.map(trial).into_iter().chain([counts]).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
     if missing {
         println!("NOT RUN: what compilers make of the kernels; {}", radv::INSTALL);
     }
