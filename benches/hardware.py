@@ -32,9 +32,8 @@ import peers
 from peers import ROOT, SHAPES, S
 
 PACK = ROOT / "target" / "hardware"
-# The published shapes with the columns of data to make up; S 16, and M T P tau noise by the preset.
-COLUMNS = dict(lorenz63=3, ecg=5, lorenz96=20, eeg=64)
-SIZES = dict(lorenz63=(20, 200), ecg=(100, 50), lorenz96=(100, 50), eeg=(133, 100))
+# The published shapes: columns of data to make up, and what multiply-adds are counted by; S 16, P, tau and noise by the preset.
+PUBLISHED = SHAPES | {"eeg": dict(N=64, M=133, T=100)}
 FORMS = ("plain", "blocked")
 # Single-precision TFLOP/s without matrix units, by the makers' data sheets; the first name that is part of the adapter's.
 PEAKS = {
@@ -174,7 +173,7 @@ def flags(session, shape, members, form):
 
 def work(shape):
     """Operations of a member-step: multiply-adds of the plain recursion, twice."""
-    M, T = SIZES[shape]
+    M, T = (PUBLISHED[shape][key] for key in "MT")
     return 2 * 3 * S * T * M**2
 
 
@@ -185,9 +184,9 @@ def share(session, operations):
 def profiles(session, folder):
     members = 2 if session.args.small else 512
     rows, sums = [], {}
-    for shape in COLUMNS:
+    for shape in PUBLISHED:
         data = folder / f"{shape}.npy"
-        waves(data, 2000, COLUMNS[shape])
+        waves(data, 2000, PUBLISHED[shape]["N"])
         for form in FORMS:
             what = f"kernels of {shape}, {form}"
             if session.left() < 0.4 * session.args.budget:
@@ -205,7 +204,7 @@ def profiles(session, folder):
             rows.append((shape, form, figures(float(total)), share(session, work(shape) * 1e6 / float(total)), shown))
     session.say(f"Kernels by the device's clock (`train --profile`), {members} models, µs a member-step:", "")
     session.say(*table(["shape", "form", "µs a member-step", "share of peak", "of which"], rows))
-    both = [s for s in COLUMNS if all((s, form) in sums for form in FORMS)]
+    both = [s for s in PUBLISHED if all((s, form) in sums for form in FORMS)]
     ratios = ", ".join(f"{s} {sums[s, 'plain'] / sums[s, 'blocked']:.2f}" for s in both)
     if both:
         session.say(f"Plain over blocked (above 1 the almost-linear form pays): {ratios}.", "")

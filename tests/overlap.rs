@@ -13,20 +13,12 @@ use alrnn_gpu::backend::{
     Backend, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient, Member, Plan,
     Snapshot, TrainingData, Windows,
 };
-use alrnn_gpu::config::{Settings, resolve};
+use alrnn_gpu::config::Settings;
 use alrnn_gpu::error::{Error, Result};
 use alrnn_gpu::model::{Dims, Shape, Theta};
 use alrnn_gpu::train::{Data, Ending, Evaluation, Observer, Place, Task};
 use cli_common::{Workplace, assert_same_results};
 use ndarray::Array2;
-
-/// Settings beside those of the data, which are `data.npy` of the workplace.
-fn settings(w: &Workplace, text: &str) -> Settings {
-    let mut table: toml::Table = text.parse().expect("TOML");
-    let path = w.path("data.npy").to_string_lossy().into_owned();
-    table.insert("data".into(), vec![path].into());
-    resolve(None, table).expect("valid")
-}
 
 fn train(
     w: &Workplace,
@@ -169,7 +161,7 @@ fn late(w: &Workplace, out: &str, epochs: &mut Epochs) -> Settings {
     let text = format!(
         "M = 5\nT = 10\ntau = 5\nseeds = 3\nepochs = {EPOCHS}\nbatches-per-epoch = 5\neval-every = {EVERY}\nbatch-size = 4"
     );
-    let settings = settings(w, &text);
+    let settings = w.settings(&text);
     let backend = Arc::new(Late {
         cpu: CpuBackend::new(Some(1)).expect("a CPU"),
         progress: Arc::default(),
@@ -352,7 +344,7 @@ fn how_long_a_device_waits_for_the_host() {
         shapes.join(", "),
         INTERVAL * evaluations
     );
-    let settings = settings(&w, &text);
+    let settings = w.settings(&text);
     let queue = Arc::new(Mutex::new(Queue {
         free_at: Instant::now(),
         idle: Vec::new(),

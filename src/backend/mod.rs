@@ -196,10 +196,9 @@ pub struct Demand {
 pub trait Backend: Send + Sync {
     fn device(&self) -> &Device;
 
-    /// Whether [`Ensemble::train_epoch`] only enqueues, and waits where enough is enqueued: one thread is enough for a study
-    /// then, and others would wait in vain where they could do something else.
-    fn enqueues(&self) -> bool {
-        false
+    /// An epoch of each of these ensembles, which are this device's: side by side, on rayon's threads.
+    fn train_epoch(&self, ensembles: &mut [Box<dyn Ensemble>]) -> Result<()> {
+        ensembles.par_iter_mut().try_for_each(|one| one.train_epoch())
     }
 
     /// What [`Backend::ensemble`] will take; it cannot refuse what main memory does not hold.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, Axis};
-use rayon::prelude::*;
 
 use super::fit::fitted;
 use crate::analysis::Reduction;
@@ -131,9 +130,7 @@ pub fn retrain(
     let starts: Vec<EnsembleStart> = parents.iter().zip(&reduced).map(start).collect::<Result<_>>()?;
     let mut ensembles = backend.ensembles(starts)?;
     for epoch in 1..=epochs {
-        ensembles
-            .par_iter_mut()
-            .try_for_each(|ensemble| ensemble.train_epoch())?;
+        backend.train_epoch(&mut ensembles)?;
         for ensemble in &mut ensembles {
             ensemble.results(true)?;
         }

@@ -101,7 +101,7 @@ fn motion(data: &Dataset) -> Option<f64> {
             .filter(|square| !square.is_nan());
         let (sum, count) = squares.fold((0.0, 0.0f64), |(sum, n), square| (sum + square, n + 1.0));
         let deviation = deviation(data.trials.iter().flat_map(|trial| trial.x.column(j)).copied());
-        (count > 0.0 && deviation > 0.0).then(|| (sum / count).sqrt() / deviation)
+        (count > 0.0).then(|| (sum / count).sqrt() / deviation)
     };
     let mut steps: Vec<f64> = (0..data.N).filter_map(step).collect();
     steps.sort_unstable_by(f64::total_cmp);

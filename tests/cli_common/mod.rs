@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
+use alrnn_gpu::config::{Settings, resolve};
+
 /// The flags of a study small enough to be trained many times: two shapes, two seeds, where there is no GPU too.
 const SMALL: [(&str, &str); 12] = [
     ("--preset", "lorenz63"),
@@ -53,6 +55,14 @@ pub struct Workplace(tempfile::TempDir);
 impl Workplace {
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Settings beside those of the data, which are its `data.npy`.
+    pub fn settings(&self, text: &str) -> Settings {
+        let mut table: toml::Table = text.parse().expect("TOML");
+        let path = self.path("data.npy").to_string_lossy().into_owned();
+        table.insert("data".into(), vec![path].into());
+        resolve(None, table).expect("valid")
     }
 
     /// With `data.npy`: this many rows of the Lorenz system.

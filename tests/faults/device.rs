@@ -8,7 +8,7 @@ use alrnn_gpu::backend::{
     Backend, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient, Member, Plan,
     TrainingData, Windows,
 };
-use alrnn_gpu::config::{Settings, resolve};
+use alrnn_gpu::config::Settings;
 use alrnn_gpu::error::{Error, Result};
 use alrnn_gpu::model::{Dims, Shape, Theta};
 use alrnn_gpu::train::{Data, Ending, Place, Task};
@@ -119,10 +119,7 @@ struct Case {
 impl Case {
     fn new(w: &Workplace) -> Self {
         let text = "M = 5\nT = 10\ntau = 5\nseeds = 2\nepochs = 6\nbatches-per-epoch = 5\neval-every = 2\nbatch-size = 4";
-        let mut table: toml::Table = text.parse().expect("TOML");
-        let path = w.path("data.npy").to_string_lossy().into_owned();
-        table.insert("data".into(), vec![path].into());
-        let settings = resolve(None, table).expect("valid");
+        let settings = w.settings(text);
         Self {
             data: Data::load(&settings).expect("data"),
             settings,

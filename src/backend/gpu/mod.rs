@@ -93,8 +93,9 @@ impl Backend for GpuBackend {
         &self.device
     }
 
-    fn enqueues(&self) -> bool {
-        true
+    /// Epochs are only enqueued, after waiting where enough is: one thread does, and others would wait where they could work.
+    fn train_epoch(&self, ensembles: &mut [Box<dyn Ensemble>]) -> Result<()> {
+        ensembles.iter_mut().try_for_each(|one| one.train_epoch())
     }
 
     fn demand(&self, plan: &Plan) -> Demand {

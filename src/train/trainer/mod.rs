@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
 use crate::backend::{Backend, Ensemble, EnsembleStart, EnsembleState, EpochResult, MemberState};
 use crate::config::Settings;
 use crate::error::Result;
@@ -147,7 +145,7 @@ impl Training<'_> {
         // Looked at once an epoch: what ends the loop has also handed in its states.
         let mut stopping = stop.load(Ordering::Relaxed);
         while self.epochs_done < epochs && self.alive() > 0 && !stopping {
-            self.train_epoch()?;
+            self.backend.train_epoch(&mut self.ensembles)?;
             self.epochs_done += 1;
             stopping = stop.load(Ordering::Relaxed);
             let kept = stopping || self.is_scored() || self.is_checkpoint_due();
@@ -169,14 +167,6 @@ impl Training<'_> {
         self.reported.clear();
         self.finish(desk, observer)?;
         Ok(stopping)
-    }
-
-    fn train_epoch(&mut self) -> Result<()> {
-        let ensembles = &mut self.ensembles;
-        match self.backend.enqueues() {
-            true => ensembles.iter_mut().try_for_each(|one| one.train_epoch()),
-            false => ensembles.par_iter_mut().try_for_each(|one| one.train_epoch()),
-        }
     }
 
     /// Whether the present states are to be scored.

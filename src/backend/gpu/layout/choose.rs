@@ -1,8 +1,7 @@
 //! In which form a member is computed, and why: a count of what the threads of either would spend.
 //!
-//! The unit is an instruction of one thread, as two compilers emit them (`benches/gpu_static`, table in `shaders/README.md`); what
-//! is asked for here is their sum, within a tenth of either. Lanes that a warp carries along idle count, and so do barriers;
-//! launches and the traffic of states do not. No device has been measured: until one is,
+//! The unit is an instruction of one thread, at the rates that two compilers emit them (`benches/gpu_static`, table in
+//! `shaders/README.md`). Lanes that a warp carries along idle count, and so do barriers; launches and the traffic of states do not. No device has been measured: until one is,
 //! the almost-linear form is chosen only where the count is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the
 //! plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
 
