@@ -76,12 +76,12 @@ impl Source {
     }
 }
 
-/// The kernels of either form, each once, and the free run.
+/// The kernels of all forms, each once, and the free run.
 pub fn sources(sizes: &'static Sizes) -> Vec<Source> {
     let dims = Dims::new(sizes.M, sizes.N, 0).expect("these are sizes");
     let shape = Shape::new(dims, 16, sizes.T).expect("these are sizes");
     let layout = Layout::new(shape, false, CARD);
-    let blocked = Blocked::with_length(shape, false, CARD, (sizes.P, sizes.tau), sizes.block).next();
+    let blocked = Blocked::with_length(shape, false, CARD, (sizes.P, sizes.tau), sizes.block);
     let blocked = blocked.map(|form| Arrangement::Blocked(Box::new(form)));
     let forms = [Arrangement::Plain(layout)].into_iter().chain(blocked);
     let steps = forms

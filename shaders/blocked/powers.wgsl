@@ -116,6 +116,7 @@ fn main(
 
     multiply_all(lid, base, PREPARE_AT, PREPARE);
 
+    #if STREAMED
     #if RELU
     for (var k = lid; k < M * J * P; k += THREADS) {
         let row = k % (J * P);
@@ -133,6 +134,7 @@ fn main(
         let row = k % (J * NO);
         powers[base + GN_AT + k] = powers[base + G_AT + ((row / NO + 1) * Y + row % NO) * M + k / (J * NO)];
     }
+    #endif
     #endif
     for (var end = 0u; end < ENDS; end++) {
         let of_end = table[BLOCKS + MATRICES + end];

@@ -71,14 +71,15 @@ fn checked(backend: Arc<dyn Backend>) -> Result<Arc<dyn Backend>> {
 /// # Errors
 /// Names the device and the case that it failed.
 pub fn refuse_wrong_results(backend: &dyn Backend) -> Result<()> {
-    // Both forms may be trained in; two cases touch what the almost-linear one's kernels do differently for few and many
-    // ReLU units.
+    // All forms may be trained in; two cases touch what the almost-linear one's kernels do differently for few and many
+    // ReLU units, one those that keep a block in workgroup memory.
     let cases = built_in_cases();
-    let blocked = cases
-        .iter()
-        .filter(|case| ["inputs", "all_relu"].contains(&case.name.as_str()))
-        .map(|case| (case, Form::Blocked));
-    for (case, form) in cases.iter().map(|case| (case, Form::Plain)).chain(blocked) {
+    let others = [("inputs", Form::Blocked), ("all_relu", Form::Blocked), ("gtf", Form::Fused)];
+    let others = others.into_iter().flat_map(|(name, form)| {
+        let named = cases.iter().filter(move |case| case.name == name);
+        named.map(move |case| (case, form))
+    });
+    for (case, form) in cases.iter().map(|case| (case, Form::Plain)).chain(others) {
         let errors = check_case(backend, case, form)?;
         if !errors.within(TOLERANCE) {
             let device = &backend.device().name;

@@ -19,12 +19,15 @@ pub fn run(args: SelftestArgs) -> Result<()> {
     let mut json = Vec::new();
     let mut failed = 0;
     for case in &cases {
-        for form in [Form::Plain, Form::Blocked] {
+        for (word, form) in [
+            ("plain", Form::Plain),
+            ("blocked", Form::Blocked),
+            ("fused", Form::Fused),
+        ] {
             let errors = check_case(backend.as_ref(), case, form)?;
             let passed = errors.within(TOLERANCE);
             failed += usize::from(!passed);
-            let form = if form == Form::Plain { "plain" } else { "blocked" };
-            let mut row = vec![case.name.clone(), form.to_owned()];
+            let mut row = vec![case.name.clone(), word.to_owned()];
             row.extend(errors.0.iter().map(|(_, error)| format!("{error:.1e}")));
             row.push(if passed { "ok" } else { "FAILED" }.to_owned());
             rows.push(row);
@@ -34,7 +37,7 @@ pub fn run(args: SelftestArgs) -> Result<()> {
                 .map(|&(name, error)| (name.to_owned(), error.into()))
                 .collect();
             json.push(serde_json::json!({
-                "case": case.name, "form": form, "passed": passed, "errors": errors
+                "case": case.name, "form": word, "passed": passed, "errors": errors
             }));
         }
     }

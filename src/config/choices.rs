@@ -33,11 +33,12 @@ choice! {
 }
 
 choice! {
-    /// Which of the two equal forms of the recurrence computes forward and adjoint.
+    /// Which of the equal forms of the recurrence computes forward and adjoint.
     Form {
         Auto "auto" "The cheaper one for the shape, by operation count"
         Plain "plain" "`z' = A ∘ z + W φ(z) + h`, step by step"
         Blocked "blocked" "The almost-linear form: blocks of unforced steps through powers of `diag(A) + W`; plain where these grow too far to be accurate"
+        Fused "fused" "The same with a block's work kept in a GPU's workgroup memory; blocked where that has no room, there are inputs or not 1 to 4 ReLU units, and on the CPU"
     }
 }
 

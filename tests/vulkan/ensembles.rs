@@ -29,7 +29,7 @@ fn wide_training_in(gpu: &GpuBackend, form: Form) {
 
 /// A memory budget that forces the ensemble into many chunks leaves every bit as it was.
 pub fn chunks_change_nothing(gpu: &GpuBackend) {
-    for form in [Form::Plain, Form::Blocked] {
+    for form in [Form::Plain, Form::Blocked, Form::Fused] {
         chunks_change_nothing_in(gpu, form);
     }
 }
@@ -138,10 +138,24 @@ pub fn profile_times_every_kernel(gpu: &GpuBackend) {
         "adjoint",
         "outer",
     ];
-    for (form, kernels) in [(Form::Plain, &plain[..]), (Form::Blocked, &blocked)] {
+    let fused = [
+        "sample",
+        "blocked/powers",
+        "fused/forward",
+        "fused/adjoint",
+        "blocked/pull_back",
+        "update",
+        "forward",
+        "adjoint",
+    ];
+    for (form, M, kernels) in [
+        (Form::Plain, 70, &plain[..]),
+        (Form::Blocked, 70, &blocked),
+        (Form::Fused, 16, &fused),
+    ] {
         let data = training::lorenz(50, false, false);
-        let mut plan = training::plan(training::crowd(4), 0, 16, 50, form);
-        plan.shape.dims = Dims::new(70, 3, 0).expect("valid sizes");
+        let mut plan = training::plan(vec![training::member(1); 4], 0, 16, 50, form);
+        plan.shape.dims = Dims::new(M, 3, 0).expect("valid sizes");
         let start = training::initial_state(&plan);
         let times = gpu.profile(plan, data, &start, 2).expect("the kernels are timed");
         println!("{times:?}");

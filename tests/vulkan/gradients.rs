@@ -116,14 +116,20 @@ pub fn every_block_length(_: &GpuBackend) {
     assert!(lengths > 15, "only {lengths} lengths were tried");
 }
 
-/// Shapes that nobody chose, in blocks of lengths that nobody chose.
-pub fn random_shapes(_: &GpuBackend) {
+/// Shapes that nobody chose, in blocks of lengths that nobody chose; small ones with few ReLU units for the fused form.
+pub fn random_shapes(form: Form) {
     let mut worst: f64 = 0.0;
     for i in 0..16 {
         let word =
             |stream, n: usize| alrnn_gpu::rng::index(threefry2x32([7, stream], [i, 0])[0], n as u32) as usize;
-        let M = [1 + word(0, 24), 1 + word(0, 110)][i as usize % 2];
-        let (N, P, K) = (1 + word(1, M), word(2, M + 1), word(3, 3));
+        let (M, N, P, K) = if form == Form::Fused {
+            let M = 2 + word(0, 24);
+            let N = 1 + word(1, M.min(6) - 1);
+            (M, N, 1 + word(2, 4.min(M - N)), 0)
+        } else {
+            let M = [1 + word(0, 24), 1 + word(0, 110)][i as usize % 2];
+            (M, 1 + word(1, M), word(2, M + 1), word(3, 3))
+        };
         let (S, T) = (1 + word(4, 20), 1 + word(5, 30));
         let (tau, block_length) = (1 + word(6, T + 3), 1 + word(7, 7));
         let member = Member {
@@ -140,7 +146,7 @@ pub fn random_shapes(_: &GpuBackend) {
             ..open()
         })
         .expect("opened before");
-        worst = worst.max(agree(&gpu, Form::Blocked, shape, &member, i % 4 == 0));
+        worst = worst.max(agree(&gpu, form, shape, &member, i % 4 == 0));
     }
     println!("largest relative error {worst:e}");
 }

@@ -33,6 +33,9 @@ const TESTS: &[(&str, Check)] = &[
     ("golden_cases_blocked", |gpu| {
         common::golden::check(gpu, Form::Blocked, 1e-4)
     }),
+    ("golden_cases_fused", |gpu| {
+        common::golden::check(gpu, Form::Fused, 1e-4)
+    }),
     (
         "every_block_length_matches_the_golden_cases",
         gradients::every_block_length,
@@ -43,10 +46,12 @@ const TESTS: &[(&str, Check)] = &[
     ("odd_shapes_blocked_match_the_reference", |gpu| {
         gradients::odd_shapes(gpu, Form::Blocked)
     }),
-    (
-        "random_shapes_blocked_match_the_reference",
-        gradients::random_shapes,
-    ),
+    ("random_shapes_blocked_match_the_reference", |_| {
+        gradients::random_shapes(Form::Blocked)
+    }),
+    ("random_shapes_fused_match_the_reference", |_| {
+        gradients::random_shapes(Form::Fused)
+    }),
     ("selftest_passes_from_the_command_line", selftest),
     ("evaluate_gives_the_scores_of_the_cpu", evaluate),
     ("windows_match_the_reference", |gpu| {
@@ -57,6 +62,9 @@ const TESTS: &[(&str, Check)] = &[
     }),
     ("blocked_training_matches_the_reference", |gpu| {
         training::matches_the_reference(gpu, Form::Blocked)
+    }),
+    ("fused_training_matches_the_reference", |gpu| {
+        training::matches_the_reference(gpu, Form::Fused)
     }),
     ("wide_training_matches_the_reference", ensembles::wide_training),
     ("training_matches_curves_from_elsewhere", |gpu| {
@@ -82,6 +90,9 @@ const TESTS: &[(&str, Check)] = &[
     ("a_crowd_changes_nothing_blocked", |gpu| {
         training::crowd_changes_nothing(gpu, Form::Blocked)
     }),
+    ("a_crowd_changes_nothing_fused", |gpu| {
+        training::crowd_changes_nothing(gpu, Form::Fused)
+    }),
     ("chunks_change_nothing", ensembles::chunks_change_nothing),
     ("a_study_changes_nothing", ensembles::a_study_changes_nothing),
     (
@@ -97,6 +108,9 @@ const TESTS: &[(&str, Check)] = &[
     }),
     ("resume_changes_nothing_blocked", |gpu| {
         training::resume_changes_nothing(gpu, Form::Blocked)
+    }),
+    ("resume_changes_nothing_fused", |gpu| {
+        training::resume_changes_nothing(gpu, Form::Fused)
     }),
     ("divergence_stays_alone", |gpu| {
         training::divergence_stays_alone(gpu, Form::Auto)

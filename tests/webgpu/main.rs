@@ -33,6 +33,7 @@ const TESTS: &[(&str, Check)] = &[
         common::golden::check(&InBrowser::new(b), Form::Plain, 1e-4)
     }),
     ("golden_cases_blocked", golden_cases_blocked),
+    ("golden_cases_fused", golden_cases_fused),
     ("twenty_steps_match_the_cpu", |b| {
         training::matches_the_cpu(b, Form::Plain)
     }),
@@ -54,6 +55,14 @@ fn golden_cases_blocked(browser: &Arc<Browser>) {
     });
     assert_eq!(cases.len(), 6);
     common::golden::check_cases(&InBrowser::new(browser), Form::Blocked, 1e-4, cases);
+}
+
+/// Weak forcing, gaps.
+fn golden_cases_fused(browser: &Arc<Browser>) {
+    let mut cases = common::golden::all_cases();
+    cases.retain(|case| ["gtf", "missing"].contains(&case.name.as_str()));
+    assert_eq!(cases.len(), 2);
+    common::golden::check_cases(&InBrowser::new(browser), Form::Fused, 1e-4, cases);
 }
 
 fn main() -> ExitCode {

@@ -70,11 +70,14 @@ fn sources() -> Sources {
                 }
                 for P in [0, 1, 2, M] {
                     for (tau, longest) in [(5, 2), (16, 8)] {
-                        let cut =
-                            Blocked::with_length(shape, gaps, Capacity::FLOOR, (P, tau), longest).next();
-                        let Some(blocked) = cut else { continue };
                         let context = format!("{context} P {P} tau {tau} blocks of {longest}");
-                        sources.add_form(&Arrangement::Blocked(Box::new(blocked)), &context);
+                        for fused in [false, true] {
+                            let blocked =
+                                Blocked::with_length(shape, gaps, Capacity::FLOOR, (P, tau), longest)
+                                    .find(|blocked| blocked.fused.is_some() == fused);
+                            let Some(blocked) = blocked else { continue };
+                            sources.add_form(&Arrangement::Blocked(Box::new(blocked)), &context);
+                        }
                     }
                 }
             }
@@ -100,6 +103,8 @@ pub fn every_source_compiles(browser: &Arc<Browser>) {
         "blocked/adjoint",
         "blocked/collect",
         "blocked/pull_back",
+        "fused/forward",
+        "fused/adjoint",
     ] {
         let of = format!("{kernel} of ");
         assert!(

@@ -11,7 +11,7 @@ pub(in crate::backend::cpu) fn choose(layout: &Layout, P: usize, tau: usize, for
         return None;
     }
     let (cost, segments) = Segments::cheapest(layout.shape, P, tau, |segments| blocked(layout, segments))?;
-    (form == Form::Blocked || cost < plain(layout, P)).then_some(segments)
+    (form != Form::Auto || cost < plain(layout, P)).then_some(segments)
 }
 
 /// Vector multiply-adds of a step in the plain form: forward, adjoint, outer products.

@@ -2,6 +2,7 @@
 //! shaders under `shaders/blocked/`.
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
+use crate::backend::gpu::layout::fused::Fused;
 use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};
 use crate::backend::gpu::shader::source::Constants;
 use crate::model::{Dims, Shape};
@@ -40,12 +41,40 @@ pub struct Blocked {
     pub slices: usize,
     /// Whether the growth of the powers is watched, because there is a form to fall back on.
     pub guarded: bool,
+    /// Where a block is computed in workgroup memory; else its matrices stream from `powers`.
+    pub fused: Option<Fused>,
 }
 
 impl Blocked {
-    /// With `V` quads to a workgroup of the two passes. `None` where these do not divide the batch, or the device has
-    /// too little workgroup memory for blocks of this length.
+    /// With `V` quads to a workgroup of the two passes, and matrices that stream. `None` where these do not divide the batch,
+    /// or the device has too little workgroup memory for blocks of this length.
     pub(in crate::backend) fn new(
+        shape: Shape,
+        gaps: bool,
+        capacity: Capacity,
+        segments: Segments,
+        V: usize,
+    ) -> Option<Self> {
+        let blocked = Self::of_width(shape, gaps, capacity, segments, V)?;
+        (blocked.workgroup_memory() <= capacity.workgroup_memory).then_some(blocked)
+    }
+
+    /// The same with a block in workgroup memory. `None` also where that is not possible.
+    pub(in crate::backend) fn fused(
+        shape: Shape,
+        gaps: bool,
+        capacity: Capacity,
+        segments: Segments,
+        V: usize,
+    ) -> Option<Self> {
+        let mut blocked = Self::of_width(shape, gaps, capacity, segments, V)?;
+        blocked.fused = Some(Fused::new(&blocked, capacity)?);
+        // A group sums its own.
+        blocked.slices = blocked.layout.groups();
+        Some(blocked)
+    }
+
+    fn of_width(
         shape: Shape,
         gaps: bool,
         capacity: Capacity,
@@ -75,6 +104,7 @@ impl Blocked {
             tile: (1, 1),
             slices: layout.Q.div_ceil(SLICE_QUADS).min(MOST_SLICES),
             guarded: false,
+            fused: None,
             segments,
         };
         let side = |entries: usize| {
@@ -83,11 +113,11 @@ impl Blocked {
         };
         let (rows, columns) = blocked.sums();
         blocked.tile = (side(rows), side(columns));
-        let fits = blocked.workgroup_memory() <= capacity.workgroup_memory;
-        (layout.Q.is_multiple_of(V) && fits).then_some(blocked)
+        layout.Q.is_multiple_of(V).then_some(blocked)
     }
 
-    /// The layouts of blocks of at most `longest` steps that fit, the most quads to a workgroup first.
+    /// The layouts of blocks of at most `longest` steps that fit, the most quads to a workgroup first; those in workgroup memory
+    /// come last.
     pub fn with_length(
         shape: Shape,
         gaps: bool,
@@ -96,8 +126,10 @@ impl Blocked {
         longest: usize,
     ) -> impl Iterator<Item = Self> {
         let segments = Segments::new(shape, P, tau, longest);
-        let widths = WIDTHS.into_iter().rev();
-        widths.filter_map(move |V| Self::new(shape, gaps, capacity, segments.clone(), V))
+        let each = [Self::new, Self::fused]
+            .into_iter()
+            .flat_map(|make| WIDTHS.into_iter().rev().map(move |V| (make, V)));
+        each.filter_map(move |(make, V)| make(shape, gaps, capacity, segments.clone(), V))
     }
 
     /// Bytes of workgroup memory that the hungriest kernel takes.
@@ -160,8 +192,11 @@ impl Blocked {
         self.segments.blocks.len() * self.segments.J * self.Y()
     }
 
-    /// Vectors of `back` to a quad: `y-`, then `Lambda` of the ends.
+    /// Vectors of `back` to a quad: `y-`, then `Lambda` of the ends; none where both stay in workgroup memory.
     pub fn back_len(&self) -> usize {
+        if self.fused.is_some() {
+            return 0;
+        }
         self.lambda_at() + self.segments.blocks.len() * self.layout.dims.M
     }
 
@@ -182,18 +217,20 @@ impl Blocked {
         let (P, J, Y, H) = (segments.P, segments.J, self.Y(), segments.D + 1);
         let (LE, ends) = (segments.longest_end(), segments.ends.len());
         let matrices = self.matrices() * M * M;
+        // Copies that only kernels that stream read.
+        let streamed = |size: usize| if self.fused.is_some() { 0 } else { size };
         let mut end = 0;
         [
             ("B_AT", matrices),
             ("ET_AT", ends * M * M),
             ("WH_AT", M * H),
             ("G_AT", (J + 1) * Y * M),
-            ("GP_AT", M * J * P),
-            ("GN_AT", M * J * (Y - P)),
+            ("GP_AT", streamed(M * J * P)),
+            ("GN_AT", streamed(M * J * (Y - P))),
             ("K_AT", J * Y * H),
             ("CC_AT", J * Y),
             ("RT_AT", LE * H * M),
-            ("R_AT", M * LE * P),
+            ("R_AT", streamed(M * LE * P)),
             ("GE_AT", ends * M),
             ("LL_AT", (M - N) * N),
             ("D_AT", matrices),
@@ -275,18 +312,25 @@ impl Blocked {
             .flag("FOLLOWED", !segments.ends.is_empty())
             .flag("SOLO", self.solo())
             .number("MOST_GROWTH", MOST_GROWTH.into())
-            .flag("GUARDED", self.guarded);
+            .flag("GUARDED", self.guarded)
+            .flag("STREAMED", self.fused.is_none());
         let parts = self.parts().into_iter();
         parts.fold(constants, |constants, (name, at)| constants.number(name, at))
     }
 
     pub fn forward_constants(&self) -> Constants {
+        if let Some(fused) = &self.fused {
+            return fused.forward_constants(self.constants());
+        }
         self.constants()
             .number("R", self.R)
             .number("THREADS", self.forward_threads)
     }
 
     pub fn adjoint_constants(&self) -> Constants {
+        if let Some(fused) = &self.fused {
+            return fused.adjoint_constants(self.constants());
+        }
         self.constants()
             .number("VT", self.VT)
             .number("THREADS", self.adjoint_threads)

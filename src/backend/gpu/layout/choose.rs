@@ -10,6 +10,7 @@ use crate::backend::blocked::Segments;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
+use crate::backend::gpu::layout::fused::{self, slots};
 use crate::backend::gpu::layout::plain::{Capacity, Layout, STEP, Team, WARP};
 use crate::backend::gpu::memory::footprint::Footprint;
 use crate::error::{Error, Result};
@@ -62,32 +63,49 @@ pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -
     if choice.form == Form::Plain {
         return Ok(vec![plain]);
     }
-    let cheapest_width = |segments: &Segments| {
-        let fitting = WIDTHS
-            .into_iter()
-            .filter_map(|V| Blocked::new(shape, gaps, choice.capacity, segments.clone(), V));
-        fitting
-            .map(|blocked| (blocked_cost(&blocked), Arrangement::Blocked(Box::new(blocked))))
-            .filter(|(_, blocked)| fits(choice, blocked))
-            .min_by(|(a, _), (b, _)| a.total_cmp(b))
+    let best = match choice.form {
+        Form::Blocked => cheapest(choice, shape, gaps, (P, tau), &[Blocked::new]),
+        Form::Fused => cheapest(choice, shape, gaps, (P, tau), &[Blocked::fused])
+            .or_else(|| cheapest(choice, shape, gaps, (P, tau), &[Blocked::new])),
+        _ => cheapest(choice, shape, gaps, (P, tau), &[Blocked::new, Blocked::fused]),
     };
-    let cost = |segments: &Segments| cheapest_width(segments).map_or(f64::INFINITY, |(cost, _)| cost);
-    let segments = match choice.block_length {
-        Some(longest) => Some(Segments::new(shape, P, tau, longest.max(1))),
-        None => Segments::cheapest(shape, P, tau, cost).map(|(_, segments)| segments),
-    };
-    let best = segments.as_ref().and_then(cheapest_width);
-    let wanted =
-        |cost| choice.form == Form::Blocked || !fits(choice, &plain) || cost < CLEARLY * plain_cost(&layout);
+    let asked_for = choice.form != Form::Auto;
+    let wanted = |cost| asked_for || !fits(choice, &plain) || cost < CLEARLY * plain_cost(&layout);
     match best {
         Some((cost, blocked)) if wanted(cost) => Ok(guarded(choice, shape, gaps, (P, tau), blocked)),
-        None if choice.form == Form::Blocked => Err(Error::input(format!(
+        None if asked_for => Err(Error::input(format!(
             "the blocked form of M = {}, P = {P} does not fit the workgroup memory or the buffers of this GPU",
             shape.dims.M
         ))
         .with_hint("use --form plain")),
         _ => Ok(vec![plain]),
     }
+}
+
+/// Makes a layout of segments for so many quads to a workgroup.
+type Make = fn(Shape, bool, Capacity, Segments, usize) -> Option<Blocked>;
+
+/// The layout of the almost-linear form that costs least of those that are made so and fit, with its cost.
+fn cheapest(
+    choice: Choice,
+    shape: Shape,
+    gaps: bool,
+    (P, tau): (usize, usize),
+    make: &[Make],
+) -> Option<(f64, Arrangement)> {
+    let cheapest_width = |segments: &Segments| {
+        let each = make.iter().flat_map(|make| WIDTHS.map(|V| (make, V)));
+        each.filter_map(|(make, V)| make(shape, gaps, choice.capacity, segments.clone(), V))
+            .map(|blocked| (blocked_cost(&blocked), Arrangement::Blocked(Box::new(blocked))))
+            .filter(|(_, blocked)| fits(choice, blocked))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b))
+    };
+    let cost = |segments: &Segments| cheapest_width(segments).map_or(f64::INFINITY, |(cost, _)| cost);
+    let segments = match choice.block_length {
+        Some(longest) => Segments::new(shape, P, tau, longest.max(1)),
+        None => Segments::cheapest(shape, P, tau, cost)?.1,
+    };
+    cheapest_width(&segments)
 }
 
 fn fits(choice: Choice, form: &Arrangement) -> bool {
@@ -145,15 +163,14 @@ fn plain_cost(layout: &Layout) -> f64 {
 /// What a member's step costs in the almost-linear form.
 fn blocked_cost(blocked: &Blocked) -> f64 {
     let (layout, blocks) = (&blocked.layout, blocked.segments.blocks.len());
+    if let Some(fused) = &blocked.fused {
+        let passes: usize = (0..blocks).map(|b| fused::block_cost(blocked, fused, b)).sum();
+        return (layout.groups() * passes + matrices_cost(blocked)) as f64;
+    }
     let passes: usize = (0..blocks).map(|b| block_cost(blocked, b)).sum();
     let threads = blocked.tile.0 * blocked.tile.1;
     let collect = blocked.tiles() * slots(threads, COLLECT) * layout.Q * blocks;
     (layout.groups() * passes + collect + matrices_cost(blocked)) as f64
-}
-
-/// Threads that are busy, idle lanes of their warps included, times what each does.
-fn slots(items: usize, work: usize) -> usize {
-    items.next_multiple_of(WARP) * work
 }
 
 /// Both directions through a block of one group of quads.
@@ -207,11 +224,12 @@ mod tests {
         }
     }
 
-    /// The published settings at 16 sequences a batch, and one at 256, where the powers of `B` weigh little.
+    /// The published settings at 16 sequences a batch, and one at 256, where the powers of `B` weigh little; the smallest has
+    /// its blocks in workgroup memory.
     #[test]
     fn few_units_looked_at_are_blocked_and_many_are_not() {
         for (name, M, N, P, S, T, tau, blocked) in [
-            ("lorenz63", 20, 3, 2, 16, 200, 16, false),
+            ("lorenz63", 20, 3, 2, 16, 200, 16, true),
             ("ecg", 100, 5, 2, 16, 50, 10, false),
             ("ecg", 100, 5, 2, 256, 50, 10, true),
             ("fmri", 50, 20, 2, 16, 72, 7, false),
@@ -233,6 +251,35 @@ mod tests {
             );
             assert_eq!(auto, blocked, "{name}: {share}");
             assert!(matches!(arranged(Form::Plain)[..], [Arrangement::Plain(_)]));
+        }
+    }
+
+    /// A small model's blocks are kept in workgroup memory where that was asked for; what has no room there, inputs, or other
+    /// than one to four hidden ReLU units streams.
+    #[test]
+    fn what_can_be_fused_is_where_asked_for() {
+        for (M, N, K, P, memory, fused) in [
+            (20, 3, 0, 2, 48, true),
+            (20, 3, 0, 2, 16, true),
+            (30, 3, 0, 4, 48, true),
+            (20, 3, 0, 5, 48, false),
+            (20, 3, 0, 0, 48, false),
+            (20, 3, 1, 2, 48, false),
+            (4, 3, 0, 2, 48, false),
+            (200, 3, 0, 2, 16, false),
+        ] {
+            let shape = Shape::new(Dims::new(M, N, K).expect("sizes"), 16, 200).expect("sizes");
+            let mut choice = choice(Form::Fused);
+            choice.capacity.workgroup_memory = memory << 10;
+            let forms = arrange(choice, shape, false, P, 16).expect("it fits");
+            let Arrangement::Blocked(blocked) = &forms[0] else {
+                panic!("the almost-linear form was asked for");
+            };
+            assert_eq!(blocked.fused.is_some(), fused, "M {M} K {K} P {P} {memory} KiB");
+            if let Some(layout) = blocked.fused {
+                let cost = blocked_cost(blocked) / plain_cost(&Layout::new(shape, false, choice.capacity));
+                println!("M {M} P {P}, {memory} KiB: {cost:.2} of plain, blocks of {}, {layout:?}", blocked.length());
+            }
         }
     }
 

@@ -1,8 +1,9 @@
-//! How a step is laid out over threads: in the [`plain`] form, in the almost-linear one ([`blocked`]), and which of the
-//! two is taken (`choose`).
+//! How a step is laid out over threads: in the [`plain`] form, in the almost-linear one ([`blocked`], [`fused`]), and which
+//! is taken (`choose`).
 
 pub mod blocked;
 pub(super) mod choose;
+pub mod fused;
 pub mod plain;
 mod products;
 

@@ -69,18 +69,22 @@ pub fn step(form: &Arrangement) -> Vec<Launch> {
                 kernels.push(launch("outer", Backward, layout.outer_constants(), (tiles, 1)));
             }
         }
-        Arrangement::Blocked(b) => kernels.extend([
-            launch("blocked/powers", Forward, b.matrix_constants(), (1, 1)),
-            launch("blocked/forward", Forward, b.forward_constants(), (groups, 1)),
-            launch("blocked/adjoint", Backward, b.adjoint_constants(), (groups, 1)),
-            launch(
-                "blocked/collect",
-                Backward,
-                b.collect_constants(),
-                (b.slices * b.tiles(), 1),
-            ),
-            launch("blocked/pull_back", Backward, b.matrix_constants(), (1, 1)),
-        ]),
+        Arrangement::Blocked(b) => {
+            let [forward, adjoint] = match b.fused {
+                Some(_) => ["fused/forward", "fused/adjoint"],
+                None => ["blocked/forward", "blocked/adjoint"],
+            };
+            kernels.extend([
+                launch("blocked/powers", Forward, b.matrix_constants(), (1, 1)),
+                launch(forward, Forward, b.forward_constants(), (groups, 1)),
+                launch(adjoint, Backward, b.adjoint_constants(), (groups, 1)),
+            ]);
+            if b.fused.is_none() {
+                let tiles = b.slices * b.tiles();
+                kernels.push(launch("blocked/collect", Backward, b.collect_constants(), (tiles, 1)));
+            }
+            kernels.push(launch("blocked/pull_back", Backward, b.matrix_constants(), (1, 1)));
+        }
     }
     kernels.push(launch("update", Backward, threads(UPDATE_THREADS), (1, 1)));
     kernels

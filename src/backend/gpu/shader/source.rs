@@ -51,7 +51,7 @@ macro_rules! files {
 }
 
 /// The files under `shaders/`.
-const FILES: [(&str, &str); 22] = files![
+const FILES: [(&str, &str); 25] = files![
     "sample.wgsl",
     "forward.wgsl",
     "adjoint.wgsl",
@@ -63,6 +63,8 @@ const FILES: [(&str, &str); 22] = files![
     "blocked/adjoint.wgsl",
     "blocked/collect.wgsl",
     "blocked/pull_back.wgsl",
+    "fused/forward.wgsl",
+    "fused/adjoint.wgsl",
     "shared/params.wgsl",
     "shared/index.wgsl",
     "shared/threefry.wgsl",
@@ -73,6 +75,7 @@ const FILES: [(&str, &str); 22] = files![
     "shared/advance.wgsl",
     "shared/tile.wgsl",
     "shared/blocked.wgsl",
+    "shared/fused.wgsl",
     "shared/multiply.wgsl"
 ];
 
