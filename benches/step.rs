@@ -206,7 +206,11 @@ fn steps(criterion: &mut Criterion, backend: &dyn Backend, sizes: &[u32], patien
         .measurement_time(Duration::from_secs(2));
     for setting in SETTINGS {
         for (&P, &E) in setting.P.iter().flat_map(|P| sizes.iter().map(move |E| (P, E))) {
-            for form in [Form::Plain, Form::Blocked] {
+            for form in [Form::Plain, Form::Blocked, Form::Fused] {
+                // On the CPU, and for so many ReLU units, it is the blocked one.
+                if form == Form::Fused && (backend.device().backend != "gpu" || P > 4) {
+                    continue;
+                }
                 let row = Row { setting, P, form, E };
                 group.throughput(Throughput::Elements(u64::from(E * STEPS)));
                 // Made when the row's turn comes, and not at all when the command line leaves the row out.
@@ -247,6 +251,8 @@ fn all(criterion: &mut Criterion) {
     }
     let options = GpuOptions {
         allow_software,
+        registers: variable("ALRNN_BENCH_REGISTERS"),
+        block_length: variable("ALRNN_BENCH_BLOCK"),
         ..GpuOptions::default()
     };
     match GpuBackend::new(&options) {

@@ -74,7 +74,11 @@ pub fn refuse_wrong_results(backend: &dyn Backend) -> Result<()> {
     // All forms may be trained in; two cases touch what the almost-linear one's kernels do differently for few and many
     // ReLU units, one those that keep a block in workgroup memory.
     let cases = built_in_cases();
-    let others = [("inputs", Form::Blocked), ("all_relu", Form::Blocked), ("gtf", Form::Fused)];
+    let others = [
+        ("inputs", Form::Blocked),
+        ("all_relu", Form::Blocked),
+        ("gtf", Form::Fused),
+    ];
     let others = others.into_iter().flat_map(|(name, form)| {
         let named = cases.iter().filter(move |case| case.name == name);
         named.map(move |case| (case, form))

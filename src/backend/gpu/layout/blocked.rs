@@ -74,13 +74,7 @@ impl Blocked {
         Some(blocked)
     }
 
-    fn of_width(
-        shape: Shape,
-        gaps: bool,
-        capacity: Capacity,
-        segments: Segments,
-        V: usize,
-    ) -> Option<Self> {
+    fn of_width(shape: Shape, gaps: bool, capacity: Capacity, segments: Segments, V: usize) -> Option<Self> {
         let layout = Layout::new(shape, gaps, capacity);
         let (M, P, J, Y) = (shape.dims.M, segments.P, segments.J, segments.looked_at.len());
         let power_of_two = |threads: usize| threads.next_power_of_two().clamp(32, capacity.threads.min(256));

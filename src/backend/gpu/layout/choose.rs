@@ -7,6 +7,7 @@
 
 use crate::backend::Form;
 use crate::backend::blocked::Segments;
+use crate::backend::gpu::GpuOptions;
 use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
@@ -41,12 +42,16 @@ pub struct Choice {
 }
 
 impl Choice {
-    pub fn new(gpu: &Gpu, form: Form, block_length: Option<usize>) -> Self {
+    pub fn new(gpu: &Gpu, form: Form, options: &GpuOptions) -> Self {
+        let capacity = gpu.capacity();
         Self {
-            capacity: gpu.capacity(),
+            capacity: Capacity {
+                registers: options.registers.unwrap_or(capacity.registers),
+                ..capacity
+            },
             max_buffer: gpu.max_buffer(),
             form,
-            block_length,
+            block_length: options.block_length,
         }
     }
 }
@@ -278,7 +283,10 @@ mod tests {
             assert_eq!(blocked.fused.is_some(), fused, "M {M} K {K} P {P} {memory} KiB");
             if let Some(layout) = blocked.fused {
                 let cost = blocked_cost(blocked) / plain_cost(&Layout::new(shape, false, choice.capacity));
-                println!("M {M} P {P}, {memory} KiB: {cost:.2} of plain, blocks of {}, {layout:?}", blocked.length());
+                println!(
+                    "M {M} P {P}, {memory} KiB: {cost:.2} of plain, blocks of {}, {layout:?}",
+                    blocked.length()
+                );
             }
         }
     }

@@ -158,8 +158,10 @@ pub(super) fn block_cost(blocked: &Blocked, fused: &Fused, index: usize) -> usiz
     let of_block = tiles(block.looked_at * dims.N, fused.rows) + tiles(end, fused.rows);
     // Terms, and a number read, cut and written for each step and unit.
     let recursion = slots(4 * V, P * P * J * (J + 1) / 2 * 5 / 4 + 8 * J * P);
-    let forward = slots(tiles(J * P, fused.relu_rows), column(fused.relu_rows) * M + 4 * fused.relu_rows)
-        + recursion
+    let forward = slots(
+        tiles(J * P, fused.relu_rows),
+        column(fused.relu_rows) * M + 4 * fused.relu_rows,
+    ) + recursion
         + slots(drives * V, STAGED)
         + slots(of_block, column(fused.rows) * (M + drives) + ROW * fused.rows)
         + 4 * BARRIER * fused.forward_threads;

@@ -52,7 +52,7 @@ pub fn alike(choice: Choice, plan: &Plan, gaps: bool) -> Result<Vec<Alike>> {
 
 /// [`alike`], compiled for a device.
 pub fn groups(gpu: &Gpu, plan: &Plan, gaps: bool, options: &GpuOptions) -> Result<Vec<Group>> {
-    let choice = Choice::new(gpu, plan.form, options.block_length);
+    let choice = Choice::new(gpu, plan.form, options);
     alike(choice, plan, gaps)?
         .into_iter()
         .map(|(forms, members)| Group::new(gpu, forms, members))

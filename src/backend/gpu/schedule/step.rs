@@ -81,9 +81,19 @@ pub fn step(form: &Arrangement) -> Vec<Launch> {
             ]);
             if b.fused.is_none() {
                 let tiles = b.slices * b.tiles();
-                kernels.push(launch("blocked/collect", Backward, b.collect_constants(), (tiles, 1)));
+                kernels.push(launch(
+                    "blocked/collect",
+                    Backward,
+                    b.collect_constants(),
+                    (tiles, 1),
+                ));
             }
-            kernels.push(launch("blocked/pull_back", Backward, b.matrix_constants(), (1, 1)));
+            kernels.push(launch(
+                "blocked/pull_back",
+                Backward,
+                b.matrix_constants(),
+                (1, 1),
+            ));
         }
     }
     kernels.push(launch("update", Backward, threads(UPDATE_THREADS), (1, 1)));
