@@ -5,6 +5,7 @@ use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use alrnn_gpu::backend::gpu::memory::params::mirrors;
 use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
 use alrnn_gpu::backend::gpu::shader::reflect::Shader;
+use alrnn_gpu::backend::gpu::statistics::{Sizes, team};
 use alrnn_gpu::model::{Dims, Shape};
 
 #[test]
@@ -15,7 +16,17 @@ fn structs_have_the_layout_naga_gives_them() {
     let step = step(&Arrangement::Plain(layout)).into_iter();
     let free_run = free_run_constants(&layout, Team::of_free_run(dims.M, Capacity::FLOOR), dims.N);
     let kernels = step.map(|launch| (launch.kernel, launch.constants));
-    for (name, constants) in kernels.chain([("free_run", free_run)]) {
+    let sizes = Sizes {
+        dims,
+        models: 24,
+        rows: 100,
+        axes: 3,
+        bins: 30,
+        columns: 3,
+        segment: 16,
+    };
+    let statistics = sizes.kernels(&layout, team(&layout, Capacity::FLOOR));
+    for (name, constants) in kernels.chain([("free_run", free_run)]).chain(statistics) {
         let shader = Shader::of_kernel(name, &constants).expect("valid");
         let module = naga::front::wgsl::parse_str(&shader.source).expect("valid");
         for (mirror, fields, size) in mirrors() {
@@ -44,5 +55,5 @@ fn structs_have_the_layout_naga_gives_them() {
             compared += 1;
         }
     }
-    assert!(compared >= 4, "only {compared} structs were found");
+    assert!(compared >= 8, "only {compared} structs were found");
 }

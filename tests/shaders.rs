@@ -12,6 +12,7 @@ use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
 use alrnn_gpu::backend::gpu::shader::reflect::Shader;
 use alrnn_gpu::backend::gpu::shader::source::Constants;
+use alrnn_gpu::backend::gpu::statistics::{Sizes, team};
 use alrnn_gpu::backend::gpu::{Gpu, GpuBackend, GpuOptions};
 use alrnn_gpu::backend::{Backend, Form, FreeModel, FreeRun, Windows};
 use alrnn_gpu::model::{Dims, Shape, init};
@@ -72,6 +73,34 @@ fn every_shader_validates_for_every_shape() {
         let free_run = free_run_constants(&layout, team, layout.dims.N);
         kernels.push(("free_run", free_run));
         validate(kernels, &layout);
+    }
+}
+
+/// What looks at the candidates of polishing, for segments of every length.
+#[test]
+fn every_shader_of_statistics_validates() {
+    for (M, N, axes, bins) in [
+        (1, 1, 1, 30),
+        (20, 3, 3, 30),
+        (64, 5, 3, 128),
+        (100, 4, 2, 30),
+        (256, 7, 3, 2),
+    ] {
+        let dims = Dims::new(M, N, 0).expect("valid");
+        let layout = Layout::new(Shape::new(dims, 4, 1).expect("valid"), false, Capacity::FLOOR);
+        for segment in [16, 64, 256, 2048] {
+            let sizes = Sizes {
+                dims,
+                models: 24,
+                rows: 20_481,
+                axes,
+                bins,
+                columns: N,
+                segment,
+            };
+            let kernels = sizes.kernels(&layout, team(&layout, Capacity::FLOOR));
+            validate(kernels.to_vec(), &sizes);
+        }
     }
 }
 

@@ -39,6 +39,9 @@ F float4& operator*=(float4& a, float4 b) { return a = a * b; }
 F float4 operator-(float4 a) { return float4(-a.x, -a.y, -a.z, -a.w); }
 F float2 operator*(float a, float2 b) { return float2(a * b.x, a * b.y); }
 F float2 operator*(float2 a, float b) { return b * a; }
+F float2 operator*(float2 a, float2 b) { return float2(a.x * b.x, a.y * b.y); }
+F float2 operator+(float2 a, float2 b) { return float2(a.x + b.x, a.y + b.y); }
+F float2 operator-(float2 a, float2 b) { return float2(a.x - b.x, a.y - b.y); }
 F uint2 operator+(uint2 a, uint2 b) { return uint2(a.x + b.x, a.y + b.y); }
 F uint2& operator-=(uint2& a, uint2 b) { return a = uint2(a.x - b.x, a.y - b.y); }
 F bool2 operator==(uint2 a, uint2 b) { return {a.x == b.x, a.y == b.y}; }
@@ -52,6 +55,8 @@ F float fma(float a, float b, float c) { return fmaf(a, b, c); }
 F float4 fma(float4 a, float4 b, float4 c) {
   return float4(fmaf(a.x, b.x, c.x), fmaf(a.y, b.y, c.y), fmaf(a.z, b.z, c.z), fmaf(a.w, b.w, c.w));
 }
+F float2 fma(float2 a, float2 b, float2 c) { return float2(fmaf(a.x, b.x, c.x), fmaf(a.y, b.y, c.y)); }
+F float dot(float2 a, float2 b) { return a.x * b.x + a.y * b.y; }
 F float dot(float4 a, float4 b) { return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w; }
 F float max(float a, float b) { return fmaxf(a, b); }
 F float min(float a, float b) { return fminf(a, b); }
@@ -60,6 +65,12 @@ F uint max(uint a, uint b) { return ::umax(a, b); }
 F uint min(uint a, uint b) { return ::umin(a, b); }
 F float clamp(float a, float low, float high) { return min(max(a, low), high); }
 F float sqrt(float a) { return sqrtf(a); }
+F float abs(float a) { return fabsf(a); }
+F float log(float a) { return logf(a); }
+F uint reverse_bits(uint a) { return __brev(a); }
+struct atomic_uint { uint value; };
+enum memory_order { memory_order_relaxed };
+F uint atomic_fetch_add_explicit(atomic_uint* to, uint more, memory_order) { return atomicAdd(&to->value, more); }
 enum class mem_flags { mem_threadgroup, mem_device };
 F void threadgroup_barrier(mem_flags) { __syncthreads(); }
 }  // namespace metal

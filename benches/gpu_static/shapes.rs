@@ -6,10 +6,11 @@ use alrnn_gpu::backend::gpu::layout::plain::{Capacity, Layout, Team};
 use alrnn_gpu::backend::gpu::schedule::step::{free_run_constants, step};
 use alrnn_gpu::backend::gpu::shader::reflect::{Binding, Shader};
 use alrnn_gpu::backend::gpu::shader::source::Constants;
+use alrnn_gpu::backend::gpu::statistics::{self, Sizes};
 use alrnn_gpu::model::{Dims, Shape};
 
 /// Sizes of a study; batches of 16 windows.
-pub struct Sizes {
+pub struct Study {
     pub name: &'static str,
     M: usize,
     N: usize,
@@ -20,8 +21,8 @@ pub struct Sizes {
     block: usize,
 }
 
-const fn sizes(name: &'static str, [M, N, P, T, tau, block]: [usize; 6]) -> Sizes {
-    Sizes {
+const fn sizes(name: &'static str, [M, N, P, T, tau, block]: [usize; 6]) -> Study {
+    Study {
         name,
         M,
         N,
@@ -32,7 +33,7 @@ const fn sizes(name: &'static str, [M, N, P, T, tau, block]: [usize; 6]) -> Size
     }
 }
 
-pub const SHAPES: [Sizes; 8] = [
+pub const SHAPES: [Study; 8] = [
     sizes("lorenz63", [20, 3, 2, 200, 16, 8]),
     sizes("rossler", [20, 3, 2, 200, 20, 10]),
     sizes("lorenz96", [100, 20, 50, 50, 20, 5]),
@@ -76,8 +77,8 @@ impl Source {
     }
 }
 
-/// The kernels of all forms, each once, and the free run.
-pub fn sources(sizes: &'static Sizes) -> Vec<Source> {
+/// The kernels of all forms, each once, the free run, and what looks at the candidates of polishing.
+pub fn sources(sizes: &'static Study) -> Vec<Source> {
     let dims = Dims::new(sizes.M, sizes.N, 0).expect("these are sizes");
     let shape = Shape::new(dims, 16, sizes.T).expect("these are sizes");
     let layout = Layout::new(shape, false, CARD);
@@ -89,8 +90,18 @@ pub fn sources(sizes: &'static Sizes) -> Vec<Source> {
         .map(|launch| (launch.kernel, launch.constants));
     let team = Team::of_free_run(sizes.M, CARD);
     let free_run = ("free_run", free_run_constants(&layout, team, sizes.N));
+    let looked_at = Sizes {
+        dims,
+        models: 24,
+        rows: 20_481,
+        axes: sizes.N.min(3),
+        bins: 30,
+        columns: sizes.N,
+        segment: 2_048,
+    };
+    let statistics = looked_at.kernels(&layout, statistics::team(&layout, CARD));
     let mut sources: Vec<Source> = Vec::new();
-    for (kernel, constants) in steps.chain([free_run]) {
+    for (kernel, constants) in steps.chain([free_run]).chain(statistics) {
         if sources.iter().all(|other| other.kernel != kernel) {
             sources.push(source(sizes.name, kernel, &constants));
         }

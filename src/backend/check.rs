@@ -93,6 +93,19 @@ pub(crate) fn windows(shape: Shape, member: &Member, theta: &Theta, windows: &Wi
     Ok(())
 }
 
+/// Checks models and starts of [`crate::backend::Backend::statistics`].
+pub(crate) fn runs(dims: Dims, starts: &[(FreeModel<'_>, &[f32])]) -> Result<()> {
+    let models: Vec<FreeModel<'_>> = starts.iter().map(|(model, _)| *model).collect();
+    free_run(dims, &models, &[])?;
+    if dims.K > 0 || starts.iter().any(|(_, x0)| x0.len() != dims.N) {
+        return Err(Error::runtime(format!(
+            "runs that are looked at need {} initial values and models without inputs",
+            dims.N
+        )));
+    }
+    Ok(())
+}
+
 /// Checks models and runs of [`crate::backend::Backend::free_run`].
 pub(crate) fn free_run(dims: Dims, models: &[FreeModel<'_>], runs: &[FreeRun]) -> Result<()> {
     let Dims { M, N, K } = dims;

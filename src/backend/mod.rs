@@ -14,6 +14,7 @@ mod open;
 mod optimizer;
 pub mod reference;
 mod rollout;
+mod statistics;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub use open::{open, open_checked, refuse_wrong_results};
 pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, learning_rate};
 pub use reference::curvature;
 pub use rollout::{Rollout, Tangent};
+pub use statistics::{ColumnStatistics, DataStatistics, RunStatistics, Runs};
 
 /// One member of an ensemble: everything that may differ between models of one shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,6 +267,20 @@ pub trait Backend: Send + Sync {
         runs: &[FreeRun],
         latent: bool,
     ) -> Result<Vec<Vec<Array2<f32>>>>;
+
+    /// Long-term statistics of free runs, without inputs, by a backend that computes them where the runs are, in their order; `None`
+    /// where it does not, or not for data like these: then [`Backend::rollouts`] has the runs.
+    ///
+    /// # Errors
+    /// When a model or a start has not these sizes, or the device fails.
+    fn statistics(
+        &self,
+        _dims: Dims,
+        _runs: Runs<'_>,
+        _data: &DataStatistics,
+    ) -> Result<Option<Vec<RunStatistics>>> {
+        Ok(None)
+    }
 
     /// Free runs of every model from one start, each with the growth of a tangent vector along its first steps. (Not the
     /// same bits as [`Backend::free_run`]'s: here the models are what goes side by side.)

@@ -16,16 +16,16 @@ impl Tangent {
     /// No vector at all.
     pub const NONE: Self = Self { steps: 0, settles: 0 };
     /// Steps between two normalisations of the vector.
-    pub(super) const STRETCH: usize = 10;
+    pub(in crate::backend) const STRETCH: usize = 10;
 
     /// Where the mean starts and ends: at normalisations. An incomplete stretch at the end does not count.
-    pub(super) fn counted(self) -> std::ops::Range<usize> {
+    pub(in crate::backend) fn counted(self) -> std::ops::Range<usize> {
         let first = self.settles.next_multiple_of(Self::STRETCH);
         first..(self.steps / Self::STRETCH * Self::STRETCH).max(first)
     }
 
     /// A vector of length 1 that no symmetry of the model is likely to be orthogonal to.
-    pub(super) fn start(M: usize) -> impl Iterator<Item = f64> {
+    pub(in crate::backend) fn start(M: usize) -> impl Iterator<Item = f64> {
         let norm = (1..=M).map(|i| (i as f64).sin().powi(2)).sum::<f64>().sqrt();
         (1..=M).map(move |i| (i as f64).sin() / norm)
     }

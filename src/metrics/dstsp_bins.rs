@@ -68,6 +68,34 @@ impl Histogram {
         Ok(histogram)
     }
 
+    /// Pseudo-count of every bin.
+    pub const SMOOTHING: f64 = SMOOTHING;
+
+    /// Bins per dimension.
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// Low end and bins per unit of every dimension.
+    pub fn ranges(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.low.iter().copied().zip(self.per_unit.iter().copied())
+    }
+
+    /// How often the data visit each bin that they visit, by its number (the last dimension counts fastest).
+    pub fn visits(&self) -> &[(u64, u32)] {
+        &self.counts
+    }
+
+    /// [`Histogram::divergence`] by its parts: `terms = Σ_b (c_b + a) ln((c_b + a)/(g_b + a))`, and the rows in the range; NaN
+    /// where there are none.
+    pub fn divergence_of(&self, terms: f64, inside: usize) -> f64 {
+        if inside == 0 || self.rows == 0 {
+            return f64::NAN;
+        }
+        let Z_p = self.Z_p();
+        ((inside as f64 - self.rows as f64) / Z_p).ln_1p() + terms / Z_p
+    }
+
     /// Complete data rows behind this histogram.
     pub fn rows(&self) -> usize {
         self.rows
@@ -86,11 +114,7 @@ impl Histogram {
             .map(|values| values.expect("standard layout is contiguous"))
             .collect();
         let (other, inside) = self.count(&values);
-        let value = if inside == 0 || self.rows == 0 {
-            f64::NAN
-        } else {
-            self.divergence_from(&other, inside)
-        };
+        let value = self.divergence_from(&other, inside);
         Divergence::below(self.disjoint(inside), value, None, inside)
     }
 
@@ -119,7 +143,6 @@ impl Histogram {
     }
 
     fn divergence_from(&self, other: &Counts, inside: usize) -> f64 {
-        let Z_p = self.Z_p();
         let term = |c: u32, g: u32| {
             let c = f64::from(c) + SMOOTHING;
             c * (c / (f64::from(g) + SMOOTHING)).ln()
@@ -136,7 +159,7 @@ impl Histogram {
             );
         }
         sum += others.map(|&(_, g)| term(0, g)).sum::<f64>();
-        ((inside as f64 - self.rows as f64) / Z_p).ln_1p() + sum / Z_p
+        self.divergence_of(sum, inside)
     }
 
     /// Visits per bin, sorted by bin, and how many rows of the blocks (`[_, N]`, row-major) fell in the range.

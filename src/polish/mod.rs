@@ -15,14 +15,14 @@ mod search;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, FreeModel, Member, TrainingData, curvature};
+use crate::backend::{Backend, FreeModel, Member, Runs, TrainingData, curvature};
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
 use objective::rise;
 pub use objective::{Draw, Objective, Parts, demand};
-use search::Search;
+use search::{POPULATION, Search};
 
 /// Generations unless said otherwise: where models of Lorenz-63 have nearly settled (`benches/RECIPE.md`).
 pub const DEFAULT_GENERATIONS: u32 = 1_000;
@@ -69,8 +69,16 @@ impl Polished {
     }
 }
 
+/// The candidates of a generation.
+struct Asked {
+    draw: Draw,
+    /// Packed parameters, one after another.
+    thetas: Vec<Vec<f32>>,
+}
+
 /// What polishing a model needs beside its state.
 pub struct Polisher<'a> {
+    /// Runs candidates where no device looks at them by itself.
     pub backend: &'a dyn Backend,
     pub objective: &'a Objective,
     pub data: &'a TrainingData,
@@ -84,14 +92,8 @@ pub struct Polisher<'a> {
 }
 
 impl Polisher<'_> {
-    /// The next generation of a model; returns its parameters after it, packed.
-    ///
-    /// The result depends on the member's seed and on the generation alone: not on other members, nor on where polishing
-    /// was interrupted.
-    ///
-    /// # Errors
-    /// When the backend cannot run the candidates.
-    pub fn generation(&mut self, polished: &mut Polished) -> Result<Vec<f32>> {
+    /// The candidates of a model's next generation.
+    fn ask(&mut self, polished: &mut Polished) -> Asked {
         let renewal = (RENEWAL * f64::from(self.generations)).round() as u32;
         let stage = usize::from(polished.generations >= renewal);
         if polished.generations == renewal
@@ -104,16 +106,28 @@ impl Polisher<'_> {
             Some(coordinates) => coordinates,
             None => self.coordinates(&polished.base),
         };
-        let mut search = match polished.search.take() {
+        let search = match polished.search.take() {
             Some(search) => search,
             None => Search::new(coordinates.dimension(), self.first_step(&coordinates, stage)),
         };
-        self.advance(polished, &coordinates, &mut search)?;
-        let theta = coordinates.theta(search.result());
+        let (seed, generation) = (self.member.seed, polished.generations);
+        let candidates = search.ask(seed, generation);
+        let thetas = candidates.par_iter().map(|u| coordinates.theta(u)).collect();
         polished.search = Some(search);
-        polished.generations += 1;
         self.coordinates = Some(coordinates);
-        Ok(theta)
+        Asked {
+            draw: self.objective.draw(seed, generation),
+            thetas,
+        }
+    }
+
+    /// Takes in what the candidates cost; the parameters after this generation, packed.
+    fn tell(&self, polished: &mut Polished, costs: &[f64]) -> Vec<f32> {
+        let search = polished.search.as_mut().expect("asked before");
+        let coordinates = self.coordinates.as_ref().expect("asked before");
+        search.tell(self.member.seed, polished.generations, costs);
+        polished.generations += 1;
+        coordinates.theta(search.result())
     }
 
     fn dims(&self) -> Dims {
@@ -172,20 +186,87 @@ impl Polisher<'_> {
         }
     }
 
-    fn advance(&self, polished: &Polished, coordinates: &Coordinates, search: &mut Search) -> Result<()> {
-        let (seed, objective, generation) = (self.member.seed, self.objective, polished.generations);
-        let draw = objective.draw(seed, generation);
-        let candidates = search.ask(seed, generation);
-        let thetas: Vec<Vec<f32>> = candidates.par_iter().map(|u| coordinates.theta(u)).collect();
-        let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
-        let runs = self
-            .backend
-            .rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
-        let errors = self.forecast_errors(&draw, &polished.start, &thetas);
-        let costs: Vec<f64> = (runs.par_iter().zip(&errors[1..]))
-            .map(|(run, error)| objective.cost(&objective.judge(run, *error), errors[0]))
-            .collect();
-        search.tell(seed, generation, &costs);
-        Ok(())
+    /// What candidates cost, run and looked at by the processor.
+    fn costs(&self, polished: &Polished, asked: &Asked) -> Result<Vec<f64>> {
+        let (draw, objective) = (&asked.draw, self.objective);
+        let models: Vec<FreeModel<'_>> = asked.thetas.iter().map(|theta| self.model(theta)).collect();
+        let runs = (self.backend).rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
+        let errors = self.forecast_errors(draw, &polished.start, &asked.thetas);
+        let costs = (runs.par_iter().zip(&errors[1..]))
+            .map(|(run, error)| objective.cost(&objective.judge(run, *error), errors[0]));
+        Ok(costs.collect())
     }
+}
+
+/// A model on its way, and what polishes it.
+pub type Pair<'a, 'b> = (&'a mut Polished, &'a mut Polisher<'b>);
+
+/// The next generation of several models; their parameters after it, packed. All candidates of models of one shape are run and
+/// looked at together where `device` does that, otherwise a model's on each polisher's backend.
+///
+/// What comes of a model depends on its member's seed and on the generation alone: not on other models, nor on where polishing
+/// was interrupted.
+///
+/// # Errors
+/// When a backend cannot run the candidates.
+pub fn generation(device: &dyn Backend, models: &mut [Pair<'_, '_>]) -> Result<Vec<Vec<f32>>> {
+    let asked: Vec<Asked> = (models.par_iter_mut())
+        .map(|(polished, polisher)| polisher.ask(polished))
+        .collect();
+    let on_device = costs_on(device, models, &asked)?;
+    (models.par_iter_mut().zip(&asked).zip(on_device))
+        .map(|(((polished, polisher), asked), costs)| {
+            let costs = match costs {
+                Some(costs) => costs,
+                None => polisher.costs(polished, asked)?,
+            };
+            Ok(polisher.tell(polished, &costs))
+        })
+        .collect()
+}
+
+/// What the candidates of each model cost, where the device looks at runs by itself; forecasts are the processor's meanwhile.
+fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> Result<Vec<Option<Vec<f64>>>> {
+    let mut costs = vec![None; models.len()];
+    let mut left: Vec<usize> = (0..models.len()).collect();
+    while let Some(&first) = left.first() {
+        let (dims, objective) = (models[first].1.dims(), models[first].1.objective);
+        let (alike, others): (Vec<usize>, Vec<usize>) =
+            left.iter().partition(|&&i| models[i].1.dims() == dims);
+        left = others;
+        let candidates = |i: usize| {
+            let (polisher, asked) = (&*models[i].1, &asked[i]);
+            let start = |theta| (polisher.model(theta), asked.draw.run.x0.as_slice());
+            asked
+                .thetas
+                .iter()
+                .map(move |theta: &Vec<f32>| start(theta.as_slice()))
+        };
+        let starts: Vec<_> = alike.iter().flat_map(|&i| candidates(i)).collect();
+        let draw = &asked[first].draw;
+        let runs = Runs {
+            starts: &starts,
+            steps: draw.run.steps,
+            tangent: draw.tangent,
+        };
+        let forecasts = |&i: &usize| {
+            let (polished, polisher) = (&*models[i].0, &*models[i].1);
+            polisher.forecast_errors(&asked[i].draw, &polished.start, &asked[i].thetas)
+        };
+        // Asked of nothing first: whether the device looks at runs by itself.
+        let none = Runs { starts: &[], ..runs };
+        if device.statistics(dims, none, objective.statistics())?.is_none() {
+            continue;
+        }
+        let (seen, errors) = rayon::join(
+            || device.statistics(dims, runs, objective.statistics()),
+            || alike.par_iter().map(forecasts).collect::<Vec<_>>(),
+        );
+        let Some(seen) = seen? else { continue };
+        for ((&i, seen), errors) in alike.iter().zip(seen.chunks(POPULATION)).zip(errors) {
+            let cost = |(run, &error): (_, &f64)| objective.cost(&objective.parts(run, error), errors[0]);
+            costs[i] = Some(seen.iter().zip(&errors[1..]).map(cost).collect());
+        }
+    }
+    Ok(costs)
 }

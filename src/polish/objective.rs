@@ -10,7 +10,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use super::exponent::largest_exponent;
 use super::search::POPULATION;
-use crate::backend::{FreeModel, Rollout, Tangent, prediction_error};
+use crate::backend::{DataStatistics, FreeModel, Rollout, RunStatistics, Tangent, prediction_error};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metrics::{Amplitudes, DstspKind, Histogram, Scorer, hellinger, only};
@@ -61,6 +61,8 @@ pub struct Objective {
     roughness: Vec<f64>,
     /// Nats per step; `None` where the data do not tell it.
     exponent: Option<f64>,
+    /// The same for a device that looks at runs by itself.
+    statistics: DataStatistics,
 }
 
 /// What the candidates of one generation share.
@@ -125,9 +127,23 @@ impl Objective {
             .iter()
             .max_by_key(|x| x.nrows())
             .expect("a scorer has trials");
+        let histogram = Histogram::new(&binned, settings.bins)?;
+        let spectra = WelchSpectra::new(&seen);
         Ok(Self {
-            histogram: Histogram::new(&binned, settings.bins)?,
-            spectra: WelchSpectra::new(&seen),
+            statistics: DataStatistics {
+                columns: columns.to_vec(),
+                axes: directions(columns, axes.as_ref(), dataset.N),
+                bins: histogram.bins(),
+                ranges: (histogram.ranges())
+                    .map(|(low, per_unit)| [low as f32, per_unit as f32])
+                    .collect(),
+                visits: histogram.visits().to_vec(),
+                pseudo_count: Histogram::SMOOTHING,
+                window: spectra.window.clone(),
+                amplitudes: spectra.single(),
+            },
+            histogram,
+            spectra,
             roughness: (0..columns.len()).map(|n| data_roughness(&seen, n)).collect(),
             exponent: largest_exponent(record.view()),
             scorer,
@@ -138,6 +154,11 @@ impl Objective {
     /// Of the data that it is made of.
     pub fn scorer(&self) -> &Scorer {
         &self.scorer
+    }
+
+    /// The data's side for [`crate::backend::Backend::statistics`].
+    pub fn statistics(&self) -> &DataStatistics {
+        &self.statistics
     }
 
     /// The data's largest exponent in nats per step, where it can be told.
@@ -176,6 +197,20 @@ impl Objective {
         )
     }
 
+    /// [`Objective::judge`] where a device has looked at the run of a draw.
+    pub fn parts(&self, run: &RunStatistics, forecast: f64) -> Parts {
+        let rows = (STEPS + 1) as f64;
+        let bends = run.columns.iter().map(|column| column.bend);
+        Parts {
+            divergence: self.histogram.divergence_of(run.terms, run.inside),
+            spectrum: self.spectra.mean(|n| run.columns[n].distance),
+            exponent: self.exponent.map_or(0.0, |exponent| run.growth / exponent - 1.0),
+            forecast,
+            roughness: self.roughness_of(bends),
+            outside: 1.0 - run.inside as f64 / rows,
+        }
+    }
+
     /// Judges a candidate's run and the error of its forecasts.
     pub fn judge(&self, run: &Rollout, forecast: f64) -> Parts {
         let seen = only(run.x.view(), self.scorer.columns());
@@ -197,7 +232,7 @@ impl Objective {
             spectrum: self.spectra.distance(&columns),
             exponent: self.exponent.map_or(0.0, |exponent| run.growth / exponent - 1.0),
             forecast,
-            roughness: self.roughness_of(&columns),
+            roughness: self.roughness_of(columns.iter().map(|column| mean_second_difference(column))),
             outside: 1.0 - states.rows as f64 / seen.nrows() as f64,
         }
     }
@@ -214,12 +249,12 @@ impl Objective {
             + OUTSIDE * parts.outside
     }
 
-    /// Of the columns of a run, the largest ratio to the data's.
-    fn roughness_of(&self, run: &[Cow<'_, [f32]>]) -> f64 {
-        let columns = run.iter().zip(&self.roughness);
+    /// Of the mean |second differences| of a run's columns, the largest ratio to the data's.
+    fn roughness_of(&self, bends: impl Iterator<Item = f64>) -> f64 {
+        let columns = bends.zip(&self.roughness);
         let ratios = columns
             .filter(|(_, data)| **data > 0.0)
-            .map(|(column, data)| mean_second_difference(column) / data);
+            .map(|(bend, data)| bend / data);
         // Not finite is as rough as can be; f64::max would drop NaN.
         ratios.fold(
             0.0,
@@ -294,14 +329,31 @@ impl WelchSpectra {
 
     /// Mean Hellinger distance of the columns of a run from the data's; 1 for one without a spectrum.
     fn distance(&self, run: &[Cow<'_, [f32]>]) -> f64 {
+        self.mean(|n| {
+            let amplitudes = self.amplitudes(std::slice::from_ref(&run[n]));
+            let data = self.data[n].as_ref();
+            let pair = amplitudes.as_ref().zip(data);
+            pair.map_or(1.0, |(run, data)| hellinger(run, data))
+        })
+    }
+
+    /// Mean over the columns of which the data have a spectrum.
+    fn mean(&self, distance: impl Fn(usize) -> f64) -> f64 {
         let (mut sum, mut count) = (0.0, 0.0f64);
-        for (column, data) in run.iter().zip(&self.data) {
-            let Some(data) = data else { continue };
-            let amplitudes = self.amplitudes(std::slice::from_ref(column));
-            sum += amplitudes.map_or(1.0, |amplitudes| hellinger(&amplitudes, data));
+        for n in (0..self.data.len()).filter(|&n| self.data[n].is_some()) {
+            sum += distance(n);
             count += 1.0;
         }
         sum / count.max(1.0)
+    }
+
+    /// Of all columns in single precision, 0 where the data have no spectrum.
+    fn single(&self) -> Vec<Vec<f32>> {
+        let zeros = || vec![0.0; self.window.len() / 2 + 1];
+        let single = |data: &Amplitudes| data.iter().map(|&amplitude| amplitude as f32).collect();
+        (self.data.iter())
+            .map(|data| data.as_ref().map_or_else(zeros, single))
+            .collect()
     }
 }
 
@@ -352,6 +404,19 @@ fn data_roughness(trials: &[Array2<f64>], n: usize) -> f64 {
     } else {
         0.0
     }
+}
+
+/// Directions along which rows of all `N` columns are binned, `[axes, N]`: those of `axes`, `[columns, axes]`, or the columns.
+fn directions(columns: &[usize], axes: Option<&Array2<f64>>, N: usize) -> Array2<f32> {
+    let count = axes.map_or(columns.len(), Array2::ncols);
+    let mut directions = Array2::zeros((count, N));
+    for (c, &column) in columns.iter().enumerate() {
+        match axes {
+            None => directions[[c, column]] = 1.0,
+            Some(axes) => (0..count).for_each(|k| directions[[k, column]] = axes[[c, k]] as f32),
+        }
+    }
+    directions
 }
 
 /// Leading eigenvectors of the covariance of the complete rows, as columns `[N, q]`.

@@ -7,6 +7,7 @@
 mod common;
 mod ensembles;
 mod gradients;
+mod statistics;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -123,6 +124,12 @@ const TESTS: &[(&str, Check)] = &[
         ensembles::results_come_without_waiting,
     ),
     ("free_runs_match_the_reference", free_runs),
+    ("statistics_match_the_cpu", statistics::match_the_cpu),
+    (
+        "statistics_do_not_depend_on_the_crowd",
+        statistics::crowd_changes_nothing,
+    ),
+    ("polishing_is_the_same", statistics::polishing_is_the_same),
     ("threads_share_the_device", ensembles::threads_share_the_device),
     ("unknown_adapter_is_one_sentence", unknown_adapter),
     ("a_lost_device_is_one_sentence", ensembles::lost_device),

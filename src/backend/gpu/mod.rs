@@ -2,7 +2,7 @@
 //!
 //! [`shader`] makes WGSL of a shader file and constants, [`layout`] decides how a shape is laid out over threads in the
 //! plain and the almost-linear form, `memory` sizes and fills buffers, [`schedule`] says what runs in a step;
-//! [`device`] compiles and caches pipelines. [`export`] writes all of it down for a host that is a browser.
+//! [`statistics`] runs and looks at the candidates of polishing, [`device`] compiles and caches pipelines. [`export`] writes all of it down for a host that is a browser.
 
 pub mod device;
 pub mod export;
@@ -10,6 +10,7 @@ pub mod layout;
 pub mod memory;
 pub mod schedule;
 pub mod shader;
+pub mod statistics;
 
 mod adapters;
 mod ensemble;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use crate::backend::{
-    Backend, Demand, Device, Ensemble, EnsembleStart, EnsembleState, Form, FreeModel, FreeRun, Gradient,
-    KernelTime, Member, Plan, TrainingData, Windows, check,
+    Backend, DataStatistics, Demand, Device, Ensemble, EnsembleStart, EnsembleState, Form, FreeModel,
+    FreeRun, Gradient, KernelTime, Member, Plan, RunStatistics, Runs, TrainingData, Windows, check,
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
@@ -30,6 +31,8 @@ pub use adapters::{AdapterDescription, adapters, hardware_available};
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
 use memory::buffers::UNIFORM_STRIDE;
+use parking_lot::Mutex;
+use statistics::Workspace;
 
 /// Which adapter to open and how to use it.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +57,8 @@ pub struct GpuBackend {
     gpu: Arc<Gpu>,
     device: Device,
     options: GpuOptions,
+    /// Of the last [`Backend::statistics`].
+    workspace: Mutex<Option<Workspace>>,
 }
 
 impl GpuBackend {
@@ -73,6 +78,7 @@ impl GpuBackend {
             gpu: Arc::new(gpu),
             device,
             options: options.clone(),
+            workspace: Mutex::default(),
         }
     }
 }
@@ -157,5 +163,15 @@ impl Backend for GpuBackend {
     ) -> Result<Vec<Vec<Array2<f32>>>> {
         check::free_run(dims, models, runs)?;
         free_run::free_run(&self.gpu, dims, models, runs, latent)
+    }
+
+    fn statistics(
+        &self,
+        dims: Dims,
+        runs: Runs<'_>,
+        data: &DataStatistics,
+    ) -> Result<Option<Vec<RunStatistics>>> {
+        check::runs(dims, runs.starts)?;
+        statistics::statistics(&self.gpu, &mut self.workspace.lock(), dims, runs, data)
     }
 }

@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use rayon::prelude::*;
-
 use super::Training;
 use super::desk::Desk;
 use super::keeper::{Polishing, States};
@@ -12,7 +10,7 @@ use crate::backend::{FreeModel, Member, open};
 use crate::config::BackendChoice;
 use crate::error::Result;
 use crate::metrics::{Scorer, Standing};
-use crate::polish::{Polished, Polisher};
+use crate::polish::{Pair, Polished, Polisher, generation};
 use crate::scoring::score_models;
 use crate::train::Observer;
 
@@ -34,7 +32,7 @@ impl Training<'_> {
         let members: Vec<Member> = (task.study.candidates.iter())
             .map(|candidate| Member::from(&candidate.settings))
             .collect();
-        // Candidates are run and judged on the processor's cores, whatever device has trained.
+        // Where the device that has trained does not look at candidates by itself, the processor's cores do.
         let backend = open(BackendChoice::Cpu, None)?;
         let mut polishers: Vec<Polisher<'_>> = (task.study.candidates.iter().zip(&members))
             .map(|(candidate, member)| Polisher {
@@ -50,13 +48,18 @@ impl Training<'_> {
         (self.started, self.member_steps) = (Instant::now(), 0);
         let mut stopping = false;
         while self.epochs_done < settings.length() && !stopping {
-            let living = states.par_iter_mut().zip(&mut polishers).zip(&self.health);
+            let living = states.iter_mut().zip(&mut polishers).zip(&self.health);
             let living = living.filter(|(_, health)| health.stopped_at.is_none());
-            living.try_for_each(|(((theta, polished), polisher), _)| -> Result<()> {
-                let polished = polished.get_or_insert_with(|| Polished::new(theta.clone()));
-                *theta = polisher.generation(polished)?;
-                Ok(())
-            })?;
+            let (mut thetas, mut models): (Vec<&mut Vec<f32>>, Vec<Pair<'_, '_>>) = living
+                .map(|(((theta, polished), polisher), _)| {
+                    let polished = polished.get_or_insert_with(|| Polished::new(theta.clone()));
+                    (theta, (polished, polisher))
+                })
+                .unzip();
+            let polished = generation(self.backend.as_ref(), &mut models)?;
+            for (theta, polished) in thetas.iter_mut().zip(polished) {
+                **theta = polished;
+            }
             self.epochs_done += 1;
             self.member_steps += self.alive() as u64;
             if self.epochs_done == settings.length() {

@@ -2,7 +2,7 @@
 //! shaders under `shaders/blocked/`.
 
 use crate::backend::blocked::{MOST_GROWTH, Segments};
-use crate::backend::gpu::layout::fused::Fused;
+use crate::backend::gpu::layout::fused::{Fused, sums};
 use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};
 use crate::backend::gpu::shader::source::Constants;
 use crate::model::{Dims, Shape};
@@ -68,7 +68,7 @@ impl Blocked {
         V: usize,
     ) -> Option<Self> {
         let mut blocked = Self::of_width(shape, gaps, capacity, segments, V)?;
-        blocked.fused = Some(Fused::new(&blocked, capacity)?);
+        blocked.fused = Some(Fused::new(&blocked.layout, &blocked.segments, capacity)?);
         // A group sums its own.
         blocked.slices = blocked.layout.groups();
         Some(blocked)
@@ -156,11 +156,7 @@ impl Blocked {
 
     /// Rows and columns of what `collect` sums.
     pub fn sums(&self) -> (usize, usize) {
-        let (M, segments) = (self.layout.dims.M, &self.segments);
-        (
-            segments.J * self.Y() + segments.ends.len() * M,
-            M + 1 + self.length() * segments.D,
-        )
+        sums(&self.layout, &self.segments)
     }
 
     /// Tiles of `collect`.

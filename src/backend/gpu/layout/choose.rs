@@ -169,7 +169,9 @@ fn plain_cost(layout: &Layout) -> f64 {
 fn blocked_cost(blocked: &Blocked) -> f64 {
     let (layout, blocks) = (&blocked.layout, blocked.segments.blocks.len());
     if let Some(fused) = &blocked.fused {
-        let passes: usize = (0..blocks).map(|b| fused::block_cost(blocked, fused, b)).sum();
+        let passes: usize = (0..blocks)
+            .map(|b| fused::block_cost(layout, &blocked.segments, fused, b))
+            .sum();
         return (layout.groups() * passes + matrices_cost(blocked)) as f64;
     }
     let passes: usize = (0..blocks).map(|b| block_cost(blocked, b)).sum();

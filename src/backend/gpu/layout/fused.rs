@@ -1,8 +1,8 @@
 //! The passes of the almost-linear form with all of a block in workgroup memory (`shaders/fused/`), for small models with few
 //! ReLU units.
 
-use crate::backend::gpu::layout::blocked::Blocked;
-use crate::backend::gpu::layout::plain::{Capacity, WARP};
+use crate::backend::blocked::Segments;
+use crate::backend::gpu::layout::plain::{Capacity, Layout, WARP};
 use crate::backend::gpu::shader::source::Constants;
 
 /// Most ReLU units.
@@ -32,6 +32,15 @@ pub struct Fused {
     pub adjoint_threads: usize,
 }
 
+/// Rows and columns of what is summed over blocks and sequences.
+pub(super) fn sums(layout: &Layout, segments: &Segments) -> (usize, usize) {
+    let M = layout.dims.M;
+    (
+        segments.J * segments.Y() + segments.ends.len() * M,
+        M + 1 + segments.length() * segments.D,
+    )
+}
+
 /// Threads that are busy, idle lanes of their warps included, times what each does.
 pub(super) fn slots(items: usize, work: usize) -> usize {
     items.next_multiple_of(WARP) * work
@@ -44,8 +53,8 @@ fn column(rows: usize) -> usize {
 
 impl Fused {
     /// `None` where there are no, many or observed ReLU units, or inputs, or the block does not fit.
-    pub(super) fn new(blocked: &Blocked, capacity: Capacity) -> Option<Self> {
-        let (dims, segments, V) = (blocked.layout.dims, &blocked.segments, blocked.layout.V);
+    pub(super) fn new(layout: &Layout, segments: &Segments, capacity: Capacity) -> Option<Self> {
+        let (dims, V) = (layout.dims, layout.V);
         let (P, J) = (segments.P, segments.J);
         let fits = (1..=MOST_RELU).contains(&P) && P <= dims.M - dims.N && dims.K == 0;
         if !fits || P * P * J * (J + 1) / 2 > MOST_TERMS {
@@ -63,9 +72,9 @@ impl Fused {
         let (rows_of_block, of_block) = rows(&[J * dims.N, end])?;
         let (relu_rows, of_relu) = rows(&[J * P])?;
         let (start_rows, of_start) = rows(&[dims.M])?;
-        let (drive_rows, of_drives) = rows(&[blocked.length() * P])?;
+        let (drive_rows, of_drives) = rows(&[segments.length() * P])?;
 
-        let (left, right) = blocked.sums();
+        let (left, right) = sums(layout, segments);
         let shapes = (1..=SIDE).flat_map(|tall| (1..=SIDE).map(move |broad| (tall, broad)));
         let threads = |(tall, broad): (usize, usize)| (left.div_ceil(tall), right.div_ceil(broad));
         let entries = shapes
@@ -91,14 +100,14 @@ impl Fused {
                 .next_multiple_of(WARP),
         };
         let threads = fused.forward_threads.max(fused.adjoint_threads);
-        let memory = fused.forward_memory(blocked).max(fused.adjoint_memory(blocked));
+        let memory = (fused.forward_memory(layout, segments)).max(fused.adjoint_memory(layout, segments));
         (threads <= most && memory <= capacity.workgroup_memory).then_some(fused)
     }
 
     /// Bytes of workgroup memory of `fused/forward`.
-    fn forward_memory(&self, blocked: &Blocked) -> usize {
-        let (dims, segments, V) = (blocked.layout.dims, &blocked.segments, blocked.layout.V);
-        let (P, J, drives) = (segments.P, segments.J, blocked.length() * segments.P);
+    fn forward_memory(&self, layout: &Layout, segments: &Segments) -> usize {
+        let (dims, V) = (layout.dims, layout.V);
+        let (P, J, drives) = (segments.P, segments.J, segments.length() * segments.P);
         let tiles = (J * dims.N).div_ceil(self.rows) + segments.ends.len() * dims.M.div_ceil(self.rows);
         let weights = (dims.M + drives + 1) * tiles * self.rows;
         let relu_weights = (dims.M + 1) * (J * P).next_multiple_of(self.relu_rows);
@@ -107,12 +116,12 @@ impl Fused {
     }
 
     /// Bytes of workgroup memory of `fused/adjoint`.
-    fn adjoint_memory(&self, blocked: &Blocked) -> usize {
-        let (M, segments, V) = (blocked.layout.dims.M, &blocked.segments, blocked.layout.V);
-        let (P, J, drives) = (segments.P, segments.J, blocked.length() * segments.P);
+    fn adjoint_memory(&self, layout: &Layout, segments: &Segments) -> usize {
+        let (M, V) = (layout.dims.M, layout.V);
+        let (P, J, drives) = (segments.P, segments.J, segments.length() * segments.P);
         let ends = segments.ends.len().max(1) * M;
-        let to_start = (J * blocked.Y() + ends) * M.next_multiple_of(self.start_rows);
-        let to_drives = (J * blocked.layout.dims.N + ends) * drives.next_multiple_of(self.drive_rows);
+        let to_start = (J * segments.Y() + ends) * M.next_multiple_of(self.start_rows);
+        let to_drives = (J * layout.dims.N + ends) * drives.next_multiple_of(self.drive_rows);
         let (down, across) = self.threads;
         let vectors = V * (down * self.entries.0 + across * self.entries.1 + 2 * M + drives);
         4 * (to_start + to_drives + J * P * P + drives * V) + 16 * vectors
@@ -149,9 +158,9 @@ const STAGED: usize = 30;
 const ROW: usize = 40;
 
 /// What the threads of a group of quads spend on both directions through a block, in instructions.
-pub(super) fn block_cost(blocked: &Blocked, fused: &Fused, index: usize) -> usize {
-    let (dims, segments, V) = (blocked.layout.dims, &blocked.segments, blocked.layout.V);
-    let (M, P, J, drives) = (dims.M, segments.P, segments.J, blocked.length() * segments.P);
+pub(super) fn block_cost(layout: &Layout, segments: &Segments, fused: &Fused, index: usize) -> usize {
+    let (dims, V) = (layout.dims, layout.V);
+    let (M, P, J, drives) = (dims.M, segments.P, segments.J, segments.length() * segments.P);
     let block = segments.blocks[index];
     let end = if block.end.is_some() { M } else { 0 };
     let tiles = |rows: usize, of: usize| rows.div_ceil(of) * V;
@@ -165,7 +174,7 @@ pub(super) fn block_cost(blocked: &Blocked, fused: &Fused, index: usize) -> usiz
         + slots(drives * V, STAGED)
         + slots(of_block, column(fused.rows) * (M + drives) + ROW * fused.rows)
         + 4 * BARRIER * fused.forward_threads;
-    let (left, right) = blocked.sums();
+    let (left, right) = sums(layout, segments);
     let (down, across) = fused.threads;
     let adjoint = slots((left + right) * V, STAGED)
         + slots(
@@ -176,7 +185,7 @@ pub(super) fn block_cost(blocked: &Blocked, fused: &Fused, index: usize) -> usiz
         + slots(drives * V, STAGED)
         + slots(
             tiles(M, fused.start_rows),
-            column(fused.start_rows) * (J * blocked.Y() + end) + ROW * fused.start_rows,
+            column(fused.start_rows) * (J * segments.Y() + end) + ROW * fused.start_rows,
         )
         + slots(down * across, V * sums_of_a_quad(fused.entries))
         + 5 * BARRIER * fused.adjoint_threads;

@@ -1,4 +1,4 @@
-//! Mirrors of the structs of `shaders/shared/params.wgsl` and `shaders/free_run.wgsl`. tests/layout.rs compares
+//! Mirrors of the structs of `shaders/shared/params.wgsl`, `shaders/shared/runs.wgsl` and `shaders/free_run.wgsl`. tests/layout.rs compares
 //! names, offsets and sizes with naga's reading of the shaders.
 
 use bytemuck::{Pod, Zeroable};
@@ -69,6 +69,18 @@ mirrors! {
         pad0: u32,
         pad1: u32,
         pad2: u32,
+    }
+
+    /// One dispatch of the free runs that statistics are made of.
+    struct RunParams {
+        steps: u32,
+        done: u32,
+        models: u32,
+        rows: u32,
+        tangent: u32,
+        settled: u32,
+        slices: u32,
+        pad0: u32,
     }
 
     /// One dispatch of a free run.

@@ -51,7 +51,7 @@ macro_rules! files {
 }
 
 /// The files under `shaders/`.
-const FILES: [(&str, &str); 25] = files![
+const FILES: [(&str, &str); 30] = files![
     "sample.wgsl",
     "forward.wgsl",
     "adjoint.wgsl",
@@ -65,6 +65,11 @@ const FILES: [(&str, &str); 25] = files![
     "blocked/pull_back.wgsl",
     "fused/forward.wgsl",
     "fused/adjoint.wgsl",
+    "statistics/rollout.wgsl",
+    "statistics/visits.wgsl",
+    "statistics/divergence.wgsl",
+    "statistics/spectrum.wgsl",
+    "shared/runs.wgsl",
     "shared/params.wgsl",
     "shared/index.wgsl",
     "shared/threefry.wgsl",
