@@ -15,13 +15,13 @@ mod search;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, FreeModel, Member, Runs, TrainingData, curvature};
-use crate::error::Result;
+use crate::backend::{Backend, FreeModel, Member, Runs, Tangent, TrainingData, curvature};
+use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
-use objective::rise;
 pub use objective::{Draw, Objective, Parts, demand};
+use objective::{STEPS, rise};
 use search::{POPULATION, Search};
 
 /// Generations unless said otherwise: where models of Lorenz-63 have nearly settled (`benches/RECIPE.md`).
@@ -37,6 +37,8 @@ const FIRST_STEP: [f64; 2] = [0.025, 0.01];
 /// Where that step size is looked for, and in how many halvings (of its logarithm).
 const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
 const HALVINGS: usize = 12;
+/// Bytes of candidates that go to a device together, about.
+const TOGETHER: usize = 256 << 20;
 /// Draws from here on belong to the choice of step sizes.
 const CHOICE: u32 = u32::MAX - 1;
 
@@ -201,8 +203,8 @@ impl Polisher<'_> {
 /// A model on its way, and what polishes it.
 pub type Pair<'a, 'b> = (&'a mut Polished, &'a mut Polisher<'b>);
 
-/// The next generation of several models; their parameters after it, packed. All candidates of models of one shape are run and
-/// looked at together where `device` does that, otherwise a model's on each polisher's backend.
+/// The next generation of several models; their parameters after it, packed. Where `device` looks at runs by itself, the candidates of
+/// neighbours of one shape go there together; otherwise each polisher's backend runs a model's.
 ///
 /// What comes of a model depends on its member's seed and on the generation alone: not on other models, nor on where polishing
 /// was interrupted.
@@ -210,63 +212,62 @@ pub type Pair<'a, 'b> = (&'a mut Polished, &'a mut Polisher<'b>);
 /// # Errors
 /// When a backend cannot run the candidates.
 pub fn generation(device: &dyn Backend, models: &mut [Pair<'_, '_>]) -> Result<Vec<Vec<f32>>> {
-    let asked: Vec<Asked> = (models.par_iter_mut())
-        .map(|(polished, polisher)| polisher.ask(polished))
-        .collect();
-    let on_device = costs_on(device, models, &asked)?;
-    (models.par_iter_mut().zip(&asked).zip(on_device))
-        .map(|(((polished, polisher), asked), costs)| {
-            let costs = match costs {
-                Some(costs) => costs,
-                None => polisher.costs(polished, asked)?,
-            };
+    let on_device = models.iter().try_fold(true, |all, (_, polisher)| {
+        let none = Runs {
+            starts: &[],
+            steps: STEPS,
+            tangent: Tangent::NONE,
+        };
+        let answer = device.statistics(polisher.dims(), none, polisher.objective.statistics())?;
+        Ok::<_, Error>(all && answer.is_some())
+    })?;
+    if !on_device {
+        let one = |(polished, polisher): &mut Pair<'_, '_>| {
+            let asked = polisher.ask(polished);
+            let costs = polisher.costs(polished, &asked)?;
             Ok(polisher.tell(polished, &costs))
-        })
-        .collect()
-}
-
-/// What the candidates of each model cost, where the device looks at runs by itself; forecasts are the processor's meanwhile.
-fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> Result<Vec<Option<Vec<f64>>>> {
-    let mut costs = vec![None; models.len()];
-    let mut left: Vec<usize> = (0..models.len()).collect();
-    while let Some(&first) = left.first() {
-        let (dims, objective) = (models[first].1.dims(), models[first].1.objective);
-        let (alike, others): (Vec<usize>, Vec<usize>) =
-            left.iter().partition(|&&i| models[i].1.dims() == dims);
-        left = others;
-        let candidates = |i: usize| {
-            let (polisher, asked) = (&*models[i].1, &asked[i]);
-            let start = |theta| (polisher.model(theta), asked.draw.run.x0.as_slice());
-            asked
-                .thetas
-                .iter()
-                .map(move |theta: &Vec<f32>| start(theta.as_slice()))
         };
-        let starts: Vec<_> = alike.iter().flat_map(|&i| candidates(i)).collect();
-        let draw = &asked[first].draw;
-        let runs = Runs {
-            starts: &starts,
-            steps: draw.run.steps,
-            tangent: draw.tangent,
-        };
-        let forecasts = |&i: &usize| {
-            let (polished, polisher) = (&*models[i].0, &*models[i].1);
-            polisher.forecast_errors(&asked[i].draw, &polished.start, &asked[i].thetas)
-        };
-        // Asked of nothing first: whether the device looks at runs by itself.
-        let none = Runs { starts: &[], ..runs };
-        if device.statistics(dims, none, objective.statistics())?.is_none() {
-            continue;
-        }
-        let (seen, errors) = rayon::join(
-            || device.statistics(dims, runs, objective.statistics()),
-            || alike.par_iter().map(forecasts).collect::<Vec<_>>(),
-        );
-        let Some(seen) = seen? else { continue };
-        for ((&i, seen), errors) in alike.iter().zip(seen.chunks(POPULATION)).zip(errors) {
-            let cost = |(run, &error): (_, &f64)| objective.cost(&objective.parts(run, error), errors[0]);
-            costs[i] = Some(seen.iter().zip(&errors[1..]).map(cost).collect());
+        return models.par_iter_mut().map(one).collect();
+    }
+    let mut all = Vec::with_capacity(models.len());
+    for alike in models.chunk_by_mut(|a, b| a.1.dims() == b.1.dims()) {
+        let bytes = POPULATION * alike[0].1.dims().n_params() * size_of::<f32>();
+        for some in alike.chunks_mut((TOGETHER / bytes).max(1)) {
+            let asked: Vec<Asked> = (some.par_iter_mut())
+                .map(|(polished, polisher)| polisher.ask(polished))
+                .collect();
+            let costs = costs_on(device, some, &asked)?;
+            let told = some.par_iter_mut().zip(&costs);
+            all.par_extend(told.map(|((polished, polisher), costs)| polisher.tell(polished, costs)));
         }
     }
-    Ok(costs)
+    Ok(all)
+}
+
+/// What the candidates of models of one shape cost, the device looking at their runs; forecasts are the processor's meanwhile.
+fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> Result<Vec<Vec<f64>>> {
+    let (objective, draw) = (models[0].1.objective, &asked[0].draw);
+    let candidates = models.iter().zip(asked).flat_map(|((_, polisher), asked)| {
+        let start = |theta| (polisher.model(theta), asked.draw.run.x0.as_slice());
+        asked.thetas.iter().map(move |theta| start(theta.as_slice()))
+    });
+    let starts: Vec<_> = candidates.collect();
+    let runs = Runs {
+        starts: &starts,
+        steps: draw.run.steps,
+        tangent: draw.tangent,
+    };
+    let forecasts = |((polished, polisher), asked): (&Pair<'_, '_>, &Asked)| {
+        polisher.forecast_errors(&asked.draw, &polished.start, &asked.thetas)
+    };
+    let (seen, errors) = rayon::join(
+        || device.statistics(models[0].1.dims(), runs, objective.statistics()),
+        || (models.par_iter().zip(asked)).map(forecasts).collect::<Vec<_>>(),
+    );
+    let seen = seen?.ok_or_else(|| Error::runtime("the device no longer looks at runs"))?;
+    let costs = seen.chunks(POPULATION).zip(errors).map(|(seen, errors)| {
+        let cost = |(run, &error): (_, &f64)| objective.cost(&objective.parts(run, error), errors[0]);
+        seen.iter().zip(&errors[1..]).map(cost).collect()
+    });
+    Ok(costs.collect())
 }

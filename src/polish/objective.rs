@@ -19,7 +19,7 @@ use crate::rng::{Stream, index, threefry2x32};
 
 /// Steps of the free run that a candidate is judged by, and of them those that the tangent vector follows, the first of
 /// which turn it into the direction that grows most.
-const STEPS: usize = 20_480;
+pub(super) const STEPS: usize = 20_480;
 const TANGENT: Tangent = Tangent {
     steps: 10_240,
     settles: 1_000,
