@@ -4,8 +4,8 @@
     benches/hardware.sh [--out section.md]     where there is a card: no toolchain, no network
     benches/hardware.sh --small                the same on a software driver, with small sizes, to try it
 
-In this order: is there an adapter; golden cases in both forms (`selftest`) and the tests of tests/vulkan on it; the time of
-every kernel, both forms, on four published shapes; the time of whole optimiser steps with 1 … 4,096 models; the same step in
+In this order: is there an adapter; golden cases in all forms (`selftest`) and the tests of tests/vulkan on it; the time of
+every kernel, all forms, on four published shapes; a generation of polishing; the time of whole optimiser steps with 1 … 4,096 models; the same step in
 JAX, where that is installed (--peer names its Python). All of it keeps within --budget seconds: what would not fit is named
 as not run. Exit status 1 if parity fails, which ends it; 2 if there is nothing to run on.
 
@@ -280,6 +280,39 @@ def by_members(session, folder):
         session.say(f"**JAX was not timed**: {without_jax} ({session.args.peer}).", "")
 
 
+def polishing(session, folder):
+    """A generation of many models: 24 free runs of 20,480 steps each, and what is seen of them."""
+    rows = []
+    for members in [1] if session.args.small else [8, 64, 512]:
+        what = f"polishing of {members} models"
+
+        def train(generations):
+            start = time.perf_counter()
+            with tempfile.TemporaryDirectory(dir=folder) as out:
+                command = ["--data", folder / "lorenz63.npy", "--out", f"{out}/run", "--epochs", 1, "--eval-every", 10**6]
+                session.tool("train", *command, "--polish", generations, *flags(session, "lorenz63", members, "plain"))
+            return time.perf_counter() - start
+
+        if session.left() < 60:
+            session.skip(what, f"{max(0, session.left()):.0f} s left, about 60 s needed")
+            continue
+        more = 2 if session.args.small else 10
+        try:
+            train(1)  # compiles
+            seconds = (train(1 + more) - train(1)) / more
+        except Refused as why:
+            session.skip(what, str(why).splitlines()[0])
+            continue
+        if seconds > 0:
+            steps = members * 24 * 20_480 / seconds
+            rows.append((members, figures(1e3 * seconds), figures(1e3 * seconds / members), f"{steps / 1e6:.3g} million"))
+        else:
+            session.skip(what, "the longer run was not longer: too short for the clock")
+    if rows:
+        session.say("Polishing on the device (Lorenz-63 shape; a core of a processor: 45 ms a generation of a model, 11 million steps a second):", "")
+        session.say(*table(["models", "ms a generation", "ms a model", "steps of free runs a second"], rows))
+
+
 def measure(session):
     args = session.args
     name, is_software = adapter(session)
@@ -301,6 +334,7 @@ def measure(session):
         return 1
     with tempfile.TemporaryDirectory() as folder:
         profiles(session, pathlib.Path(folder))
+        polishing(session, pathlib.Path(folder))
         by_members(session, pathlib.Path(folder))
     if session.missing:
         session.say("Not run:", "", *(f"- {line}" for line in session.missing), "")
