@@ -30,6 +30,7 @@ use crate::model::{Dims, Shape, Theta};
 pub use adapters::{AdapterDescription, adapters, hardware_available};
 pub use device::Gpu;
 use ensemble::GpuEnsemble;
+use memory::allocation::default_budget;
 use memory::buffers::UNIFORM_STRIDE;
 use parking_lot::Mutex;
 use statistics::Workspace;
@@ -41,7 +42,7 @@ pub struct GpuOptions {
     pub adapter: Option<String>,
     /// Whether a software rasteriser will do where no adapter is named.
     pub allow_software: bool,
-    /// Bytes of scratch memory that a study may take; by the kind of the device by default.
+    /// Bytes of scratch memory that a study may take, in training and as much in polishing; by the kind of the device by default.
     pub memory: Option<u64>,
     /// How long a submission should run at most, in seconds; 0.3 by default.
     pub submission_seconds: Option<f64>,
@@ -172,6 +173,7 @@ impl Backend for GpuBackend {
         data: &DataStatistics,
     ) -> Result<Option<Vec<RunStatistics>>> {
         check::runs(dims, runs.starts)?;
-        statistics::statistics(&self.gpu, &mut self.workspace.lock(), dims, runs, data)
+        let budget = self.options.memory.unwrap_or_else(|| default_budget(&self.gpu));
+        statistics::statistics(&self.gpu, &mut self.workspace.lock(), dims, runs, data, budget)
     }
 }

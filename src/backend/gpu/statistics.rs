@@ -17,8 +17,6 @@ use crate::model::Dims;
 const STEPS: usize = 2_048;
 /// Bins that are counted in a table at most.
 const MOST_BINS: u64 = 1 << 21;
-/// Bytes of the largest buffer at most.
-const MOST_BYTES: u64 = 1 << 30;
 const THREADS: usize = 256;
 /// Workgroups that count the rows of a run.
 const SLICES: usize = 8;
@@ -39,13 +37,16 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// `None` where the bins are too many for a table.
-    fn new(dims: Dims, runs: Runs<'_>, data: &DataStatistics, max_buffer: u64) -> Option<Self> {
+    /// As many runs as buffers of `max_buffer` bytes hold, all of them `budget` bytes. `None` where the bins are too many for a table,
+    /// or one run is too long.
+    fn new(dims: Dims, runs: Runs<'_>, data: &DataStatistics, max_buffer: u64, budget: u64) -> Option<Self> {
         let axes = data.axes.nrows();
         let all = (data.bins as u64).checked_pow(axes as u32)?;
         let rows = runs.steps + 1;
-        let of_model = 4 * (dims.N * rows).max(dims.n_params()).max(all as usize) as u64;
-        let most = max_buffer.min(MOST_BYTES) / of_model;
+        let of_model =
+            [dims.N * rows, dims.n_params(), all as usize, 2 * dims.M].map(|words| 4 * words as u64);
+        let largest = of_model.into_iter().fold(4, u64::max);
+        let most = (max_buffer / largest).min((budget / of_model.iter().sum::<u64>()).max(1));
         (all <= MOST_BINS && most > 0).then_some(Self {
             dims,
             models: runs.starts.len().min(most as usize),
@@ -315,15 +316,16 @@ fn first(dims: Dims, (model, x0): (FreeModel<'_>, &[f32])) -> Vec<[f32; 2]> {
     v.enumerate().map(|(i, v)| [z(i), v]).collect()
 }
 
-/// See [`crate::backend::Backend::statistics`].
+/// See [`crate::backend::Backend::statistics`]; `budget` bytes are there for the runs that go together.
 pub fn statistics(
     gpu: &Gpu,
     kept: &mut Option<Workspace>,
     dims: Dims,
     runs: Runs<'_>,
     data: &DataStatistics,
+    budget: u64,
 ) -> Result<Option<Vec<RunStatistics>>> {
-    let Some(sizes) = Sizes::new(dims, runs, data, gpu.max_buffer()) else {
+    let Some(sizes) = Sizes::new(dims, runs, data, gpu.max_buffer(), budget) else {
         return Ok(None);
     };
     if runs.starts.is_empty() {

@@ -14,7 +14,7 @@ use crate::backend::{EnsembleStart, Plan, TrainingData};
 use crate::error::{Error, Result};
 
 /// Scratch memory of a study unless the caller says otherwise, in bytes.
-fn default_budget(gpu: &Gpu) -> u64 {
+pub fn default_budget(gpu: &Gpu) -> u64 {
     match gpu.info.device_type {
         wgpu::DeviceType::DiscreteGpu => 4 << 30,
         wgpu::DeviceType::Cpu => 256 << 20,
