@@ -106,6 +106,8 @@ pub fn team(layout: &Layout, capacity: Capacity) -> Team {
 /// Kernels and buffers, kept from one call to the next.
 #[derive(Debug)]
 pub struct Workspace {
+    /// As asked for, and as there was memory for.
+    asked: Sizes,
     sizes: Sizes,
     team: Team,
     kernels: [Arc<Kernel>; 4],
@@ -122,7 +124,25 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    fn new(gpu: &Gpu, sizes: Sizes, steps: usize) -> Result<Self> {
+    /// For as many runs as asked for, or for half of them as often as memory does not suffice.
+    fn new(gpu: &Gpu, asked: Sizes, steps: usize) -> Result<Self> {
+        let mut sizes = asked;
+        loop {
+            let (made, error) = Self::of_size(gpu, sizes, steps)?;
+            gpu.check()?;
+            match error {
+                None => return Ok(Self { asked, ..made }),
+                Some(wgpu::Error::OutOfMemory { .. }) if sizes.models > 1 => {
+                    drop(made);
+                    gpu.wait()?;
+                    sizes.models /= 2;
+                }
+                Some(error) => return Err(gpu.explain(&error)),
+            }
+        }
+    }
+
+    fn of_size(gpu: &Gpu, sizes: Sizes, steps: usize) -> Result<(Self, Option<wgpu::Error>)> {
         let (layout, _) = free_run::layout(sizes.dims, gpu.capacity())?;
         let team = team(&layout, gpu.capacity());
         let mut kernels = Vec::new();
@@ -130,7 +150,7 @@ impl Workspace {
             kernels.push(gpu.kernel(name, &constants)?);
         }
         let kernels: [Arc<Kernel>; 4] = kernels.try_into().expect("four kernels");
-        gpu.scoped(|| {
+        Ok(gpu.capture(|| {
             let (Dims { M, N, .. }, models) = (sizes.dims, sizes.models);
             let storage = |name, words: usize| gpu.buffer(name, 4 * words as u64, STORAGE);
             let dispatches = steps.div_ceil(STEPS).max(1) as u64;
@@ -176,6 +196,7 @@ impl Workspace {
             ];
             let binds = std::array::from_fn(|k| gpu.bind(&kernels[k], size_of::<RunParams>(), &named));
             Self {
+                asked: sizes,
                 sizes,
                 team,
                 kernels,
@@ -189,7 +210,7 @@ impl Workspace {
                 answers,
                 data,
             }
-        })
+        }))
     }
 
     fn put_data(&self, gpu: &Gpu, data: &DataStatistics) {
@@ -331,7 +352,7 @@ pub fn statistics(
     if runs.starts.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    if kept.as_ref().is_none_or(|workspace| workspace.sizes != sizes) {
+    if kept.as_ref().is_none_or(|workspace| workspace.asked != sizes) {
         // What is there goes before its like is made.
         *kept = None;
         *kept = Some(Workspace::new(gpu, sizes, runs.steps)?);
@@ -339,7 +360,7 @@ pub fn statistics(
     let workspace = kept.as_ref().expect("one was made");
     workspace.put_data(gpu, data);
     let mut all = Vec::with_capacity(runs.starts.len());
-    for starts in runs.starts.chunks(sizes.models) {
+    for starts in runs.starts.chunks(workspace.sizes.models) {
         all.extend(workspace.run(gpu, starts, runs)?);
     }
     Ok(Some(all))
