@@ -69,8 +69,8 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     (
         "minimal",
         &[
-            "analysis", "backend", "config", "dataset", "error", "metrics", "model", "run", "stats", "text",
-            "train",
+            "analysis", "backend", "config", "dataset", "error", "metrics", "model", "run", "scoring",
+            "stats", "text", "train",
         ],
     ),
     (

@@ -260,7 +260,8 @@ pub struct FromArgs {
 
 #[derive(Args)]
 pub struct MinimalArgs {
-    /// Reduce the models of the largest P that succeed: make ReLUs linear, retrain, and judge what comes out
+    /// Reduce the models of the largest P that succeed: make ReLUs linear or move their borders, fit, polish, and judge what
+    /// comes out
     #[arg(long)]
     pub reduce: bool,
     #[command(flatten)]

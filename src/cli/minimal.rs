@@ -101,7 +101,7 @@ fn reduced(
     certificate: &mut Certificate,
     root: &Path,
 ) -> Result<bool> {
-    eprintln!("reducing the models of the largest P that succeed, and retraining them");
+    eprintln!("reducing the models of the largest P that succeed");
     let outcome = watched(root, |stop, watch| {
         reduce(judge, run, data, &root.join("reduced"), stop, watch)
     })?;

@@ -87,6 +87,8 @@ pub struct Vote {
     pub symbols: usize,
     pub P: usize,
     pub parents: usize,
+    /// Of these the ones whose regions were coded anew, with hinges of their own; of the others units were made linear.
+    pub recoded: usize,
 }
 
 impl Certificate {

@@ -5,13 +5,21 @@
 //! run neither rests nor repeats itself nor is too rough, and it has the fixed points that most good models of the best `P`
 //! have. A region, where the map is affine, holds one isolated fixed point at most, and `P` ReLUs make `2^P` regions: so many
 //! fixed points prove a bound from below, as does chaos, which no linear map has.
+//!
+//! Models with more ReLUs find the dynamics more often than those with the fewest. [`reduce()`] makes small ones of them: units
+//! that tell no fixed points apart become linear (`fit`, `retrain`), or the regions that are left are coded anew with fewer
+//! bits (`recode`), each of which becomes a hinge that is fitted to the large model's own run (`hinges`, `recoded`).
 #![allow(non_snake_case, reason = "the paper's symbols")]
 
 mod certificate;
 mod fit;
+mod hinges;
 mod judge;
+mod recode;
+mod recoded;
 mod reduce;
 mod retrain;
+mod separate;
 mod text;
 
 pub use certificate::{Certificate, Found, Reduced, Size, Vote};

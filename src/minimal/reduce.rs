@@ -1,4 +1,4 @@
-//! Learn, reduce, retrain: models of more ReLUs than needed find the dynamics more reliably; those of fewer are made of them.
+//! Learn, reduce, polish: models of more ReLUs than needed find the dynamics more reliably; those of fewer are made of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::certificate::{Found, Reduced, Vote};
 use super::judge::{Judge, JudgedModel};
+use super::recoded::{Recoded, recoded};
 use super::retrain::{Parent, retrain};
-use crate::backend::open_checked;
+use crate::analysis::Reduction;
+use crate::backend::{Backend, open_checked};
 use crate::config::{Grid, Settings};
 use crate::error::{Error, Result};
+use crate::metrics::{ScoreSettings, Scorer};
 use crate::model::Model;
 use crate::run::{Run, RunFolder};
 use crate::train::{self, Data, Ending, Observer, Place};
@@ -26,12 +29,34 @@ pub struct Outcome {
     pub found: Option<Found>,
 }
 
-/// Reduces the models of the study's largest `P` that succeed, lets them vote for a number of ReLUs, retrains those
-/// that come down to it (see [`retrain`]) and polishes them in a run folder of their own, `out`; one that is there already is
-/// finished and judged. `None` where `stop` was set.
+/// A model to reduce, and what it comes down to.
+struct Plan {
+    model: Model,
+    seed: u32,
+    /// Sets of units, any of which may be made linear.
+    linear: Vec<Reduction>,
+    /// Made with fewer ReLUs than these leave.
+    recoded: Option<Recoded>,
+}
+
+impl Plan {
+    fn P(&self) -> usize {
+        self.recoded.as_ref().map_or(self.linear[0].P, |made| made.P)
+    }
+
+    fn symbols(&self) -> usize {
+        self.recoded
+            .as_ref()
+            .map_or(self.linear[0].symbols, |made| made.symbols)
+    }
+}
+
+/// Reduces the models of the study's largest `P` that succeed, lets them vote for a number of ReLUs, makes models of those
+/// that come down to it (see [`recoded`] and [`retrain`]) and polishes them in a run folder of their own, `out`; one that is
+/// there already is finished and judged. `None` where `stop` was set.
 ///
 /// # Errors
-/// As [`retrain`] and [`train::polish`].
+/// As [`recoded`], [`retrain`] and [`train::polish`].
 pub fn reduce(
     judge: &Judge,
     run: &Run,
@@ -44,14 +69,14 @@ pub fn reduce(
     parents.sort_by(|a, b| a.dstsp().total_cmp(&b.dstsp()));
     parents.truncate(PARENTS);
     let parent_P = parents.first().map_or(0, |parent| parent.row.settings.P);
-    let reductions: Vec<_> = parents
-        .iter()
-        .filter_map(|parent| Some((*parent, parent.reading.as_ref()?.reductions().best)))
-        .collect();
-    let votes = votes(reductions.iter().map(|(_, best)| (best[0].symbols, best[0].P)));
+    let backend = open_checked(run.settings.backend, run.settings.device.as_deref())?;
+    let Some(plans) = plans(&parents, run, data, backend.as_ref(), stop, observer)? else {
+        return Ok(None);
+    };
+    let votes = votes(&plans);
     let mut outcome = Outcome {
         reduced: Reduced {
-            parents: reductions.len(),
+            parents: plans.len(),
             parent_P,
             votes: votes.clone(),
             size: None,
@@ -62,17 +87,8 @@ pub fn reduce(
         return Ok(Some(outcome));
     };
     if RunFolder::open(out).is_err() {
-        let agreeing = reductions.into_iter().filter(|(_, best)| best[0].P == winner);
-        let parents: Vec<Parent> = agreeing
-            .map(|(parent, reductions)| {
-                Ok(Parent {
-                    model: Model::load(&parent.file)?,
-                    seed: parent.row.settings.seed,
-                    reductions,
-                })
-            })
-            .collect::<Result<_>>()?;
-        if !make(&parents, run, data, out, stop, observer)? {
+        let agreeing: Vec<Plan> = plans.into_iter().filter(|plan| plan.P() == winner).collect();
+        if !make(&agreeing, run, data, backend.as_ref(), out, stop, observer)? {
             return Ok(None);
         }
     }
@@ -91,13 +107,51 @@ pub fn reduce(
     Ok(Some(outcome))
 }
 
+/// What the parents come down to; `None` where `stop` was set.
+fn plans(
+    parents: &[&JudgedModel],
+    run: &Run,
+    data: &Data,
+    backend: &dyn Backend,
+    stop: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Option<Vec<Plan>>> {
+    let scorer = Scorer::new(&data.training, ScoreSettings::from(&run.settings))?;
+    let x0 = first_row(data)?;
+    let mut plans = Vec::new();
+    for parent in parents {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let Some(reading) = &parent.reading else { continue };
+        let model = Model::load(&parent.file)?;
+        let linear = reading.reductions().best;
+        plans.push(Plan {
+            recoded: recoded(&model, reading, &linear, &x0, &scorer, backend)?,
+            seed: parent.row.settings.seed,
+            model,
+            linear,
+        });
+        observer.reduced(plans.len(), parents.len());
+    }
+    Ok(Some(plans))
+}
+
 /// By falling count; of equal ones the fewest symbols first, then the fewest ReLUs.
-fn votes(results: impl Iterator<Item = (usize, usize)>) -> Vec<Vote> {
-    let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    results.for_each(|result| *counts.entry(result).or_default() += 1);
-    let mut votes: Vec<Vote> = (counts.into_iter())
-        .map(|((symbols, P), parents)| Vote { symbols, P, parents })
-        .collect();
+fn votes(plans: &[Plan]) -> Vec<Vote> {
+    let mut counts: BTreeMap<(usize, usize), (usize, usize)> = BTreeMap::new();
+    for plan in plans {
+        let (parents, recoded) = counts.entry((plan.symbols(), plan.P())).or_default();
+        *parents += 1;
+        *recoded += usize::from(plan.recoded.is_some());
+    }
+    let vote = |((symbols, P), (parents, recoded))| Vote {
+        symbols,
+        P,
+        parents,
+        recoded,
+    };
+    let mut votes: Vec<Vote> = counts.into_iter().map(vote).collect();
     votes.sort_by_key(|vote| std::cmp::Reverse(vote.parents));
     votes
 }
@@ -112,35 +166,58 @@ fn elected(votes: &[Vote]) -> Option<usize> {
     most.map(|(P, _)| P)
 }
 
-/// Retrains and polishes; `false` where `stop` was set.
+/// Where the models' free runs start.
+fn first_row(data: &Data) -> Result<Vec<f64>> {
+    let trial = (data.training.trials.first()).ok_or_else(|| Error::input("there are no data"))?;
+    Ok(trial.x.row(trial.start()).to_vec())
+}
+
+/// Makes the models, which all have as many ReLUs, and polishes them; `false` where `stop` was set.
 fn make(
-    parents: &[Parent],
+    plans: &[Plan],
     run: &Run,
     data: &Data,
+    backend: &dyn Backend,
     out: &Path,
     stop: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<bool> {
-    let settings = settings(parents, &run.settings)?;
-    let backend = open_checked(settings.backend, settings.device.as_deref())?;
-    let trial = (data.training.trials.first()).ok_or_else(|| Error::input("there are no data"))?;
-    let x0 = trial.x.row(trial.start()).to_vec();
-    let models = retrain(parents, &x0, EPOCHS, backend.as_ref(), &mut |epoch| {
+    let settings = settings(plans, &run.settings)?;
+    let parents: Vec<Parent> = (plans.iter().filter(|plan| plan.recoded.is_none()))
+        .map(|plan| Parent {
+            model: plan.model.clone(),
+            reductions: plan.linear.clone(),
+            seed: plan.seed,
+        })
+        .collect();
+    let retrained = retrain(&parents, &first_row(data)?, EPOCHS, backend, &mut |epoch| {
         observer.retrained(epoch, EPOCHS);
         !stop.load(Ordering::Relaxed)
     })?;
-    let Some(models) = models else { return Ok(false) };
+    let Some(retrained) = retrained else {
+        return Ok(false);
+    };
+    let mut retrained = retrained.into_iter();
+    let model = |plan: &Plan| match &plan.recoded {
+        None => retrained.next().flatten(),
+        Some(made) => Some(Model {
+            theta: made.theta.clone(),
+            P: made.P,
+            ..plan.model.clone()
+        }),
+    };
+    let models: Vec<Option<Model>> = plans.iter().map(model).collect();
     let outcome = train::polish(&settings, data, &models, out, stop, observer)?;
     Ok(outcome.ending != Ending::Interrupted)
 }
 
 /// The study of the reduced models.
-fn settings(parents: &[Parent], study: &Settings) -> Result<Settings> {
-    let seeds: Vec<String> = parents.iter().map(|parent| parent.seed.to_string()).collect();
+fn settings(plans: &[Plan], study: &Settings) -> Result<Settings> {
+    let seeds: Vec<String> = plans.iter().map(|plan| plan.seed.to_string()).collect();
     // A single seed would be a count.
     let seeds = format!("{},", seeds.join(","));
     Ok(Settings {
-        P: Grid::one(parents[0].reductions[0].P),
+        P: Grid::one(plans[0].P()),
         seeds: seeds.parse().map_err(Error::input)?,
         polish: if study.polish > 0 {
             study.polish
@@ -155,14 +232,52 @@ fn settings(parents: &[Parent], study: &Settings) -> Result<Settings> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Dims, Theta};
+
+    fn plan(symbols: usize, P: usize, recoded: Option<Recoded>) -> Plan {
+        let theta = Theta::zeros(Dims { M: 5, N: 1, K: 0 });
+        Plan {
+            model: Model {
+                theta,
+                P: 4,
+                scaling: None,
+                dt: None,
+                columns: None,
+                input_columns: None,
+            },
+            seed: 0,
+            linear: vec![Reduction {
+                linear: Vec::new(),
+                P,
+                symbols,
+            }],
+            recoded,
+        }
+    }
 
     #[test]
     fn most_votes_win_then_fewest_symbols() {
-        let found = votes([(5, 3), (4, 2), (5, 3), (4, 2), (6, 3)].into_iter());
-        let order: Vec<_> = found.iter().map(|v| (v.symbols, v.P, v.parents)).collect();
-        assert_eq!(order, [(4, 2, 2), (5, 3, 2), (6, 3, 1)]);
+        let made = Recoded {
+            theta: Theta::zeros(Dims { M: 5, N: 1, K: 0 }),
+            P: 3,
+            symbols: 5,
+        };
+        let recoded = plan(6, 4, Some(made));
+        let plans = [
+            recoded,
+            plan(4, 2, None),
+            plan(5, 3, None),
+            plan(4, 2, None),
+            plan(6, 3, None),
+        ];
+        let found = votes(&plans);
+        let order: Vec<_> = found
+            .iter()
+            .map(|v| (v.symbols, v.P, v.parents, v.recoded))
+            .collect();
+        assert_eq!(order, [(4, 2, 2, 0), (5, 3, 2, 1), (6, 3, 1, 0)]);
         assert_eq!(elected(&found), Some(3), "three of five");
-        assert_eq!(elected(&votes([(4, 2), (6, 3)].into_iter())), Some(2));
+        assert_eq!(elected(&votes(&[plan(4, 2, None), plan(6, 3, None)])), Some(2));
         assert_eq!(elected(&[]), None);
     }
 }

@@ -65,7 +65,7 @@ impl Parent {
 
     /// Of the sets of units the one without which the model's steps along its own run are told best.
     fn start(&self, x0: &[f64], backend: &dyn Backend) -> Result<Start> {
-        let run = self.free_run(x0, backend)?;
+        let run = free_run(&self.model, x0, ROWS, backend)?;
         let mut best: Option<(Start, f64)> = None;
         for reduction in self.reductions.iter().take(SETS) {
             let order = self.order(reduction)?;
@@ -79,31 +79,31 @@ impl Parent {
         best.map(|(start, _)| start)
             .ok_or_else(|| Error::input("no units of this model can be made linear"))
     }
+}
 
-    /// All units along the parent's free run, `[ROWS, M]`.
-    fn free_run(&self, x0: &[f64], backend: &dyn Backend) -> Result<Array2<f64>> {
-        let dims = self.model.theta.dims();
-        if dims.K > 0 {
-            return Err(Error::input(
-                "models with external inputs cannot be reduced: they have no free run of their own",
-            ));
-        }
-        let theta = self.model.theta.pack();
-        let model = FreeModel {
-            theta: &theta,
-            P: self.model.P,
-        };
-        let run = FreeRun {
-            x0: x0.iter().map(|&v| v as f32).collect(),
-            steps: ROWS - 1,
-            s: Array2::zeros((0, 0)),
-        };
-        let states = backend
-            .free_run(dims, &[model], &[run], true)?
-            .remove(0)
-            .remove(0);
-        Ok(states.mapv(f64::from))
+/// All units along a model's free run, `[rows, M]`.
+///
+/// # Errors
+/// When the model has external inputs, or the device fails.
+pub(super) fn free_run(model: &Model, x0: &[f64], rows: usize, backend: &dyn Backend) -> Result<Array2<f64>> {
+    let dims = model.theta.dims();
+    if dims.K > 0 {
+        return Err(Error::input(
+            "models with external inputs cannot be reduced: they have no free run of their own",
+        ));
     }
+    let theta = model.theta.pack();
+    let run = FreeRun {
+        x0: x0.iter().map(|&v| v as f32).collect(),
+        steps: rows - 1,
+        s: Array2::zeros((0, 0)),
+    };
+    let P = model.P;
+    let states = backend
+        .free_run(dims, &[FreeModel { theta: &theta, P }], &[run], true)?
+        .remove(0)
+        .remove(0);
+    Ok(states.mapv(f64::from))
 }
 
 /// Trains reduced models, each on the free run of its parent, side by side; in their order. One that diverges is `None`.
@@ -123,6 +123,9 @@ pub fn retrain(
     backend: &dyn Backend,
     epoch_done: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Option<Vec<Option<Model>>>> {
+    if parents.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
     let reduced: Vec<Start> = (parents.iter())
         .map(|parent| parent.start(x0, backend))
         .collect::<Result<_>>()?;

@@ -123,8 +123,12 @@ impl Certificate {
         );
         let votes = reduced.votes.iter();
         let told = votes.map(|vote| {
+            let how = match vote.recoded {
+                0 => String::new(),
+                recoded => format!(" ({recoded} of them with new borders)"),
+            };
             format!(
-                "{} to {} symbols with {} ReLUs",
+                "{} to {} symbols with {} ReLUs{how}",
                 vote.parents, vote.symbols, vote.P
             )
         });
@@ -133,7 +137,7 @@ impl Certificate {
         if let Some(size) = &reduced.size {
             let _ = writeln!(
                 text,
-                "Those that came down to {} ReLUs, retrained on their own former free runs and polished:",
+                "Those that came down to {} ReLUs, fitted to their own former free runs and polished:",
                 size.P
             );
             text += &table(&HEADS, &[self.row(size)]);
@@ -160,11 +164,7 @@ fn evidence(found: &Found) -> String {
         found.succeed,
         found.models,
         found.P,
-        if found.reduced {
-            " (reduced and retrained)"
-        } else {
-            ""
-        },
+        if found.reduced { " (reduced)" } else { "" },
         found.model,
         number(found.D_stsp),
         number(found.D_H),

@@ -14,6 +14,8 @@ pub trait Observer {
     fn epoch(&mut self, _progress: &Progress) {}
     /// After every scoring.
     fn evaluation(&mut self, _evaluation: &Evaluation) {}
+    /// After every model of which is known how many ReLUs it comes down to.
+    fn reduced(&mut self, _done: usize, _models: usize) {}
     /// After every epoch in which reduced models are retrained, before their run folder is there.
     fn retrained(&mut self, _epoch: u32, _epochs: u32) {}
     /// A member has stopped because it diverged; once per member.

@@ -158,6 +158,10 @@ impl Observer for Watch {
         }
     }
 
+    fn reduced(&mut self, done: usize, models: usize) {
+        self.say(&format!("reduced {done} of {models} models"));
+    }
+
     fn retrained(&mut self, epoch: u32, epochs: u32) {
         if epoch == 1 {
             stop_on_ctrl_c(Arc::clone(&self.stop));
