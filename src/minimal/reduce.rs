@@ -52,11 +52,11 @@ impl Plan {
 }
 
 /// Reduces the models of the study's largest `P` that succeed, lets them vote for a number of ReLUs, makes models of those
-/// that come down to it (see [`recoded`] and [`retrain`]) and polishes them in a run folder of their own, `out`; one that is
-/// there already is finished and judged. `None` where `stop` was set.
+/// that come down to it (with hinges of their own, or see [`retrain`]) and polishes them in a run folder of their own, `out`;
+/// one that is there already is finished and judged. `None` where `stop` was set.
 ///
 /// # Errors
-/// As [`recoded`], [`retrain`] and [`train::polish`].
+/// As [`retrain`] and [`train::polish`].
 pub fn reduce(
     judge: &Judge,
     run: &Run,
