@@ -71,21 +71,24 @@ fn bits(on: vec4<bool>) -> u32 {
     return select(0u, 1u, on.x) | select(0u, 2u, on.y) | select(0u, 4u, on.z) | select(0u, 8u, on.w);
 }
 
+// Adds a column of a product to the rows that this thread makes of it.
+#macro add(w, value, rows)
+{
+    let w = $w$[tile];
+    let value = $value$;
+    #for r in range(rows)
+    sum_$r$ = fma(vec4($"w" if rows == 1 else "w[" ~ r ~ "]"$), value, sum_$r$);
+    #endfor
+}
+#endmacro
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(local_invocation_index) lid: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let unit = linear_workgroup(group, groups);
-    let e = min(unit / GROUPS, arrayLength(&members) - 1);
-    if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
-        return;
-    }
-    let member = members[e];
-    let base = e * POWERS;
-    let quad = e * Q + (unit % GROUPS) * V;
-    let x_step = (params.T + 1) * N;
+    #include "shared/group.wgsl"
 
     for (var k = lid; k < LEFT * START_TILES; k += THREADS) {
         let tile = k % START_TILES;
@@ -173,25 +176,16 @@ fn main(
             #for r in range(DRIVE_ROWS)
             var sum_$r$ = vec4(0.0);
             #endfor
-            #macro add(w, value)
-            {
-                let w = $w$[tile];
-                let value = $value$;
-                #for r in range(DRIVE_ROWS)
-                sum_$r$ = fma(vec4($"w" if DRIVE_ROWS == 1 else "w[" ~ r ~ "]"$), value, sum_$r$);
-                #endfor
-            }
-            #endmacro
             #for j in range(J)
             #for n in range(N)
             #set row = j * Y + n
-            $add("to_drives[" ~ (j * N + n) ~ "]", "left[v][" ~ row // DOWN ~ "][" ~ row % DOWN ~ "]")$
+            $add("to_drives[" ~ (j * N + n) ~ "]", "left[v][" ~ row // DOWN ~ "][" ~ row % DOWN ~ "]", DRIVE_ROWS)$
             #endfor
             #endfor
             #if FOLLOWED
             if block.w > 0 {
                 #for m in range(M)
-                $add("end_to_drives[block.w - 1][" ~ m ~ "]", "lambda[now + v][" ~ m ~ "]")$
+                $add("end_to_drives[block.w - 1][" ~ m ~ "]", "lambda[now + v][" ~ m ~ "]", DRIVE_ROWS)$
                 #endfor
             }
             #endif
@@ -254,22 +248,13 @@ fn main(
                 }
             }
             #endfor
-            #macro add(w, value)
-            {
-                let w = $w$[tile];
-                let value = $value$;
-                #for r in range(START_ROWS)
-                sum_$r$ = fma(vec4($"w" if START_ROWS == 1 else "w[" ~ r ~ "]"$), value, sum_$r$);
-                #endfor
-            }
-            #endmacro
             #for row in range(J * Y)
-            $add("to_start[" ~ row ~ "]", "left[v][" ~ row // DOWN ~ "][" ~ row % DOWN ~ "]")$
+            $add("to_start[" ~ row ~ "]", "left[v][" ~ row // DOWN ~ "][" ~ row % DOWN ~ "]", START_ROWS)$
             #endfor
             #if FOLLOWED
             if block.w > 0 {
                 #for m in range(M)
-                $add("end_to_start[block.w - 1][" ~ m ~ "]", "lambda[now + v][" ~ m ~ "]")$
+                $add("end_to_start[block.w - 1][" ~ m ~ "]", "lambda[now + v][" ~ m ~ "]", START_ROWS)$
                 #endfor
             }
             #endif

@@ -69,15 +69,7 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let unit = linear_workgroup(group, groups);
-    let e = min(unit / GROUPS, arrayLength(&members) - 1);
-    if unit >= arrayLength(&members) * GROUPS || !takes_part(status[e]) {
-        return;
-    }
-    let member = members[e];
-    let base = e * POWERS;
-    let quad = e * Q + (unit % GROUPS) * V;
-    let x_step = (params.T + 1) * N;
+    #include "shared/group.wgsl"
 
     for (var k = lid; k < (COLUMNS + 1) * TILES; k += THREADS) {
         let row = k % TILES * ROWS;

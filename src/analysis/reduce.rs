@@ -121,14 +121,9 @@ fn alone(codes: &[Code], runs: &[&[u32]], P: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn code(text: &str) -> Code {
-        let bits: Vec<f64> = text.chars().map(|c| if c == '1' { 1.0 } else { -1.0 }).collect();
-        Code::of(&bits)
-    }
-
     fn sets(codes: &[&str], run: &[u32], holders: &[u32]) -> (Vec<Vec<usize>>, usize, usize) {
         let P = codes[0].len();
-        let codes: Vec<Code> = codes.iter().map(|text| code(text)).collect();
+        let codes: Vec<Code> = codes.iter().map(|text| Code::of_text(text)).collect();
         let found = search(&codes, &[run], &holders.iter().copied().collect(), P);
         assert!(found.complete);
         let (P, symbols) = (found.best[0].P, found.best[0].symbols);

@@ -14,6 +14,12 @@ impl Code {
         code
     }
 
+    /// The code that [`Code::text`] shows so.
+    pub fn of_text(text: &str) -> Self {
+        let bits = text.bytes().enumerate().filter(|(_, bit)| *bit == b'1');
+        bits.fold(Self::default(), |code, (p, _)| code.with(p))
+    }
+
     /// The code whose bit `p` is bit `p` of `words` (little-endian words), for the first `P` bits.
     pub fn from_words(words: [u64; 4], P: usize) -> Self {
         let mut code = Self(words);
@@ -106,6 +112,7 @@ mod tests {
         let set: Vec<usize> = (0..256).filter(|&p| code.bit(p)).collect();
         assert_eq!(set, [0, 63, 64, 255]);
         assert_eq!(Code::of(&[1.0, -1.0, 2.0]).text(3), "101");
+        assert_eq!(Code::of_text("101"), Code::of(&[1.0, -1.0, 2.0]));
         assert_eq!(Code::from_words([u64::MAX; 4], 65).text(66), "1".repeat(65) + "0");
     }
 

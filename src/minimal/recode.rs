@@ -136,14 +136,9 @@ fn neighbours(rows: &[Option<usize>], regions: usize) -> Vec<BTreeSet<usize>> {
 mod tests {
     use super::*;
 
-    fn code(text: &str) -> Code {
-        let bits: Vec<f64> = text.chars().map(|c| if c == '1' { 1.0 } else { -1.0 }).collect();
-        Code::of(&bits)
-    }
-
     /// Five regions in a row, told apart by four units; a fifth unit flips among them.
     fn chain() -> (Vec<Code>, Vec<Code>) {
-        let codes = ["00000", "10000", "11000", "11100", "11110"].map(code);
+        let codes = ["00000", "10000", "11000", "11100", "11110"].map(Code::of_text);
         let there = (0..5).chain((1..4).rev()).cycle().take(400);
         let run = there.map(|i| if i == 2 { codes[i].with(4) } else { codes[i] });
         (run.collect(), codes.to_vec())
@@ -178,6 +173,6 @@ mod tests {
     fn holders_that_merge_or_are_never_seen_are_refused() {
         let (run, holders) = chain();
         assert!(Regions::of(&run, &Code::default().with(0).with(4), &holders).is_none());
-        assert!(Regions::of(&run, &Code::default(), &[code("00111")]).is_none());
+        assert!(Regions::of(&run, &Code::default(), &[Code::of_text("00111")]).is_none());
     }
 }

@@ -58,7 +58,7 @@ pub fn recoded(
 ) -> Result<Option<Recoded>> {
     let (dims, P) = (model.theta.dims(), model.P);
     let holders: Vec<Code> = (reading.fixed_points.iter())
-        .map(|point| code(&point.code))
+        .map(|point| Code::of_text(&point.code))
         .collect();
     let fewest = holders.len().max(2).next_power_of_two().trailing_zeros() as usize;
     let most = sets.first().map_or(0, |set| set.P).min(dims.M - dims.N + 1);
@@ -129,10 +129,4 @@ fn best(found: Vec<Candidate>, P: usize, scorer: &Scorer, backend: &dyn Backend)
     let scored = found.into_iter().zip(scores.iter().map(Standing::from));
     let best = scored.min_by(|(_, a), (_, b)| a.compare(b));
     Ok(best.map(|(Candidate { theta, symbols, .. }, _)| Recoded { theta, P, symbols }))
-}
-
-/// The code that this text shows.
-fn code(text: &str) -> Code {
-    let bits = text.bytes().enumerate().filter(|(_, bit)| *bit == b'1');
-    bits.fold(Code::default(), |code, (unit, _)| code.with(unit))
 }

@@ -1,10 +1,26 @@
 use ndarray::Array2;
 
+use super::Dims;
+
 /// One model to run freely: packed parameters (see [`Theta::pack`](crate::model::Theta::pack)) and `P`.
 #[derive(Clone, Copy, Debug)]
 pub struct FreeModel<'a> {
     pub theta: &'a [f32],
     pub P: usize,
+}
+
+impl FreeModel<'_> {
+    /// Unit `i` of `z_0 = [x_0 ; L x_0]`, missing (NaN) entries of `x0`, `[N]`, taken as 0.
+    pub fn initial_unit(&self, dims: Dims, x0: &[f32], i: usize) -> f32 {
+        let known = |x: f32| if x.is_nan() { 0.0 } else { x };
+        match i.checked_sub(dims.N) {
+            None => known(x0[i]),
+            Some(row) => {
+                let L = &self.theta[dims.range_L()][row * dims.N..(row + 1) * dims.N];
+                L.iter().zip(x0).map(|(l, &x)| l * known(x)).sum()
+            }
+        }
+    }
 }
 
 /// Where a free run starts and what drives it.

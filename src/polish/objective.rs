@@ -204,7 +204,7 @@ impl Objective {
         Parts {
             divergence: self.histogram.divergence_of(run.terms, run.inside),
             spectrum: self.spectra.mean(|n| run.columns[n].distance),
-            exponent: self.exponent.map_or(0.0, |exponent| run.growth / exponent - 1.0),
+            exponent: self.excess(run.growth),
             forecast,
             roughness: self.roughness_of(bends),
             outside: 1.0 - run.inside as f64 / rows,
@@ -230,7 +230,7 @@ impl Objective {
         Parts {
             divergence: states.value,
             spectrum: self.spectra.distance(&columns),
-            exponent: self.exponent.map_or(0.0, |exponent| run.growth / exponent - 1.0),
+            exponent: self.excess(run.growth),
             forecast,
             roughness: self.roughness_of(columns.iter().map(|column| mean_second_difference(column))),
             outside: 1.0 - states.rows as f64 / seen.nrows() as f64,
@@ -247,6 +247,11 @@ impl Objective {
             + EXPONENT * exponent * exponent
             + ROUGHNESS * (parts.roughness - FREE_ROUGHNESS).max(0.0)
             + OUTSIDE * parts.outside
+    }
+
+    /// A run's exponent over the data's, minus 1; 0 where the data do not tell theirs.
+    fn excess(&self, growth: f64) -> f64 {
+        self.exponent.map_or(0.0, |exponent| growth / exponent - 1.0)
     }
 
     /// Of the mean |second differences| of a run's columns, the largest ratio to the data's.

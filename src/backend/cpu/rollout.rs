@@ -200,18 +200,10 @@ impl State {
 impl Walk {
     /// At `z_0 = [x_0 ; L x_0]`, missing entries of `x_0` taken as 0.
     fn new(dims: Dims, models: &[FreeModel<'_>], x0: &[f32], lanes: usize) -> Self {
-        let Dims { M, N, .. } = dims;
+        let M = dims.M;
         let weights = Weights::new(dims, models, lanes);
         let rows = M.next_multiple_of(ROWS);
         let relus = M - weights.first_relu;
-        let x0: Vec<f32> = x0.iter().map(|&x| if x.is_nan() { 0.0 } else { x }).collect();
-        let z0 = |model: &FreeModel<'_>, i: usize| match i.checked_sub(N) {
-            None => x0[i],
-            Some(row) => {
-                let L = &model.theta[dims.range_L()][row * N..(row + 1) * N];
-                L.iter().zip(&x0).map(|(l, x)| l * x).sum()
-            }
-        };
         let tangent: Vec<f32> = Tangent::start(M).map(|v| v as f32).collect();
         let state = |now| State {
             now,
@@ -219,7 +211,9 @@ impl Walk {
             rest: Buffer::zeros(relus * lanes),
         };
         Self {
-            z: state(by_lane(models, lanes, (M, rows), z0)),
+            z: state(by_lane(models, lanes, (M, rows), |model, i| {
+                model.initial_unit(dims, x0, i)
+            })),
             v: state(by_lane(models, lanes, (M, rows), |_, i| tangent[i])),
             weights,
         }

@@ -324,17 +324,10 @@ impl Workspace {
 
 /// `(z_0, v_0)` of every unit.
 fn first(dims: Dims, (model, x0): (FreeModel<'_>, &[f32])) -> Vec<[f32; 2]> {
-    let Dims { M, N, .. } = dims;
-    let known = |x: f32| if x.is_nan() { 0.0 } else { x };
-    let z = |i: usize| match i.checked_sub(N) {
-        None => known(x0[i]),
-        Some(row) => {
-            let L = &model.theta[dims.range_L()][row * N..(row + 1) * N];
-            L.iter().zip(x0).map(|(l, &x)| l * known(x)).sum()
-        }
-    };
-    let v = Tangent::start(M).map(|v| v as f32);
-    v.enumerate().map(|(i, v)| [z(i), v]).collect()
+    let v = Tangent::start(dims.M).map(|v| v as f32);
+    v.enumerate()
+        .map(|(i, v)| [model.initial_unit(dims, x0, i), v])
+        .collect()
 }
 
 /// See [`crate::backend::Backend::statistics`]; `budget` bytes are there for the runs that go together.

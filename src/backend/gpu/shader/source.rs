@@ -51,7 +51,7 @@ macro_rules! files {
 }
 
 /// The files under `shaders/`.
-const FILES: [(&str, &str); 30] = files![
+const FILES: [(&str, &str); 31] = files![
     "sample.wgsl",
     "forward.wgsl",
     "adjoint.wgsl",
@@ -81,6 +81,7 @@ const FILES: [(&str, &str); 30] = files![
     "shared/tile.wgsl",
     "shared/blocked.wgsl",
     "shared/fused.wgsl",
+    "shared/group.wgsl",
     "shared/multiply.wgsl"
 ];
 
