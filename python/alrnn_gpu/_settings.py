@@ -36,7 +36,8 @@ def robust(X: Any, inputs: Any = None, *, allow_missing: bool = False) -> dict[s
     """Settings that suit these data, which the command line's `train` takes where nothing is said.
 
     `ALRNN(P=2, **robust(X))`, `Study(P=range(6), **robust(X))`: standardised data, `tau` and `T` from the time in which they
-    decorrelate, a quarter of the published epochs, then polishing on the score itself (not with external inputs). `X` and
+    decorrelate, noise from how far they move a row, half of the published epochs, then polishing on the score itself (not
+    with external inputs). `X` and
     `inputs` are as in `ALRNN.fit`; `allow_missing` is among the settings returned.
     """
     chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing))
