@@ -148,6 +148,8 @@ pub fn polishing_is_the_same(gpu: &GpuBackend) {
             "--batches-per-epoch",
             "5",
             "--standardize",
+            "--noise",
+            "0.05",
         ];
         run_on(gpu, &[&common[..], &sizes, more].concat());
     };
