@@ -17,6 +17,7 @@ import argparse
 import csv
 import json
 import math
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,8 @@ PERIOD = 100
 # candidates of 20,480 steps, 10,240 tangents and 256 forecasts of 20 steps, at 1 each.
 EPOCHS, BATCHES, WINDOWS, T = 2000, 50, 16, 200
 GENERATION = 24 * (20_480 + 10_240 + 256 * 20)
+# Seconds after which an integration is given up (StickSlipOscillator takes more than a quarter of an hour).
+PATIENCE = 300
 FIELDS = ["system", "recipe", "seed", "N", "floor", "D_stsp", "D_H", "PE", "roughness", "verdict", "exponent", "known", "seconds"]
 
 
@@ -60,21 +63,32 @@ def systems():
     return {name: getattr(flows, name) for name in sorted(known) if not known[name].get("delay") and hasattr(flows, name)}
 
 
-def records(system, folder):
-    """Training and held-out record of a system, and its largest exponent per row; `None` where integration fails."""
+def integrate(name, folder):
+    """Writes the training and the held-out record of a system, and its largest exponent per row; nothing where it fails."""
+    system = systems()[name]()
+    x = system.make_trajectory(2 * ROWS + 1000, pts_per_period=PERIOD, method="LSODA", rtol=1e-9, atol=1e-9)
+    if x is None or not np.isfinite(x).all():
+        return
+    x = np.atleast_2d(np.asarray(x, dtype=np.float64))[1000:]
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "train.npy", x[:ROWS])
+    np.save(folder / "test.npy", x[ROWS:])
+    dt = system.period / PERIOD
+    known = system.maximum_lyapunov_estimated
+    np.savez(folder / "records.npz", known=math.nan if known is None else float(np.ravel(known)[0]) * dt)
+
+
+def records(name, folder):
+    """Has `integrate` write the records unless they are there; the exponent, `None` where there are none."""
     file = folder / "records.npz"
     if not file.exists():
-        x = system.make_trajectory(2 * ROWS + 1000, pts_per_period=PERIOD, method="LSODA", rtol=1e-9, atol=1e-9)
-        if x is None or not np.isfinite(x).all():
-            return None
-        x = np.atleast_2d(np.asarray(x, dtype=np.float64))[1000:]
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "train.npy", x[:ROWS])
-        np.save(folder / "test.npy", x[ROWS:])
-        dt = system.period / PERIOD
-        known = system.maximum_lyapunov_estimated
-        np.savez(file, known=math.nan if known is None else float(np.ravel(known)[0]) * dt)
-    return float(np.load(file)["known"])
+        # A process can be stopped.
+        work = multiprocessing.get_context("spawn").Process(target=integrate, args=(name, folder), daemon=True)
+        work.start()
+        work.join(PATIENCE)
+        work.kill()
+        work.join()
+    return float(np.load(file)["known"]) if file.exists() else None
 
 
 def run(binary, folder, recipe, flags, seed, known, name):
@@ -166,7 +180,7 @@ def main():
         print(table(rows))
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    chosen = {n: c for n, c in systems().items() if (n in TUNING) == args.tuning and (not args.only or n in args.only)}
+    chosen = [n for n in systems() if (n in TUNING) == args.tuning and (not args.only or n in args.only)]
     done = {(r["system"], r["recipe"], r["seed"]) for r in rows}
 
     def one(name):
@@ -174,9 +188,9 @@ def main():
         missing = [(recipe, seed) for recipe in recipes(args.share) for seed in range(args.seeds) if (name, recipe, str(seed)) not in done]
         if not missing:
             return []
-        known = records(chosen[name](), folder)
+        known = records(name, folder)
         if known is None:
-            print(f"{name}: cannot be integrated", file=sys.stderr)
+            print(f"{name}: cannot be integrated, or not within {PATIENCE} seconds", file=sys.stderr)
             return []
         return [run(args.binary, folder, recipe, recipes(args.share)[recipe], seed, known, name) for recipe, seed in missing]
 

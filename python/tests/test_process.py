@@ -53,6 +53,8 @@ def test_exceptions_in_callbacks_end_training(lorenz):
 INTERRUPTED = """
     import signal, sys, threading, time, warnings
     import numpy as np, alrnn_gpu
+    # A shell that runs the tests in the background has them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if {prompt}:
         sys.ps1 = ">>> "
     x = np.load(sys.argv[1])
