@@ -37,8 +37,7 @@ def robust(X: Any, inputs: Any = None, *, allow_missing: bool = False) -> dict[s
 
     `ALRNN(P=2, **robust(X))`, `Study(P=range(6), **robust(X))`: standardised data, `tau` and `T` from the time in which they
     decorrelate, noise from how far they move a row, half of the published epochs, then polishing on the score itself (not
-    with external inputs). `X` and
-    `inputs` are as in `ALRNN.fit`; `allow_missing` is among the settings returned.
+    with external inputs). `X` and `inputs` are as in `ALRNN.fit`; `allow_missing` is among the settings returned.
     """
     chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing))
     return {**chosen, "allow_missing": True} if allow_missing else chosen
