@@ -93,13 +93,18 @@ pub fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(all.into_any())
 }
 
-/// What these data choose that is not the default (see [`alrnn_gpu::train::robust`]).
+/// What these data choose for the latent dimensions `M` given, where it is not the default (see [`alrnn_gpu::train::robust`]).
 #[pyfunction]
-pub fn robust<'py>(py: Python<'py>, trials: Trials<'py>) -> PyResult<Bound<'py, PyAny>> {
+pub fn robust<'py>(
+    py: Python<'py>,
+    trials: Trials<'py>,
+    given: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let M = settings(given)?.M;
     let data = trials.owned().unscaled().map_err(|e| exception(&e))?;
     let table = |settings| Table::try_from(settings).expect("settings are a TOML table");
     let defaults = table(Settings::default());
-    let mut chosen = table(alrnn_gpu::train::robust(&data));
+    let mut chosen = table(alrnn_gpu::train::robust(&data, &M));
     chosen.retain(|key, value| defaults.get(key) != Some(value));
     dictionary(py, &chosen)
 }

@@ -129,7 +129,8 @@ def test_data_choose_settings():
     t = np.arange(2_000)[:, None]
     X = 50 + np.sin(2 * np.pi * (t / 100 + [0, 0.2]))
     chosen = alrnn_gpu.robust(X)
-    assert chosen == {"standardize": True, "tau": 12, "noise": 0.088, "start_lr": 0.005, "epochs": 1000, "polish": 1000}
+    assert chosen == {"standardize": True, "tau": 12, "noise": 0.088, "start_lr": 0.004, "epochs": 1000, "polish": 1000}
+    assert alrnn_gpu.robust(X, M=range(20, 31, 10)) == {**chosen, "M": [20, 30], "start_lr": 0.0027}
     X[5, 1] = np.nan
     with pytest.raises(ValueError, match="row 6"):
         alrnn_gpu.robust(X)

@@ -33,14 +33,14 @@ const COMPONENTS: usize = 3;
 
 /// Weights of the parts of [`Objective::cost`].
 const SPECTRUM: f64 = 4.0;
-const FORECAST: f64 = 2.0;
-const EXPONENT: f64 = 4.0;
+const FORECAST: f64 = 4.0;
+const EXPONENT: f64 = 8.0;
 const ROUGHNESS: f64 = 2.0;
 const OUTSIDE: f64 = 20.0;
 /// What is free: a forecast error up to this much (in logarithms) above the start's, an exponent this near to the data's
 /// (which is itself an estimate), a free run this much rougher than the data.
 const FREE_FORECAST: f64 = 0.05;
-const FREE_EXPONENT: f64 = 0.15;
+const FREE_EXPONENT: f64 = 0.08;
 const FREE_ROUGHNESS: f64 = 1.5;
 
 /// Bytes of main memory that a generation of a model of `N` observed columns takes, at least: its candidates' free runs, once as

@@ -1,4 +1,5 @@
 //! Settings for data of which nothing is known but themselves.
+#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use ndarray::ArrayView1;
 
@@ -27,22 +28,28 @@ const MOST_T: usize = 1_000;
 /// forecasts better and reconstructs worse. More than the data move in a few rows hides where a run is on its way to.)
 const NOISE: f64 = 1.4;
 const MOST_NOISE: f64 = 0.1;
+/// Learning rate times `M`, and the most: what a step of the optimiser changes in a prediction grows with the width (Yang et al., Tensor
+/// Programs V, 2022). Faster, models of Lorenz-63 end where forecasts are better and free runs wrong (`benches/RECIPE.md`).
+const RATE: f64 = 0.08;
+const MOST_RATE: f64 = 5e-3;
 
-/// Settings that suit these data, for a model of which only `P` and `M` remain to be chosen: the default of the command
-/// line, where it is the preset `robust`.
+/// Settings that suit these data for models of these latent dimensions, of which only `P` remains to be chosen: the default of
+/// the command line, where it is the preset `robust`.
 ///
-/// Half of the published epochs at five times the learning rate, then polishing (see [`crate::polish`]; not where there
-/// are external inputs, or no observation to forecast), of standardised data. `tau` is 0.6 times the lag at which
-/// autocorrelations fall below 1/e (median over the columns, at most twice the shortest), at least 7; the published
-/// one where none does, as of data that drift. `T` is 200, longer where that is less than 6 `tau`, never more than a quarter of
-/// the longest trial, and batches are fewer by as much as windows are longer. The noise is 1.4 times the way from one row to the next, at most
-/// 0.1 standard deviations; the published one where data are not standardised.
-pub fn robust(data: &Dataset) -> Settings {
+/// Half of the published epochs, then polishing (see [`crate::polish`]; not where there are external inputs, or no
+/// observation to forecast), of standardised data. The learning rate is 0.08 over the largest `M`, at most 0.005 (the published one is
+/// 0.001). `tau` is 0.6 times the lag at which autocorrelations fall below 1/e (median over the columns, at most twice
+/// the shortest), at least 7; the published one where none does, as of data that drift. `T` is 200, longer where that is
+/// less than 6 `tau`, never more than a quarter of the longest trial, and batches are fewer by as much as windows are
+/// longer. The noise is 1.4 times the way from one row to the next, at most 0.1 standard deviations; the published one
+/// where data are not standardised.
+pub fn robust(data: &Dataset, M: &Grid<usize>) -> Settings {
     let published = Settings::default();
     let longest = data.trials.iter().map(|trial| trial.x.nrows()).max().unwrap_or(0);
     let told = decorrelation(data).map(|lag| ((FORCING * lag as f64).round() as usize).max(LEAST_TAU));
     let tau = told.unwrap_or(published.tau.values()[0]);
     let window = (WINDOW * tau).clamp(T, MOST_T).min((longest / 4).max(1));
+    let widest = M.values().iter().max().map_or(1.0, |&M| M as f64);
     let batches = f64::from(published.batches_per_epoch) * T as f64 / window.max(T) as f64;
     let standardize = varies(data);
     let step = motion(data).filter(|_| standardize);
@@ -50,11 +57,12 @@ pub fn robust(data: &Dataset) -> Settings {
         rounded((NOISE * step).min(MOST_NOISE))
     });
     Settings {
+        M: M.clone(),
         standardize,
         noise: Grid::one(noise),
         tau: Grid::one(tau),
         T: Grid::one(window),
-        start_lr: Grid::one(5e-3),
+        start_lr: Grid::one(rounded((RATE / widest).min(MOST_RATE))),
         epochs: published.epochs / 2,
         batches_per_epoch: batches.round() as u32,
         polish: if is_polished(data, published.pe_steps) {
@@ -159,6 +167,11 @@ mod tests {
         from_arrays(vec![trial], &request).expect("data")
     }
 
+    /// For models of 20 dimensions.
+    fn settings(data: &Dataset) -> Settings {
+        robust(data, &Grid::one(20))
+    }
+
     fn sine(period: f64) -> impl Fn(f64) -> f64 {
         move |t| 50.0 + 3.0 * (std::f64::consts::TAU * t / period).sin()
     }
@@ -166,23 +179,27 @@ mod tests {
     /// The cosine, which is a sine's autocorrelation, falls below 1/e at 0.19 periods.
     #[test]
     fn settings_follow_from_the_data() {
-        let chosen = robust(&data(20_000, 0, sine(100.0)));
+        let chosen = settings(&data(20_000, 0, sine(100.0)));
         let values = |chosen: &Settings| (chosen.tau.values()[0], chosen.T.values()[0]);
         assert_eq!((values(&chosen), chosen.batches_per_epoch), ((12, 200), 50));
         assert!(chosen.standardize && chosen.polish == DEFAULT_GENERATIONS);
-        let slow = robust(&data(20_000, 0, sine(400.0)));
+        let slow = settings(&data(20_000, 0, sine(400.0)));
         assert_eq!((values(&slow), slow.batches_per_epoch), ((46, 276), 36));
-        let short = robust(&data(120, 0, sine(10.0)));
+        let short = settings(&data(120, 0, sine(10.0)));
         assert_eq!((values(&short), short.batches_per_epoch), ((7, 30), 50));
-        assert_eq!(robust(&data(2_000, 1, sine(100.0))).polish, 0, "inputs");
-        assert_eq!(robust(&data(15, 0, sine(100.0))).polish, 0, "nothing to forecast");
-        assert!(!robust(&data(2_000, 0, |_| 1.0)).standardize);
-        let gaps = robust(&data(20_000, 0, |t| {
+        assert_eq!(settings(&data(2_000, 1, sine(100.0))).polish, 0, "inputs");
+        assert_eq!(
+            settings(&data(15, 0, sine(100.0))).polish,
+            0,
+            "nothing to forecast"
+        );
+        assert!(!settings(&data(2_000, 0, |_| 1.0)).standardize);
+        let gaps = settings(&data(20_000, 0, |t| {
             if t % 7.0 == 0.0 { f64::NAN } else { sine(100.0)(t) }
         }));
         assert_eq!(values(&gaps), (12, 200));
         // One column changes sides every 500 rows.
-        let sides = robust(
+        let sides = settings(
             &from_arrays(
                 vec![Trial {
                     name: "x".into(),
@@ -198,10 +215,15 @@ mod tests {
         );
         assert_eq!(values(&sides), (24, 200));
         // A straight line never decorrelates, and moves little from row to row.
-        let line = robust(&data(4_000, 0, |t| t));
+        let line = settings(&data(4_000, 0, |t| t));
         assert_eq!((values(&line), line.noise.values()[0]), ((16, 200), 0.0012));
         let noise = [&chosen, &slow, &short].map(|chosen| chosen.noise.values()[0]);
         assert_eq!(noise, [0.088, 0.022, 0.1]);
+        let rate = |M: &str| {
+            let chosen = robust(&data(2_000, 0, sine(100.0)), &M.parse().expect("a grid"));
+            chosen.start_lr.values()[0]
+        };
+        assert_eq!(["6", "20", "20,30"].map(rate), [0.005, 0.004, 0.0027]);
         for chosen in [chosen, slow, short, gaps, sides, line] {
             chosen.validate().expect("valid");
         }

@@ -83,7 +83,7 @@ pub fn resolved(
         return Ok((settings, None));
     }
     let choose = |data: &Dataset| {
-        let mut chosen = train::robust(data);
+        let mut chosen = train::robust(data, &settings.M);
         if let Some(generations) = polish.filter(|_| chosen.polish > 0) {
             chosen.polish = generations;
         }

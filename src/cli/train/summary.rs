@@ -63,12 +63,20 @@ pub fn chosen(settings: &Settings) -> String {
     } else {
         "as they are"
     };
-    let steps = |grid: &Grid<usize>| {
-        let values: Vec<String> = grid.values().iter().map(usize::to_string).collect();
-        values.join(",")
-    };
-    let (T, tau) = (steps(&settings.T), steps(&settings.tau));
-    format!("preset {ROBUST}: data {scaled}; T {T}, tau {tau}; {epochs} epochs, {polish}")
+    let steps = |grid: &Grid<usize>| listed(grid, usize::to_string);
+    let reals = |grid: &Grid<f64>| listed(grid, f64::to_string);
+    format!(
+        "preset {ROBUST}: data {scaled}; T {}, tau {}, noise {}, start-lr {}; {epochs} epochs, {polish}",
+        steps(&settings.T),
+        steps(&settings.tau),
+        reals(&settings.noise),
+        reals(&settings.start_lr),
+    )
+}
+
+fn listed<V>(grid: &Grid<V>, text: impl Fn(&V) -> String) -> String {
+    let values: Vec<String> = grid.values().iter().map(text).collect();
+    values.join(",")
 }
 
 /// The best members of the study, ten at most, over the noise floor.
