@@ -31,7 +31,7 @@ const DAMPING: f64 = 1e-9;
 /// Rows that neighbours are looked for of, and rows about each that are no neighbours, being the same visit.
 const REFERENCES: usize = 1_500;
 const THEILER: usize = 100;
-/// Rows that a neighbour is looked for among.
+/// Rows that neighbours are looked for among, at most.
 const SEARCHED: usize = 100_000;
 /// Fewest rows to judge from.
 const FEWEST_ROWS: usize = 2_000;
@@ -75,7 +75,7 @@ fn growth_of_fits(x: ArrayView2<'_, f64>) -> Option<f64> {
     }
     let last = rows - FITS.iter().map(|fit| fit.ahead).max().unwrap_or(0);
     let mut tree = KdTree::with_capacity(columns, 32);
-    for a in 0..last {
+    for a in (0..last).step_by(last.div_ceil(SEARCHED)) {
         tree.add(row(x, a), a).ok()?;
     }
     let (rate, error) = growth(x, &tree, last, FITS[0])?;

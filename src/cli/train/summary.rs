@@ -56,6 +56,7 @@ pub fn chosen(settings: &Settings) -> String {
     let epochs = count(settings.epochs.into());
     let polish = match settings.polish {
         0 => "no polishing".to_owned(),
+        1 => "then a generation of polishing".to_owned(),
         generations => format!("then {} generations of polishing", count(generations.into())),
     };
     let scaled = if settings.standardize {
