@@ -75,9 +75,22 @@ pub fn signed_rank_below_zero(differences: &[f64]) -> f64 {
     sums[..=observed].iter().sum::<f64>().min(1.0)
 }
 
+/// Standard error of the mean of independent values; NaN where one is not finite.
+pub fn standard_error(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n * (n - 1.0))).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn standard_error_of_known_values() {
+        let d = standard_error(&[1.0, 2.0, 3.0]) - (1.0f64 / 3.0).sqrt();
+        assert!(d.abs() <= 1e-15, "{d:e}");
+    }
 
     /// Newcombe, Stat. Med. 17 (1998) 857, table I (method 3), to the four digits printed there.
     #[test]

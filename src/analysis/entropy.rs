@@ -1,8 +1,8 @@
 use super::input::AnalysisSettings;
-use super::lyapunov::standard_error;
 use super::match_lengths::{EntropyRate, match_length_rate};
 use super::surrogates::{SurrogateBand, surrogate_band};
 use super::words::{ForbiddenWord, Word, WordLevel, forbidden_words, frequent_words};
+use crate::stats::standard_error;
 
 /// Blocks in which the error of the entropy rate is estimated.
 const BLOCKS: usize = 20;

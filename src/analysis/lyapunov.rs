@@ -3,6 +3,7 @@ use ndarray::Array2;
 
 use super::input::AnalysisSettings;
 use super::map::Map;
+use crate::stats::standard_error;
 
 /// Blocks of the error bars.
 const BLOCKS: usize = 20;
@@ -251,13 +252,6 @@ fn kaplan_yorke(spectrum: &[f64], signs: &[Sign]) -> f64 {
     spectrum.len() as f64
 }
 
-/// Standard error of the mean of independent values; NaN where one is not finite.
-pub fn standard_error(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n * (n - 1.0))).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,11 +311,5 @@ mod tests {
                 assert_eq!(value.abs() <= resolution, sign == Zero, "{value} of {spectrum:?}");
             }
         }
-    }
-
-    #[test]
-    fn standard_error_of_known_values() {
-        let d = standard_error(&[1.0, 2.0, 3.0]) - (1.0f64 / 3.0).sqrt();
-        assert!(d.abs() <= 1e-15, "{d:e}");
     }
 }

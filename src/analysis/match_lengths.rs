@@ -1,4 +1,4 @@
-use super::lyapunov::standard_error;
+use crate::stats::standard_error;
 
 /// Parts of the sequence that are compared with the whole (as many as matches are short enough for), and the factor
 /// by which twice the standard error of so few values must be widened to cover 95 % (Student's t).

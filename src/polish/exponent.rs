@@ -2,13 +2,14 @@
 //! Physical Review Letters 55, 1985; Eckmann et al., Physical Review A 34, 1986), where these agree with each other whatever the
 //! number of neighbours and the time ahead; otherwise, as of noisy data, from how fast single neighbours part (Rosenstein, Collins &
 //! De Luca, Physica D 65, 1993).
-#![allow(non_snake_case, reason = "the paper's symbols")]
 
 use kdtree::KdTree;
 use kdtree::distance::squared_euclidean;
 use nalgebra::{DMatrix, DVector};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
+
+use crate::stats::standard_error;
 
 /// Pieces of the record that tangent vectors follow, the longest of a piece in rows, and its first rows, in which the vector turns into the
 /// direction that grows most.
@@ -115,9 +116,9 @@ fn growth(
         Some(sum / followed as f64)
     };
     let rates: Option<Vec<f64>> = (0..PIECES).into_par_iter().map(of_piece).collect();
-    let rates = Array1::from(rates?);
-    let error = rates.std(1.0) / (PIECES as f64).sqrt();
-    Some((rates.mean()?, error)).filter(|(rate, _)| rate.is_finite())
+    let rates = rates?;
+    let rate = rates.iter().sum::<f64>() / PIECES as f64;
+    rate.is_finite().then(|| (rate, standard_error(&rates)))
 }
 
 /// A tangent vector at row `a` under the map fitted to its neighbours.

@@ -64,19 +64,17 @@ pub fn chosen(settings: &Settings) -> String {
     } else {
         "as they are"
     };
-    let steps = |grid: &Grid<usize>| listed(grid, usize::to_string);
-    let reals = |grid: &Grid<f64>| listed(grid, f64::to_string);
     format!(
         "preset {ROBUST}: data {scaled}; T {}, tau {}, noise {}, start-lr {}; {epochs} epochs, {polish}",
-        steps(&settings.T),
-        steps(&settings.tau),
-        reals(&settings.noise),
-        reals(&settings.start_lr),
+        listed(&settings.T),
+        listed(&settings.tau),
+        listed(&settings.noise),
+        listed(&settings.start_lr),
     )
 }
 
-fn listed<V>(grid: &Grid<V>, text: impl Fn(&V) -> String) -> String {
-    let values: Vec<String> = grid.values().iter().map(text).collect();
+fn listed<V: ToString>(grid: &Grid<V>) -> String {
+    let values: Vec<String> = grid.values().iter().map(V::to_string).collect();
     values.join(",")
 }
 
