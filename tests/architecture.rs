@@ -46,7 +46,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("study", &["backend", "config", "error", "model"]),
     (
         "polish",
-        &["backend", "dataset", "error", "metrics", "model", "rng"],
+        &["backend", "dataset", "error", "metrics", "model", "rng", "stats"],
     ),
     // A checkpoint holds the state of polishing.
     ("run", &["config", "error", "fs", "metrics", "model", "polish"]),
