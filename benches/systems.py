@@ -10,6 +10,10 @@ record to train on, the stretch after it to score on. Both recipes do the same w
 recursion: a quarter of the published epochs, or a sixteenth of them and then generations of polishing. What is done is kept
 in results.csv, and a second call goes on from there.
 
+The largest exponent that models are held against is measured: the growth of a tangent vector under the equations, over the
+200 periods of the training record. The package has one of its own for every system, which stands beside it; where the two
+differ (its Rössler has more than twice the well-known value), no model could have both.
+
 Systems with a delay are left out (their state is not the record), and those whose integration fails are named.
 """
 
@@ -29,8 +33,12 @@ from pathlib import Path
 
 import numpy as np
 
-# The only systems that choices were made on (`data/lorenz.npy` and `simulate rossler` are other records of two of them).
-TUNING = ["Lorenz", "Rossler"]
+# The only systems that choices were made on (`data/lorenz.npy` and `simulate rossler` are other records of two of them); eight
+# were drawn by lot.
+TUNING = [
+    "Lorenz", "Rossler", "AtmosphericRegime", "FluidTrampoline", "HyperLorenz", "HyperRossler", "LiuChen", "SprottF", "SprottO",
+    "SprottTorus",
+]
 ROWS = 20_000
 PERIOD = 100
 # The published work is 2,000 epochs of 50 batches of 16 windows of 200 steps, at 3 products a step. A generation is 24
@@ -39,7 +47,9 @@ EPOCHS, BATCHES, WINDOWS, T = 2000, 50, 16, 200
 GENERATION = 24 * (20_480 + 10_240 + 256 * 20)
 # Seconds after which an integration is given up (StickSlipOscillator takes more than a quarter of an hour).
 PATIENCE = 300
-FIELDS = ["system", "recipe", "seed", "N", "floor", "D_stsp", "D_H", "PE", "roughness", "verdict", "exponent", "known", "seconds"]
+FIELDS = ["system", "recipe", "seed", "N", "floor", "D_stsp", "D_H", "PE", "roughness", "verdict", "exponent", "measured", "error", "package", "seconds"]
+# Rows in which a tangent vector turns into the direction that grows most, and pieces that the error of its growth is told from.
+SETTLES, PIECES = 1000, 19
 
 
 def recipes(share):
@@ -63,8 +73,27 @@ def systems():
     return {name: getattr(flows, name) for name in sorted(known) if not known[name].get("delay") and hasattr(flows, name)}
 
 
+def tangent_growth(rhs, start, dt, rows):
+    """Largest exponent per row and its standard error, from the equations linearised along a trajectory (differences of the
+    right-hand side for the Jacobian): the direction u and the logarithm of the length of a tangent vector are integrated."""
+    from scipy.integrate import odeint
+
+    n = len(start)
+
+    def flow(y, t):
+        x, u = y[:n], y[n : 2 * n]
+        step = 1e-6 * max(1e-3, np.linalg.norm(x))
+        Ju = (np.asarray(rhs(x + step * u, t)) - np.asarray(rhs(x - step * u, t))) / (2 * step)
+        return np.concatenate([rhs(x, t), Ju - (u @ Ju) * u, [u @ Ju]])
+
+    times = np.linspace(SETTLES, rows, PIECES + 1) * dt
+    y = odeint(flow, np.concatenate([start, np.full(n, n**-0.5), [0]]), np.append(0, times), rtol=1e-7, atol=1e-8, mxstep=100_000)
+    growth = np.diff(y[1:, -1]) / np.diff(times) * dt
+    return growth.mean(), growth.std(ddof=1) / math.sqrt(PIECES)
+
+
 def integrate(name, folder):
-    """Writes the training and the held-out record of a system, and its largest exponent per row; nothing where it fails."""
+    """Writes the training and the held-out record of a system, and its largest exponents per row; nothing where it fails."""
     system = systems()[name]()
     x = system.make_trajectory(2 * ROWS + 1000, pts_per_period=PERIOD, method="LSODA", rtol=1e-9, atol=1e-9)
     if x is None or not np.isfinite(x).all():
@@ -75,11 +104,13 @@ def integrate(name, folder):
     np.save(folder / "test.npy", x[ROWS:])
     dt = system.period / PERIOD
     known = system.maximum_lyapunov_estimated
-    np.savez(folder / "records.npz", known=math.nan if known is None else float(np.ravel(known)[0]) * dt)
+    measured, error = tangent_growth(system.rhs, x[0], dt, ROWS)
+    packages = math.nan if known is None else float(np.ravel(known)[0]) * dt
+    np.savez(folder / "records.npz", measured=measured, error=error, package=packages)
 
 
 def records(name, folder):
-    """Has `integrate` write the records unless they are there; the exponent, `None` where there are none."""
+    """Has `integrate` write the records unless they are there; whether they are."""
     file = folder / "records.npz"
     if not file.exists():
         # A process can be stopped.
@@ -88,10 +119,10 @@ def records(name, folder):
         work.join(PATIENCE)
         work.kill()
         work.join()
-    return float(np.load(file)["known"]) if file.exists() else None
+    return file.exists()
 
 
-def run(binary, folder, recipe, flags, seed, known, name):
+def run(binary, folder, recipe, flags, seed, name):
     """Trains, scores and analyses one model; a row of results.csv."""
     out = folder / f"{recipe}-{seed}"
     shutil.rmtree(out, ignore_errors=True)  # of a call that was stopped
@@ -99,7 +130,8 @@ def run(binary, folder, recipe, flags, seed, known, name):
     call = [binary, "train", "--data", folder / "train.npy", "--test", folder / "test.npy", "--M", "30", "--P", "10"]
     call += ["--seeds", f"{seed},", "--eval-every", "100000", "--backend", "cpu", "--threads", "1", "--out", out, *flags]
     done = subprocess.run([str(word) for word in call], capture_output=True, text=True)
-    row = {"system": name, "recipe": recipe, "seed": seed, "known": known, "seconds": round(time.monotonic() - begun, 1)}
+    row = {"system": name, "recipe": recipe, "seed": seed, "seconds": round(time.monotonic() - begun, 1)}
+    row |= {which: float(value) for which, value in np.load(folder / "records.npz").items()}
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["?"])[-1]
         print(f"{name} {recipe}: {last}", file=sys.stderr)
@@ -132,25 +164,37 @@ def number(text):
         return math.nan
 
 
+def right(row):
+    """Whether a model's exponent is within 20 % of the measured one; `None` where that is not told from 0 or to 10 %."""
+    measured, error = number(row["measured"]), number(row["error"])
+    if not measured > 10 * error:
+        return None
+    return abs(number(row["exponent"]) / measured - 1) <= 0.2
+
+
 def table(rows):
-    """Shares and a paired test, as Markdown."""
+    """Shares, a paired test, and every system, as Markdown."""
     of = {(r["system"], r["recipe"], r["seed"]): r for r in rows}
     pairs = sorted({(s, seed) for s, _, seed in of})
     pairs = [p for p in pairs if all((p[0], recipe, p[1]) in of for recipe in ("published", "robust"))]
-    lines = ["| recipe | models | D_stsp ≤ 2 × floor | exponent within 20 % | both | alive | median D_stsp / floor | median D_H |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    told = [p for p in pairs if right(of[p[0], "robust", p[1]]) is not None]
+    lines = [f"{len(pairs)} models of a recipe; in {len(told)} of them the system's exponent is measured to 10 %.", ""]
+    lines.append("| recipe | D_stsp ≤ 2 × floor | exponent within 20 % | both | alive | median D_stsp / floor | median D_H |")
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
     ratios = {}
     for recipe in ("published", "robust"):
-        chosen = [of[s, recipe, seed] for s, seed in pairs]
-        ratio = [number(r["D_stsp"]) / number(r["floor"]) for r in chosen]
-        ratios[recipe] = [r if r == r else math.inf for r in ratio]
-        near = [r <= 2 for r in ratio]
-        right = [abs(number(r["exponent"]) / number(r["known"]) - 1) <= 0.2 for r in chosen]
-        share = lambda hits: f"{sum(hits)} ({100 * sum(hits) / max(1, len(hits)):.0f} %)"
-        alive = [r["verdict"] == "alive" for r in chosen]
-        both = [a and b for a, b in zip(near, right)]
-        heads = np.nanmedian([number(r["D_H"]) for r in chosen]) if chosen else math.nan
-        lines.append(f"| {recipe} | {len(chosen)} | {share(near)} | {share(right)} | {share(both)} | {share(alive)} | {np.median(ratios[recipe] or [math.nan]):.2f} | {heads:.3f} |")
+        chosen = {p: of[p[0], recipe, p[1]] for p in pairs}
+        ratio = {p: number(r["D_stsp"]) / number(r["floor"]) for p, r in chosen.items()}
+        ratio = {p: value if value == value else math.inf for p, value in ratio.items()}
+        ratios[recipe] = np.array(list(ratio.values()))
+        near = [ratio[p] <= 2 for p in pairs]
+        exact = [bool(right(chosen[p])) for p in told]
+        both = [exact[i] and ratio[p] <= 2 for i, p in enumerate(told)]
+        alive = [r["verdict"] == "alive" for r in chosen.values()]
+        share = lambda hits: f"{sum(hits)} of {len(hits)} ({100 * sum(hits) / max(1, len(hits)):.0f} %)"
+        heads = np.nanmedian([number(r["D_H"]) for r in chosen.values()]) if chosen else math.nan
+        middle = np.median(ratios[recipe]) if pairs else math.nan
+        lines.append(f"| {recipe} | {share(near)} | {share(exact)} | {share(both)} | {share(alive)} | {middle:.2f} | {heads:.3f} |")
     if len(pairs) > 5:
         from scipy.stats import wilcoxon
 
@@ -160,6 +204,15 @@ def table(rows):
         lines.append("")
         better = int((difference < 0).sum())
         lines.append(f"{better} of {len(pairs)} models better; Wilcoxon signed-rank p = {wilcoxon(difference).pvalue:.1e}.")
+    lines += ["", "| system | floor | published: D_stsp / D_H, exponent | robust: D_stsp / D_H, exponent | measured | dysts |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    digits = lambda text, n: f"{number(text):.{n}f}" if math.isfinite(number(text)) else "–"
+    for system, seed in pairs:
+        models = [of[system, recipe, seed] for recipe in ("published", "robust")]
+        scores = [f"{digits(m['D_stsp'], 2)} / {digits(m['D_H'], 2)}, {digits(m['exponent'], 4)} {m['verdict']}" for m in models]
+        ours = models[1]
+        measured = f"{digits(ours['measured'], 4)} ± {digits(ours['error'], 4)}"
+        lines.append(f"| {system} | {digits(ours['floor'], 2)} | {' | '.join(scores)} | {measured} | {digits(ours['package'], 4)} |")
     return "\n".join(lines)
 
 
@@ -188,11 +241,10 @@ def main():
         missing = [(recipe, seed) for recipe in recipes(args.share) for seed in range(args.seeds) if (name, recipe, str(seed)) not in done]
         if not missing:
             return []
-        known = records(name, folder)
-        if known is None:
+        if not records(name, folder):
             print(f"{name}: cannot be integrated, or not within {PATIENCE} seconds", file=sys.stderr)
             return []
-        return [run(args.binary, folder, recipe, recipes(args.share)[recipe], seed, known, name) for recipe, seed in missing]
+        return [run(args.binary, folder, recipe, recipes(args.share)[recipe], seed, name) for recipe, seed in missing]
 
     with ThreadPoolExecutor(args.jobs) as pool:
         for ended in as_completed([pool.submit(one, name) for name in chosen]):

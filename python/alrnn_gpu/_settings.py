@@ -32,13 +32,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def robust(X: Any, inputs: Any = None, *, M: Any = None, allow_missing: bool = False) -> dict[str, Any]:
+def robust(
+    X: Any, inputs: Any = None, *, M: Any = None, epochs: int | None = None, allow_missing: bool = False
+) -> dict[str, Any]:
     """Settings that suit these data, which the command line's `train` takes where nothing is said.
 
     `ALRNN(P=2, **robust(X))`, `Study(P=range(6), **robust(X, M=[20, 30]))`: standardised data, `tau` and `T` from the time in
-    which they decorrelate, noise from how far they move a row, a learning rate that falls with the largest `M`, half of the
-    published epochs, then polishing on the score itself (not with external inputs). `X` and `inputs` are as in `ALRNN.fit`;
-    `M`, where it is not the default, and `allow_missing` are among the settings returned.
+    which they decorrelate, noise from how far they move a row, a learning rate that falls with the largest `M` and the
+    `epochs` (1,000), then polishing on the score itself (not with external inputs). `X` and `inputs` are as in `ALRNN.fit`;
+    `M`, where it is not the default, `epochs` and `allow_missing` are among the settings returned.
     """
-    chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing), plain({"M": M}))
+    chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing), plain({"M": M, "epochs": epochs}))
     return {**chosen, "allow_missing": True} if allow_missing else chosen

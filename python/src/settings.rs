@@ -93,18 +93,21 @@ pub fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(all.into_any())
 }
 
-/// What these data choose for the latent dimensions `M` given, where it is not the default (see [`alrnn_gpu::train::robust`]).
+/// What these data choose for the latent dimensions `M` and the `epochs` given, where it is not the default (see [`alrnn_gpu::train::robust`]).
 #[pyfunction]
 pub fn robust<'py>(
     py: Python<'py>,
     trials: Trials<'py>,
     given: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let M = settings(given)?.M;
+    let given = layer(given)?;
+    let names_epochs = given.contains_key("epochs");
+    let said = config::resolve(None, given).map_err(|e| exception(&e))?;
+    let epochs = names_epochs.then_some(said.epochs);
     let data = trials.owned().unscaled().map_err(|e| exception(&e))?;
     let table = |settings| Table::try_from(settings).expect("settings are a TOML table");
     let defaults = table(Settings::default());
-    let mut chosen = table(alrnn_gpu::train::robust(&data, &M));
+    let mut chosen = table(alrnn_gpu::train::robust(&data, &said.M, epochs));
     chosen.retain(|key, value| defaults.get(key) != Some(value));
     dictionary(py, &chosen)
 }

@@ -17,6 +17,7 @@ mod windows;
 
 use ndarray::Array2;
 
+use crate::error::Result;
 use crate::model::Scaling;
 
 pub use for_model::{check_columns, load_for};
@@ -89,6 +90,15 @@ impl Dataset {
             .iter()
             .map(|t| t.x.iter().filter(|v| v.is_nan()).count())
             .sum()
+    }
+
+    /// [`column_scaling`] of all trials.
+    ///
+    /// # Errors
+    /// Likewise: where a column is constant.
+    pub fn column_scaling(&self) -> Result<Scaling> {
+        let observations: Vec<_> = self.trials.iter().map(|trial| trial.x.view()).collect();
+        column_scaling(&observations, |j| self.label(j))
     }
 
     /// Standard deviations of the columns over all trials, in the units that the data were read in; 1 for a column without

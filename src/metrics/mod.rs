@@ -39,6 +39,7 @@ use gaps::{at_rows, complete_rows_of};
 pub use hellinger::{Amplitudes, SpectrumPlan, hellinger, smooth};
 pub use noise_floor::{NoiseFloor, noise_floor, success_threshold};
 pub use prediction_error::PredictionData;
+pub(crate) use roughness::data_roughness;
 pub use roughness::roughness;
 pub use settings::ScoreSettings;
 pub use spectra::Spectra;

@@ -38,6 +38,28 @@ pub fn roughness<V: Copy + Into<f64>>(
     ratios.reduce(further).unwrap_or(f64::NAN)
 }
 
+/// Mean |second difference| of each column of the data (`[T_r, N]`, NaN where missing); 0 where it is left out of [`roughness`].
+pub(crate) fn data_roughness(trials: &[ArrayView2<'_, f64>]) -> Vec<f64> {
+    let columns = trials.first().map_or(0, |x| x.ncols());
+    let of = |n: usize| {
+        let mut sums = Sums::default();
+        for x in trials {
+            sums.largest = x.column(n).iter().fold(sums.largest, |most, v| most.max(v.abs()));
+            let differences = (1..x.nrows().saturating_sub(1)).map(|t| second_difference(x, t, n));
+            for difference in differences.filter(|difference| !difference.is_nan()) {
+                sums.data += difference.abs();
+                sums.count += 1.0;
+            }
+        }
+        if sums.is_rough() {
+            sums.data / sums.count
+        } else {
+            0.0
+        }
+    };
+    (0..columns).map(of).collect()
+}
+
 /// Of one column: sums of |second differences|, how many, and the largest value of the data.
 #[derive(Clone, Default)]
 struct Sums {
@@ -48,10 +70,15 @@ struct Sums {
 }
 
 impl Sums {
+    /// Whether the data are less smooth than single precision can tell.
+    fn is_rough(&self) -> bool {
+        self.data > f64::from(f32::EPSILON) * self.largest * self.count
+    }
+
     fn ratio(&self) -> Option<f64> {
-        let rough = self.data > f64::from(f32::EPSILON) * self.largest * self.count;
         let ratio = self.run / self.data;
-        rough.then_some(if ratio.is_finite() { ratio } else { f64::INFINITY })
+        self.is_rough()
+            .then_some(if ratio.is_finite() { ratio } else { f64::INFINITY })
     }
 }
 

@@ -13,7 +13,7 @@ use super::search::POPULATION;
 use crate::backend::{DataStatistics, FreeModel, Rollout, RunStatistics, Tangent, prediction_error};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::metrics::{Amplitudes, DstspKind, Histogram, Scorer, hellinger, only};
+use crate::metrics::{Amplitudes, DstspKind, Histogram, Scorer, data_roughness, hellinger, only};
 use crate::model::{Dims, FreeRun};
 use crate::rng::{Stream, index, threefry2x32};
 
@@ -144,7 +144,7 @@ impl Objective {
             },
             histogram,
             spectra,
-            roughness: (0..columns.len()).map(|n| data_roughness(&seen, n)).collect(),
+            roughness: data_roughness(&seen.iter().map(|x| x.view()).collect::<Vec<_>>()),
             exponent: largest_exponent(record.view()),
             scorer,
             axes,
@@ -376,39 +376,6 @@ fn mean_second_difference(values: &[f32]) -> f64 {
         }
     }
     f64::from(sums.iter().sum::<f32>()) / count as f64
-}
-
-/// Sum of the |second differences| of values that follow each other, gaps left out, and how many there are.
-fn second_differences(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (mut sum, mut count) = (0.0, 0.0);
-    let (mut before, mut last) = (f64::NAN, f64::NAN);
-    for value in values {
-        let difference = (value - 2.0 * last + before).abs();
-        // Of the first two values, and beside gaps, there is none.
-        if !difference.is_nan() {
-            sum += difference;
-            count += 1.0;
-        }
-        (before, last) = (last, value);
-    }
-    (sum, count)
-}
-
-/// Mean |second difference| of one column of the data; 0 where it is as smooth as single precision can tell.
-fn data_roughness(trials: &[Array2<f64>], n: usize) -> f64 {
-    let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0f64);
-    for x in trials {
-        let (some, many) = second_differences(x.column(n).iter().copied());
-        sum += some;
-        count += many;
-        largest = x.column(n).iter().fold(largest, |most, v| most.max(v.abs()));
-    }
-    let mean = sum / count;
-    if mean > f64::from(f32::EPSILON) * largest {
-        mean
-    } else {
-        0.0
-    }
 }
 
 /// Directions along which rows of all `N` columns are binned, `[axes, N]`: those of `axes`, `[columns, axes]`, or the columns.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::TrainingData;
 use crate::config::Settings;
-use crate::dataset::{Dataset, LoadRequest, Part, check_columns, column_scaling, load, standardize};
+use crate::dataset::{Dataset, LoadRequest, Part, check_columns, load, standardize};
 use crate::error::{Error, Result};
 use crate::study::Study;
 
@@ -76,8 +76,7 @@ impl Data {
 
     /// What `--standardize` does while reading.
     fn standardize(&mut self) -> Result<()> {
-        let observations: Vec<_> = self.training.trials.iter().map(|trial| trial.x.view()).collect();
-        let scaling = column_scaling(&observations, |j| self.training.label(j))?;
+        let scaling = self.training.column_scaling()?;
         for dataset in std::iter::once(&mut self.training).chain(&mut self.test) {
             for trial in &mut dataset.trials {
                 standardize(&mut trial.x, &scaling);

@@ -4,7 +4,7 @@
 use ndarray::ArrayView1;
 
 use crate::config::{Grid, Settings};
-use crate::dataset::{Dataset, deviation, range};
+use crate::dataset::{Dataset, deviation};
 use crate::metrics::PredictionData;
 use crate::polish::DEFAULT_GENERATIONS;
 
@@ -24,37 +24,50 @@ const T: usize = 200;
 const WINDOW: usize = 6;
 const MOST_T: usize = 1_000;
 
-/// Noise over the way from one row to the next, and the most. (Twice the published one on Lorenz-63: with less, longer training
-/// forecasts better and reconstructs worse. More than the data move in a few rows hides where a run is on its way to.)
+/// Epochs where nothing is said: half of the published ones.
+const EPOCHS: u32 = 1_000;
+/// Noise over the way from one row to the next, and the most, by the epochs over [`EPOCHS`]. (Twice the published one at most: with
+/// less, longer training forecasts better and reconstructs worse; with more, shorter training does. More than the data move
+/// in a few rows hides where a run is on its way to.)
 const NOISE: f64 = 1.4;
-const MOST_NOISE: f64 = 0.1;
-/// Learning rate times `M`, and the most: what a step of the optimiser changes in a prediction grows with the width (Yang et al., Tensor
-/// Programs V, 2022). Faster, models of Lorenz-63 end where forecasts are better and free runs wrong (`benches/RECIPE.md`).
+const MOST_NOISE: [f64; 2] = [0.05, 0.1];
+/// Learning rate times `M` and the epochs over [`EPOCHS`], and the most: what a step of the optimiser changes in a prediction grows
+/// with the width (Yang et al., Tensor Programs V, 2022). Faster or longer, models of Lorenz-63 end where forecasts are better
+/// and free runs wrong (`benches/RECIPE.md`).
 const RATE: f64 = 0.08;
 const MOST_RATE: f64 = 5e-3;
+/// Forecasts reach no further than this many times the decorrelation.
+const HORIZON: usize = 2;
 
-/// Settings that suit these data for models of these latent dimensions, of which only `P` remains to be chosen: the default of
-/// the command line, where it is the preset `robust`.
+/// Settings that suit these data for models of these latent dimensions and as many epochs of training (`None`: 1,000, half of
+/// the published ones), of which only `P` remains to be chosen: the default of the command line, where it is the preset `robust`.
 ///
-/// Half of the published epochs, then polishing (see [`crate::polish`]; not where there are external inputs, or no
-/// observation to forecast), of standardised data. The learning rate is 0.08 over the largest `M`, at most 0.005 (the published one is
-/// 0.001). `tau` is 0.6 times the lag at which autocorrelations fall below 1/e (median over the columns, at most twice
+/// Then polishing (see [`crate::polish`]; not where there are external inputs, or no observation to forecast), of
+/// standardised data. The learning rate is 0.08 over the largest `M` and the thousands of epochs, at most 0.005 (the published
+/// one is 0.001). `tau` is 0.6 times the lag at which autocorrelations fall below 1/e (median over the columns, at most twice
 /// the shortest), at least 7; the published one where none does, as of data that drift. `T` is 200, longer where that is
 /// less than 6 `tau`, never more than a quarter of the longest trial, and batches are fewer by as much as windows are
-/// longer. The noise is 1.4 times the way from one row to the next, at most 0.1 standard deviations; the published one
-/// where data are not standardised.
-pub fn robust(data: &Dataset, M: &Grid<usize>) -> Settings {
+/// longer. Forecasts are scored, and held by polishing, over 20 rows or twice that lag, whichever is shorter. The noise is 1.4
+/// times the way from one row to the next, at most 0.1 standard deviations for 1,000 epochs or more, 0.05 for 500 or fewer, and
+/// in proportion between; the published one where data are not standardised.
+pub fn robust(data: &Dataset, M: &Grid<usize>, epochs: Option<u32>) -> Settings {
     let published = Settings::default();
     let longest = data.trials.iter().map(|trial| trial.x.nrows()).max().unwrap_or(0);
-    let told = decorrelation(data).map(|lag| ((FORCING * lag as f64).round() as usize).max(LEAST_TAU));
-    let tau = told.unwrap_or(published.tau.values()[0]);
+    let lag = decorrelation(data);
+    let tau = lag.map_or(published.tau.values()[0], |lag| {
+        ((FORCING * lag as f64).round() as usize).max(LEAST_TAU)
+    });
+    let pe_steps = lag.map_or(published.pe_steps, |lag| (HORIZON * lag).min(published.pe_steps));
     let window = (WINDOW * tau).clamp(T, MOST_T).min((longest / 4).max(1));
     let widest = M.values().iter().max().map_or(1.0, |&M| M as f64);
     let batches = f64::from(published.batches_per_epoch) * T as f64 / window.max(T) as f64;
-    let standardize = varies(data);
+    let epochs = epochs.unwrap_or(EPOCHS);
+    let length = f64::from(epochs) / f64::from(EPOCHS);
+    let [least, most] = MOST_NOISE;
+    let standardize = data.column_scaling().is_ok();
     let step = motion(data).filter(|_| standardize);
     let noise = step.map_or(published.noise.values()[0], |step| {
-        rounded((NOISE * step).min(MOST_NOISE))
+        rounded((NOISE * step).min((most * length).clamp(least, most)))
     });
     Settings {
         M: M.clone(),
@@ -62,25 +75,17 @@ pub fn robust(data: &Dataset, M: &Grid<usize>) -> Settings {
         noise: Grid::one(noise),
         tau: Grid::one(tau),
         T: Grid::one(window),
-        start_lr: Grid::one(rounded((RATE / widest).min(MOST_RATE))),
-        epochs: published.epochs / 2,
+        start_lr: Grid::one(rounded((RATE / (widest * length)).min(MOST_RATE))),
+        epochs,
         batches_per_epoch: batches.round() as u32,
-        polish: if is_polished(data, published.pe_steps) {
+        pe_steps,
+        polish: if is_polished(data, pe_steps) {
             DEFAULT_GENERATIONS
         } else {
             0
         },
         ..published
     }
-}
-
-/// Whether every column can be standardised.
-fn varies(data: &Dataset) -> bool {
-    (0..data.N).all(|j| {
-        let values = data.trials.iter().flat_map(|trial| trial.x.column(j).to_vec());
-        let (low, high) = range(values.filter(|v| !v.is_nan()));
-        high - low > f64::from(f32::EPSILON) * low.abs().max(high.abs())
-    })
 }
 
 /// Whether polishing takes these data.
@@ -169,7 +174,7 @@ mod tests {
 
     /// For models of 20 dimensions.
     fn settings(data: &Dataset) -> Settings {
-        robust(data, &Grid::one(20))
+        robust(data, &Grid::one(20), None)
     }
 
     fn sine(period: f64) -> impl Fn(f64) -> f64 {
@@ -219,11 +224,24 @@ mod tests {
         assert_eq!((values(&line), line.noise.values()[0]), ((16, 200), 0.0012));
         let noise = [&chosen, &slow, &short].map(|chosen| chosen.noise.values()[0]);
         assert_eq!(noise, [0.088, 0.022, 0.1]);
-        let rate = |M: &str| {
-            let chosen = robust(&data(2_000, 0, sine(100.0)), &M.parse().expect("a grid"));
-            chosen.start_lr.values()[0]
+        let horizon = [&chosen, &slow, &short, &line].map(|chosen| chosen.pe_steps);
+        assert_eq!(horizon, [20, 20, 4, 20]);
+        // The shorter, the faster, and with less noise.
+        let pace = |(M, epochs): (&str, Option<u32>)| {
+            let chosen = robust(&data(2_000, 0, sine(10.0)), &M.parse().expect("a grid"), epochs);
+            (
+                chosen.start_lr.values()[0],
+                chosen.noise.values()[0],
+                chosen.epochs,
+            )
         };
-        assert_eq!(["6", "20", "20,30"].map(rate), [0.005, 0.004, 0.0027]);
+        assert_eq!(pace(("6", None)), (0.005, 0.1, 1_000));
+        assert_eq!(pace(("20,30", None)), (0.0027, 0.1, 1_000));
+        assert_eq!(pace(("20", Some(750))), (0.005, 0.075, 750));
+        assert_eq!(pace(("30", Some(125))), (0.005, 0.05, 125));
+        assert_eq!(pace(("20", Some(2_000))), (0.002, 0.1, 2_000));
+        // Small beside their offset, but not constant.
+        assert!(settings(&data(2_000, 0, |t| 1e6 + 0.01 * sine(100.0)(t))).standardize);
         for chosen in [chosen, slow, short, gaps, sides, line] {
             chosen.validate().expect("valid");
         }

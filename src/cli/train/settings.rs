@@ -15,6 +15,7 @@ use crate::train::{self, Data};
 /// What Slurm sets in every task of a job array.
 const ARRAY_TASK: &str = "SLURM_ARRAY_TASK_ID";
 const PRESET: &str = "preset";
+const EPOCHS: &str = "epochs";
 
 /// The run folder to continue, if there is one to continue.
 ///
@@ -82,8 +83,11 @@ pub fn resolved(
     if !robust {
         return Ok((settings, None));
     }
+    let is_said = |table: &Table| table.contains_key(EPOCHS);
+    let epochs = (is_said(&flags) || file.as_ref().is_some_and(|(_, table)| is_said(table)))
+        .then_some(settings.epochs);
     let choose = |data: &Dataset| {
-        let mut chosen = train::robust(data, &settings.M);
+        let mut chosen = train::robust(data, &settings.M, epochs);
         if let Some(generations) = polish.filter(|_| chosen.polish > 0) {
             chosen.polish = generations;
         }

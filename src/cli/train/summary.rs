@@ -65,11 +65,12 @@ pub fn chosen(settings: &Settings) -> String {
         "as they are"
     };
     format!(
-        "preset {ROBUST}: data {scaled}; T {}, tau {}, noise {}, start-lr {}; {epochs} epochs, {polish}",
+        "preset {ROBUST}: data {scaled}; T {}, tau {}, noise {}, start-lr {}, pe-steps {}; {epochs} epochs, {polish}",
         listed(&settings.T),
         listed(&settings.tau),
         listed(&settings.noise),
         listed(&settings.start_lr),
+        settings.pe_steps,
     )
 }
 
