@@ -48,8 +48,9 @@ GENERATION = 24 * (20_480 + 10_240 + 256 * 20)
 # Seconds after which an integration is given up (StickSlipOscillator takes more than a quarter of an hour).
 PATIENCE = 300
 FIELDS = ["system", "recipe", "seed", "N", "floor", "D_stsp", "D_H", "PE", "roughness", "verdict", "exponent", "measured", "error", "package", "seconds"]
-# Rows in which a tangent vector turns into the direction that grows most, and pieces that the error of its growth is told from.
-SETTLES, PIECES = 1000, 19
+# Rows before the record, in which a tangent vector turns into the direction that grows most; pieces of the record that the error
+# of its growth is told from.
+SETTLES, PIECES = 1000, 20
 
 
 def recipes(share):
@@ -73,12 +74,13 @@ def systems():
     return {name: getattr(flows, name) for name in sorted(known) if not known[name].get("delay") and hasattr(flows, name)}
 
 
-def tangent_growth(rhs, start, dt, rows):
-    """Largest exponent per row and its standard error, from the equations linearised along a trajectory (differences of the
-    right-hand side for the Jacobian): the direction u and the logarithm of the length of a tangent vector are integrated."""
+def tangent_growth(rhs, start, dt):
+    """Largest exponent per row over the rows of the training record and its standard error, from the equations linearised along
+    the trajectory (differences of the right-hand side for the Jacobian): the direction u and the logarithm of the length of
+    a tangent vector are integrated. NaN where that fails."""
     from scipy.integrate import odeint
 
-    n = len(start)
+    start, n = np.asarray(start, dtype=np.float64), len(start)
 
     def flow(y, t):
         x, u = y[:n], y[n : 2 * n]
@@ -86,8 +88,11 @@ def tangent_growth(rhs, start, dt, rows):
         Ju = (np.asarray(rhs(x + step * u, t)) - np.asarray(rhs(x - step * u, t))) / (2 * step)
         return np.concatenate([rhs(x, t), Ju - (u @ Ju) * u, [u @ Ju]])
 
-    times = np.linspace(SETTLES, rows, PIECES + 1) * dt
-    y = odeint(flow, np.concatenate([start, np.full(n, n**-0.5), [0]]), np.append(0, times), rtol=1e-7, atol=1e-8, mxstep=100_000)
+    times = np.linspace(SETTLES, SETTLES + ROWS, PIECES + 1) * dt
+    first = np.concatenate([start, np.full(n, n**-0.5), [0]])
+    y, report = odeint(flow, first, np.append(0, times), rtol=1e-7, atol=1e-8, mxstep=100_000, full_output=True)
+    if report["message"] != "Integration successful.":
+        return math.nan, math.nan
     growth = np.diff(y[1:, -1]) / np.diff(times) * dt
     return growth.mean(), growth.std(ddof=1) / math.sqrt(PIECES)
 
@@ -95,16 +100,17 @@ def tangent_growth(rhs, start, dt, rows):
 def integrate(name, folder):
     """Writes the training and the held-out record of a system, and its largest exponents per row; nothing where it fails."""
     system = systems()[name]()
-    x = system.make_trajectory(2 * ROWS + 1000, pts_per_period=PERIOD, method="LSODA", rtol=1e-9, atol=1e-9)
+    x = system.make_trajectory(SETTLES + 2 * ROWS, pts_per_period=PERIOD, method="LSODA", rtol=1e-9, atol=1e-9)
     if x is None or not np.isfinite(x).all():
         return
-    x = np.atleast_2d(np.asarray(x, dtype=np.float64))[1000:]
+    x = np.atleast_2d(np.asarray(x, dtype=np.float64))[SETTLES:]
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "train.npy", x[:ROWS])
     np.save(folder / "test.npy", x[ROWS:])
     dt = system.period / PERIOD
     known = system.maximum_lyapunov_estimated
-    measured, error = tangent_growth(system.rhs, x[0], dt, ROWS)
+    # From the state itself: of some systems the record shows functions of it.
+    measured, error = tangent_growth(system.rhs, system.ic, dt)
     packages = math.nan if known is None else float(np.ravel(known)[0]) * dt
     np.savez(folder / "records.npz", measured=measured, error=error, package=packages)
 

@@ -38,7 +38,7 @@ def test_what_the_data_choose(lorenz, tmp_path):
     short = dict(M=6, epochs=2, batches_per_epoch=2, polish=2, backend="cpu")
     without_preset = flags(short)[2:]
     command_line("train", "--data", "data.npy", "--out", "theirs", *without_preset, cwd=tmp_path)
-    chosen = {**alrnn_gpu.robust(lorenz, M=short["M"]), **short}
+    chosen = {**alrnn_gpu.robust(lorenz, M=short["M"], epochs=short["epochs"]), **short}
     alrnn_gpu.ALRNN(**chosen).fit(lorenz, out=tmp_path / "ours")
     same_files(tmp_path / "theirs", tmp_path / "ours")
 
