@@ -171,7 +171,7 @@ def number(text):
 
 
 def right(row):
-    """Whether a model's exponent is within 20 % of the measured one; `None` where that is not told from 0 or to 10 %."""
+    """Whether a model's exponent is within 20 % of the measured one; `None` where that is not known to 10 %."""
     measured, error = number(row["measured"]), number(row["error"])
     if not measured > 10 * error:
         return None
@@ -194,8 +194,8 @@ def table(rows):
         ratio = {p: value if value == value else math.inf for p, value in ratio.items()}
         ratios[recipe] = np.array(list(ratio.values()))
         near = [ratio[p] <= 2 for p in pairs]
-        exact = [bool(right(chosen[p])) for p in told]
-        both = [exact[i] and ratio[p] <= 2 for i, p in enumerate(told)]
+        exact = [right(chosen[p]) for p in told]
+        both = [right(chosen[p]) and ratio[p] <= 2 for p in told]
         alive = [r["verdict"] == "alive" for r in chosen.values()]
         share = lambda hits: f"{sum(hits)} of {len(hits)} ({100 * sum(hits) / max(1, len(hits)):.0f} %)"
         heads = np.nanmedian([number(r["D_H"]) for r in chosen.values()]) if chosen else math.nan
@@ -204,7 +204,7 @@ def table(rows):
     if len(pairs) > 5:
         from scipy.stats import wilcoxon
 
-        difference = np.array(ratios["robust"]) - np.array(ratios["published"])
+        difference = ratios["robust"] - ratios["published"]
         difference[~np.isfinite(difference)] = np.sign(difference[~np.isfinite(difference)]) * 1e9
         difference[np.isnan(difference)] = 0
         lines.append("")

@@ -73,8 +73,11 @@ pub fn resolved(
 ) -> Result<(Settings, Option<Data>)> {
     let mut file = read_config(from)?;
     let robust = take_robust(&mut flags, file.as_mut().map(|(_, table)| table));
+    let is_said = |flags: &Table, key: &str| {
+        flags.contains_key(key) || file.as_ref().is_some_and(|(_, table)| table.contains_key(key))
+    };
     for (key, value) in defaults {
-        if !flags.contains_key(key) && file.as_ref().is_none_or(|(_, table)| !table.contains_key(key)) {
+        if !is_said(&flags, key) {
             flags.insert(key.clone(), value.clone());
         }
     }
@@ -83,9 +86,7 @@ pub fn resolved(
     if !robust {
         return Ok((settings, None));
     }
-    let is_said = |table: &Table| table.contains_key(EPOCHS);
-    let epochs = (is_said(&flags) || file.as_ref().is_some_and(|(_, table)| is_said(table)))
-        .then_some(settings.epochs);
+    let epochs = is_said(&flags, EPOCHS).then_some(settings.epochs);
     let choose = |data: &Dataset| {
         let mut chosen = train::robust(data, &settings.M, epochs);
         if let Some(generations) = polish.filter(|_| chosen.polish > 0) {
