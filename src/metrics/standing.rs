@@ -2,13 +2,15 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use super::Scores;
 
 /// A free run this many times as rough, or as smooth, as the data is no reconstruction of them.
 pub const ROUGHNESS_BOUND: f64 = 2.0;
 
 /// What the choice between models, or between evaluations of one model, looks at. NaN is undefined.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     pub dstsp: f64,
     /// D_stsp says no more than that of a run that shares nothing with the data.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, FreeModel, Member, Runs, Tangent, TrainingData, curvature};
 use crate::error::{Error, Result};
+use crate::metrics::Standing;
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
@@ -39,6 +40,8 @@ const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
 const HALVINGS: usize = 12;
 /// Bytes of candidates that go to a device together, about.
 const TOGETHER: usize = 256 << 20;
+/// How often a model is judged on its way, evenly, its end included: what remains is the best of these states and the start.
+const JUDGED: u32 = 10;
 /// Draws from here on belong to the choice of step sizes.
 const CHOICE: u32 = u32::MAX - 1;
 
@@ -52,6 +55,8 @@ pub struct Polished {
     pub generations: u32,
     /// `None` before the first generation of a stage.
     search: Option<Search>,
+    /// The best state that was judged, packed.
+    kept: Option<(Standing, Vec<f32>)>,
 }
 
 impl Polished {
@@ -62,13 +67,27 @@ impl Polished {
             start: theta,
             generations: 0,
             search: None,
+            kept: None,
         }
     }
 
-    /// Packed parameters that polishing started from.
-    pub fn start(&self) -> &[f32] {
-        &self.start
+    /// Keeps a state that was judged, if it stands better than all before it.
+    pub fn judged(&mut self, theta: &[f32], standing: Standing) {
+        if (self.kept.as_ref()).is_none_or(|(best, _)| standing.better(best)) {
+            self.kept = Some((standing, theta.to_vec()));
+        }
     }
+
+    /// The best state that was judged, packed: what polishing leaves.
+    pub fn kept(&self) -> Option<&[f32]> {
+        self.kept.as_ref().map(|(_, theta)| theta.as_slice())
+    }
+}
+
+/// Whether models are to be judged after `done` of so many generations.
+pub fn is_judged(done: u32, generations: u32) -> bool {
+    let looks = |done: u32| u64::from(done) * u64::from(JUDGED) / u64::from(generations);
+    done == 0 || looks(done) > looks(done - 1)
 }
 
 /// The candidates of a generation.
@@ -270,4 +289,36 @@ fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> R
         seen.iter().zip(&errors[1..]).map(cost).collect()
     });
     Ok(costs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_judged_ten_times_and_at_both_ends() {
+        for generations in [1, 3, 10, 11, 24, 1_000] {
+            let judged: Vec<u32> = (0..=generations)
+                .filter(|&done| is_judged(done, generations))
+                .collect();
+            assert_eq!(judged.len() as u32, 1 + JUDGED.min(generations), "{judged:?}");
+            assert_eq!((judged[0], judged[judged.len() - 1]), (0, generations));
+        }
+    }
+
+    #[test]
+    fn the_best_that_was_judged_is_kept() {
+        let at = |dstsp| Standing {
+            dstsp,
+            saturated: false,
+            roughness: 1.0,
+            dh: 0.1,
+        };
+        let mut polished = Polished::new(vec![0.0]);
+        assert_eq!(polished.kept(), None);
+        for (theta, dstsp) in [(0.0, 2.0), (1.0, 1.0), (2.0, 1.0), (3.0, f64::NAN), (4.0, 3.0)] {
+            polished.judged(&[theta], at(dstsp));
+        }
+        assert_eq!(polished.kept(), Some([1.0].as_slice()));
+    }
 }

@@ -10,13 +10,14 @@ use crate::backend::{FreeModel, Member, open};
 use crate::config::BackendChoice;
 use crate::error::Result;
 use crate::metrics::{Scorer, Standing};
-use crate::polish::{Pair, Polished, Polisher, generation};
+use crate::polish::{Pair, Polished, Polisher, generation, is_judged};
 use crate::scoring::score_models;
+use crate::study::Candidate;
 use crate::train::Observer;
 
 impl Training<'_> {
-    /// Polishes the members that have not diverged, to the end or until `stop` is set. What is no better than it was
-    /// before stays as it was.
+    /// Polishes the members that have not diverged, to the end or until `stop` is set. What remains of a member is the best
+    /// of the states that were judged on its way, the one before among them.
     pub(super) fn polish(
         &mut self,
         states: &mut [Polishing],
@@ -46,15 +47,19 @@ impl Training<'_> {
             })
             .collect();
         (self.started, self.member_steps) = (Instant::now(), 0);
+        for ((theta, polished), health) in states.iter_mut().zip(&self.health) {
+            if health.stopped_at.is_none() {
+                polished.get_or_insert_with(|| Polished::new(theta.clone()));
+            }
+        }
+        if self.epochs_done == settings.epochs {
+            self.judge(states, objective.scorer())?;
+        }
         let mut stopping = false;
         while self.epochs_done < settings.length() && !stopping {
-            let living = states.iter_mut().zip(&mut polishers).zip(&self.health);
-            let living = living.filter(|(_, health)| health.stopped_at.is_none());
-            let (mut thetas, mut models): (Vec<&mut Vec<f32>>, Vec<Pair<'_, '_>>) = living
-                .map(|(((theta, polished), polisher), _)| {
-                    let polished = polished.get_or_insert_with(|| Polished::new(theta.clone()));
-                    (theta, (polished, polisher))
-                })
+            let (mut thetas, mut models): (Vec<&mut Vec<f32>>, Vec<Pair<'_, '_>>) = (states.iter_mut())
+                .zip(&mut polishers)
+                .filter_map(|((theta, polished), polisher)| Some((theta, (polished.as_mut()?, polisher))))
                 .unzip();
             let polished = generation(self.backend.as_ref(), &mut models)?;
             for (theta, polished) in thetas.iter_mut().zip(polished) {
@@ -62,8 +67,15 @@ impl Training<'_> {
             }
             self.epochs_done += 1;
             self.member_steps += self.alive() as u64;
+            if is_judged(self.epochs_done - settings.epochs, settings.polish) {
+                self.judge(states, objective.scorer())?;
+            }
             if self.epochs_done == settings.length() {
-                self.keep_what_was_better(states, objective.scorer())?;
+                for (theta, polished) in states.iter_mut() {
+                    if let Some(kept) = polished.as_ref().and_then(Polished::kept) {
+                        *theta = kept.to_vec();
+                    }
+                }
             }
             stopping = stop.load(Ordering::Relaxed);
             if stopping || self.is_scored() || self.is_checkpoint_due() {
@@ -82,28 +94,20 @@ impl Training<'_> {
         self.finish(desk, observer)
     }
 
-    /// Takes back what polishing has not made better, judged by full free runs on the training data.
-    fn keep_what_was_better(&self, states: &mut [Polishing], scorer: &Scorer) -> Result<()> {
-        let candidates = &self.task.study.candidates;
-        let scores = |theta: fn(&Polishing) -> Option<&[f32]>| {
-            let members = states.iter().zip(candidates);
-            let models = members.filter_map(|(member, candidate)| {
-                let (theta, P) = (theta(member)?, candidate.settings.P);
-                Some((candidate.shape.dims, FreeModel { theta, P }))
-            });
-            let models: Vec<_> = models.collect();
-            score_models(&models, self.backend.as_ref(), scorer)
-        };
-        let before = scores(|(_, polished)| polished.as_ref().map(Polished::start))?;
-        let after = scores(|(theta, polished)| polished.as_ref().map(|_| theta.as_slice()))?;
-        let mut judged = before.iter().zip(&after);
-        for (theta, polished) in states {
-            if let Some(polished) = polished
-                && let Some((before, after)) = judged.next()
-                && !Standing::from(after).better(&Standing::from(before))
-            {
-                *theta = polished.start().to_vec();
-            }
+    /// Judges the members as they are, by full free runs on the training data.
+    fn judge(&self, states: &mut [Polishing], scorer: &Scorer) -> Result<()> {
+        let models: Vec<_> = (states.iter().zip(&self.task.study.candidates))
+            .filter(|((_, polished), _)| polished.is_some())
+            .map(|((theta, _), Candidate { shape, settings, .. })| {
+                (shape.dims, FreeModel { theta, P: settings.P })
+            })
+            .collect();
+        let scores = score_models(&models, self.backend.as_ref(), scorer)?;
+        let polished = states
+            .iter_mut()
+            .filter_map(|(theta, polished)| Some((theta, polished.as_mut()?)));
+        for ((theta, polished), scores) in polished.zip(&scores) {
+            polished.judged(theta, Standing::from(scores));
         }
         Ok(())
     }
