@@ -251,7 +251,6 @@ fn all(criterion: &mut Criterion) {
     }
     let options = GpuOptions {
         allow_software,
-        registers: variable("ALRNN_BENCH_REGISTERS"),
         block_length: variable("ALRNN_BENCH_BLOCK"),
         ..GpuOptions::default()
     };

@@ -31,7 +31,7 @@
 #endif
 
 // Nested for the reason given in forward.wgsl.
-var<workgroup> shared_lambda: array<array<array<array<vec4<f32>, V>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
+var<workgroup> shared_lambda: array<array<array<vec4<f32>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
 
 // sum + a . b as a chain of fused multiply-adds; sums over sequences are kept in one register.
 fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
@@ -63,28 +63,24 @@ fn main(
     #endif
 
     // l_T, and what step T - 1 reads.
-    var l = array<array<vec4<f32>, V>, R>();
-    var next_z = array<array<vec4<f32>, V>, R>();
-    var next_x = array<array<vec4<f32>, V>, RN>();
+    var l = array<vec4<f32>, R>();
+    var next_z = array<vec4<f32>, R>();
+    var next_x = array<vec4<f32>, RN>();
     // Nobody but the owner of a row reads its z, because the owner writes there (wide).
     #for r in range(R)
     if row_$r$ < M {
-        #for v in range(V)
-        next_z[$r$][$v$] = states[(quad + $v$) * z_step + (params.T - 1) * M + row_$r$];
-        #endfor
+        next_z[$r$] = states[quad * z_step + (params.T - 1) * M + row_$r$];
     }
     #endfor
     #for r in range(RN)
     if row_$r$ < N {
-        #for v in range(V)
         {
-            let target_x = x[(quad + $v$) * x_step + params.T * N + row_$r$];
-            let d = states[(quad + $v$) * z_step + params.T * M + row_$r$] - target_x;
-            let seen = batch_lanes((unit % GROUPS) * V + $v$) * observed(target_x);
-            l[$r$][$v$] = select(vec4(0.0), d, seen > vec4(0.0));
-            next_x[$r$][$v$] = x[(quad + $v$) * x_step + (params.T - 1) * N + row_$r$];
+            let target_x = x[quad * x_step + params.T * N + row_$r$];
+            let d = states[quad * z_step + params.T * M + row_$r$] - target_x;
+            let seen = batch_lanes(unit % GROUPS) * observed(target_x);
+            l[$r$] = select(vec4(0.0), d, seen > vec4(0.0));
+            next_x[$r$] = x[quad * x_step + (params.T - 1) * N + row_$r$];
         }
-        #endfor
     }
     #endfor
 
@@ -97,35 +93,31 @@ fn main(
         let buffer = (t & 1) * TEAMS + team;
 
         // `now` holds z_t, then z~_t; `error` e_t and `gate` f_t of the observed rows.
-        var now: array<array<vec4<f32>, V>, R> = next_z;
-        var error = array<array<vec4<f32>, V>, RN>();
-        var gate = array<array<vec4<f32>, V>, RN>();
+        var now: array<vec4<f32>, R> = next_z;
+        var error = array<vec4<f32>, RN>();
+        var gate = array<vec4<f32>, RN>();
         if running {
             #for r in range(RN)
-            #for v in range(V)
             {
-                let there = observed(next_x[$r$][$v$]);
-                let seen = batch_lanes((unit % GROUPS) * V + $v$) * there;
+                let there = observed(next_x[$r$]);
+                let seen = batch_lanes(unit % GROUPS) * there;
                 let is_target = row_$r$ < N && t > 0;
                 let a = select(0.0, member.alpha, row_$r$ < N && forced) * there;
-                gate[$r$][$v$] = 1.0 - a;
-                error[$r$][$v$] =
-                    select(vec4(0.0), now[$r$][$v$] - next_x[$r$][$v$], vec4(is_target) & (seen > vec4(0.0)));
+                gate[$r$] = 1.0 - a;
+                error[$r$] =
+                    select(vec4(0.0), now[$r$] - next_x[$r$], vec4(is_target) & (seen > vec4(0.0)));
                 if forced && row_$r$ < N {
-                    now[$r$][$v$] = a * next_x[$r$][$v$] + (1.0 - a) * now[$r$][$v$];
+                    now[$r$] = a * next_x[$r$] + (1.0 - a) * now[$r$];
                 }
             }
             #endfor
-            #endfor
             #for r in range(R)
             if row_$r$ < M {
-                #for v in range(V)
-                shared_lambda[buffer][row_$r$ / GROUP][row_$r$ % GROUP][$v$] = l[$r$][$v$];
+                shared_lambda[buffer][row_$r$ / GROUP][row_$r$ % GROUP] = l[$r$];
                 #if WIDE
-                back[((quad + $v$) * params.T + t) * M + row_$r$] = l[$r$][$v$];
-                states[(quad + $v$) * z_step + t * M + row_$r$] = now[$r$][$v$];
+                back[(quad * params.T + t) * M + row_$r$] = l[$r$];
+                states[quad * z_step + t * M + row_$r$] = now[$r$];
                 #endif
-                #endfor
             }
             #endfor
         }
@@ -135,51 +127,41 @@ fn main(
             if t > 0 {
                 #for r in range(R)
                 if row_$r$ < M {
-                    #for v in range(V)
-                    next_z[$r$][$v$] = states[(quad + $v$) * z_step + (t - 1) * M + row_$r$];
-                    #endfor
+                    next_z[$r$] = states[quad * z_step + (t - 1) * M + row_$r$];
                 }
                 #endfor
                 #for r in range(RN)
                 if row_$r$ < N {
-                    #for v in range(V)
-                    next_x[$r$][$v$] = x[(quad + $v$) * x_step + (t - 1) * N + row_$r$];
-                    #endfor
+                    next_x[$r$] = x[quad * x_step + (t - 1) * N + row_$r$];
                 }
                 #endfor
             }
             #for r in range(R)
-            #for v in range(V)
-            dA_$r$ = add_dot(l[$r$][$v$], now[$r$][$v$], dA_$r$);
-            dh_$r$ = add_dot(l[$r$][$v$], vec4(1.0), dh_$r$);
-            #endfor
+            dA_$r$ = add_dot(l[$r$], now[$r$], dA_$r$);
+            dh_$r$ = add_dot(l[$r$], vec4(1.0), dh_$r$);
             #endfor
             #if INPUTS
             #for k in range(K)
-            #for v in range(V)
             {
-                let input = s[(quad + $v$) * s_step + (t + 1) * K + $k$];
+                let input = s[quad * s_step + (t + 1) * K + $k$];
                 #for r in range(R)
-                dC[$r$][$k$] = add_dot(l[$r$][$v$], input, dC[$r$][$k$]);
+                dC[$r$][$k$] = add_dot(l[$r$], input, dC[$r$][$k$]);
                 #endfor
             }
             #endfor
-            #endfor
             #endif
 
-            var g = array<array<vec4<f32>, V>, R>();
+            var g = array<vec4<f32>, R>();
             #if WIDE
             #macro row(j, u)
             {
                 let w = copies[own + (M + 4 * $j$ + $u$) * QUARTER];
-                #for v in range(V)
                 {
-                    let lj = shared_lambda[buffer][$j$][$u$][$v$];
+                    let lj = shared_lambda[buffer][$j$][$u$];
                     #for r in range(R)
-                    g[$r$][$v$] = fma(vec4(w[$r$]), lj, g[$r$][$v$]);
+                    g[$r$] = fma(vec4(w[$r$]), lj, g[$r$]);
                     #endfor
                 }
-                #endfor
             }
             #endmacro
             // Four in the source, because the end that is put to every loop for safety's sake costs as much as one.
@@ -193,34 +175,26 @@ fn main(
             #endfor
             #else
             #for r in range(R)
-            #for v in range(V)
-            let phi_$r$_$v$ = select(now[$r$][$v$], max(now[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
-            #endfor
+            let phi_$r$ = select(now[$r$], max(now[$r$], vec4(0.0)), row_$r$ >= linear_units);
             #endfor
             #for j in range(M)
-            #for v in range(V)
             {
-                let lj = shared_lambda[buffer][$j$][0][$v$];
+                let lj = shared_lambda[buffer][$j$][0];
                 #for r in range(R)
-                g[$r$][$v$] = fma(vec4(w[$r$][$j$]), lj, g[$r$][$v$]);
-                dW[$r$][$j$] = add_dot(lj, phi_$r$_$v$, dW[$r$][$j$]);
+                g[$r$] = fma(vec4(w[$r$][$j$]), lj, g[$r$]);
+                dW[$r$][$j$] = add_dot(lj, phi_$r$, dW[$r$][$j$]);
                 #endfor
             }
             #endfor
-            #endfor
             #endif
             #for r in range(R)
-            #for v in range(V)
             {
-                let open = vec4(row_$r$ < linear_units) | (now[$r$][$v$] > vec4(0.0));
-                l[$r$][$v$] = fma(vec4(A_$r$), l[$r$][$v$], select(vec4(0.0), g[$r$][$v$], open));
+                let open = vec4(row_$r$ < linear_units) | (now[$r$] > vec4(0.0));
+                l[$r$] = fma(vec4(A_$r$), l[$r$], select(vec4(0.0), g[$r$], open));
             }
             #endfor
-            #endfor
             #for r in range(RN)
-            #for v in range(V)
-            l[$r$][$v$] = fma(gate[$r$][$v$], l[$r$][$v$], error[$r$][$v$]);
-            #endfor
+            l[$r$] = fma(gate[$r$], l[$r$], error[$r$]);
             #endfor
         }
     }
@@ -246,9 +220,7 @@ fn main(
         if row_$r$ >= N && row_$r$ < M {
             for (var n = 0u; n < N; n++) {
                 var sum = 0.0;
-                #for v in range(V)
-                sum = add_dot(l[$r$][$v$], known(x[(quad + $v$) * x_step + n]), sum);
-                #endfor
+                sum = add_dot(l[$r$], known(x[quad * x_step + n]), sum);
                 partial[other + OTHER_L + (row_$r$ - N) * N + n] = sum;
             }
         }

@@ -3,8 +3,8 @@
 //          0 where x_t is missing)
 //   z_{t+1} = A o z~_t + W phi(z~_t) + h + C s_{t+1},   loss = sum over observed entries of (z_t - x_t)^2, t = 1..T
 //
-// A *team* of TEAM threads advances V quads of one member's sequences; a workgroup holds TEAMS teams. Thread `lane`
-// of a team owns the rows lane, lane + TEAM, .. (R of them) and keeps them for V quads in registers; phi(z~) of
+// A *team* of TEAM threads advances a quad of one member's sequences; a workgroup holds TEAMS teams. Thread `lane`
+// of a team owns the rows lane, lane + TEAM, .. (R of them) and keeps them in registers; phi(z~) of
 // all rows goes through workgroup memory, read as vec4 over sequences. Each read serves 4 R multiply-adds.
 // Time is a loop here: one barrier a step, because phi is double-buffered.
 // M <= 64: the R rows of W are in registers (loops are unrolled in the source, so that no compiler has to prove
@@ -26,7 +26,7 @@
 @group(0) @binding(8) var<storage, read_write> loss: array<vec2<u32>>;
 
 // Nested, so that all but the first index of a read is a constant: one bounds check a step, not one a read.
-var<workgroup> phi: array<array<array<array<vec4<f32>, V>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
+var<workgroup> phi: array<array<array<vec4<f32>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
 var<workgroup> sums: array<f32, THREADS>;
 var<workgroup> counts: array<f32, THREADS>;
 
@@ -42,24 +42,22 @@ fn main(
     #endfor
     #include "shared/weights.wgsl"
 
-    var state = array<array<vec4<f32>, V>, R>();
-    var next_x = array<array<vec4<f32>, V>, RN>();
+    var state = array<vec4<f32>, R>();
+    var next_x = array<vec4<f32>, RN>();
     var square = vec4<f32>();
     var count = vec4<f32>();
     #for r in range(R)
-    #for v in range(V)
     if i_$r$ < N {
-        state[$r$][$v$] = known(x[(quad + $v$) * x_step + i_$r$]);
+        state[$r$] = known(x[quad * x_step + i_$r$]);
     } else {
         for (var n = 0u; n < N; n++) {
             let l = theta[base + L_AT + (i_$r$ - N) * N + n];
-            state[$r$][$v$] += l * known(x[(quad + $v$) * x_step + n]);
+            state[$r$] += l * known(x[quad * x_step + n]);
         }
     }
     if running && row_$r$ < M {
-        states[(quad + $v$) * z_step + row_$r$] = state[$r$][$v$];
+        states[quad * z_step + row_$r$] = state[$r$];
     }
-    #endfor
     #endfor
 
     var to_forcing = member.tau;
@@ -68,21 +66,17 @@ fn main(
         if running {
             #for r in range(RN)
             if row_$r$ < N {
-                #for v in range(V)
                 if to_forcing == 0 {
-                    let a = member.alpha * observed(next_x[$r$][$v$]);
-                    state[$r$][$v$] = a * next_x[$r$][$v$] + (1.0 - a) * state[$r$][$v$];
+                    let a = member.alpha * observed(next_x[$r$]);
+                    state[$r$] = a * next_x[$r$] + (1.0 - a) * state[$r$];
                 }
-                next_x[$r$][$v$] = x[(quad + $v$) * x_step + (t + 1) * N + row_$r$];
-                #endfor
+                next_x[$r$] = x[quad * x_step + (t + 1) * N + row_$r$];
             }
             #endfor
             #for r in range(R)
             if row_$r$ < M {
-                #for v in range(V)
-                phi[buffer][row_$r$ / GROUP][row_$r$ % GROUP][$v$] =
-                    select(state[$r$][$v$], max(state[$r$][$v$], vec4(0.0)), row_$r$ >= linear_units);
-                #endfor
+                phi[buffer][row_$r$ / GROUP][row_$r$ % GROUP] =
+                    select(state[$r$], max(state[$r$], vec4(0.0)), row_$r$ >= linear_units);
             }
             #endfor
         }
@@ -94,26 +88,22 @@ fn main(
             #include "shared/advance.wgsl"
             #for r in range(R)
             if row_$r$ < M {
-                #for v in range(V)
-                states[(quad + $v$) * z_step + (t + 1) * M + row_$r$] = state[$r$][$v$];
-                #endfor
+                states[quad * z_step + (t + 1) * M + row_$r$] = state[$r$];
             }
             #endfor
             #for r in range(RN)
             if row_$r$ < N {
-                #for v in range(V)
                 {
-                    let lanes = batch_lanes((unit % GROUPS) * V + $v$);
-                    let d = state[$r$][$v$] - next_x[$r$][$v$];
+                    let lanes = batch_lanes(unit % GROUPS);
+                    let d = state[$r$] - next_x[$r$];
                     #if GAPS
-                    let seen = lanes * observed(next_x[$r$][$v$]);
+                    let seen = lanes * observed(next_x[$r$]);
                     square += select(vec4(0.0), d * d, seen > vec4(0.0));
                     count += seen;
                     #else
                     square += lanes * (d * d);
                     #endif
                 }
-                #endfor
             }
             #endfor
         }

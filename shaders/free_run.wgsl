@@ -1,5 +1,5 @@
 // Free runs z_{t+1} = A o z_t + W phi(z_t) + h + C s_{t+1} from z_0 = [x_0 ; L x_0], for a bounded number of steps a
-// dispatch; the state is carried from one to the next. The thread map is that of forward.wgsl with V = 1: four
+// dispatch; the state is carried from one to the next. The thread map is that of forward.wgsl: four
 // runs of one model are the lanes of a quad.
 //
 // Writes rows [model][run][t][D] of this dispatch's steps (=) and the state (=).
@@ -33,7 +33,7 @@ struct FreeParams {
 @group(0) @binding(6) var<storage, read_write> carried: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
 
-var<workgroup> phi: array<array<array<array<vec4<f32>, V>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
+var<workgroup> phi: array<array<array<vec4<f32>, GROUP>, (M + GROUP - 1) / GROUP>, 2 * TEAMS>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -62,24 +62,24 @@ fn main(
     let h_$r$ = theta[base + H_AT + i_$r$];
     #endfor
     #include "shared/weights.wgsl"
-    var state = array<array<vec4<f32>, V>, R>();
+    var state = array<vec4<f32>, R>();
 
     if running {
         #for r in range(R)
         if params.start == 0 {
-            state[$r$][0] = carried[unit * M + i_$r$];
+            state[$r$] = carried[unit * M + i_$r$];
         } else {
             if i_$r$ < N {
-                state[$r$][0] = x[quad * N + i_$r$];
+                state[$r$] = x[quad * N + i_$r$];
             } else {
                 for (var n = 0u; n < N; n++) {
-                    state[$r$][0] += theta[base + L_AT + (i_$r$ - N) * N + n] * x[quad * N + n];
+                    state[$r$] += theta[base + L_AT + (i_$r$ - N) * N + n] * x[quad * N + n];
                 }
             }
             if row_$r$ < D {
                 #for l in range(4)
                 if 4 * quad + $l$ < params.runs {
-                    out[(e * params.runs + 4 * quad + $l$) * params.rows * D + row_$r$] = state[$r$][0][$l$];
+                    out[(e * params.runs + 4 * quad + $l$) * params.rows * D + row_$r$] = state[$r$][$l$];
                 }
                 #endfor
             }
@@ -92,7 +92,7 @@ fn main(
         if running {
             #for r in range(R)
             if row_$r$ < M {
-                phi[buffer][row_$r$ / GROUP][row_$r$ % GROUP][0] = select(state[$r$][0], max(state[$r$][0], vec4(0.0)), row_$r$ >= linear_units);
+                phi[buffer][row_$r$ / GROUP][row_$r$ % GROUP] = select(state[$r$], max(state[$r$], vec4(0.0)), row_$r$ >= linear_units);
             }
             #endfor
         }
@@ -105,7 +105,7 @@ fn main(
             if row_$r$ < D {
                 #for l in range(4)
                 if 4 * quad + $l$ < params.runs {
-                    out[((e * params.runs + 4 * quad + $l$) * params.rows + row) * D + row_$r$] = state[$r$][0][$l$];
+                    out[((e * params.runs + 4 * quad + $l$) * params.rows + row) * D + row_$r$] = state[$r$][$l$];
                 }
                 #endfor
             }
@@ -115,7 +115,7 @@ fn main(
     if running {
         #for r in range(R)
         if row_$r$ < M {
-            carried[unit * M + row_$r$] = state[$r$][0];
+            carried[unit * M + row_$r$] = state[$r$];
         }
         #endfor
     }

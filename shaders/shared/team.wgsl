@@ -1,4 +1,4 @@
-// What a thread of forward.wgsl and adjoint.wgsl works on: its place in its team, the team's quads, its rows.
+// What a thread of forward.wgsl and adjoint.wgsl works on: its place in its team, the team's quad, its rows.
 let lane = lid % TEAM;
 let team = lid / TEAM;
 let unit = linear_workgroup(group, groups) * TEAMS + team;
@@ -6,7 +6,7 @@ let e = min(unit / GROUPS, arrayLength(&members) - 1);
 let running = unit < arrayLength(&members) * GROUPS && takes_part(status[e]);
 let member = members[e];
 let base = e * N_PARAMS;
-let quad = e * Q + (unit % GROUPS) * V;
+let quad = e * Q + unit % GROUPS;
 let x_step = (params.T + 1) * N;
 let z_step = (params.T + 1) * M;
 let s_step = (params.T + 1) * K;

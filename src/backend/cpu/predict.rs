@@ -1,7 +1,7 @@
 //! n-step predictions from many rows of the data at once, the starts as lanes: one block of the almost-linear form of
 //! which nobody looks at more than the ReLU units before a step and the observed ones at the end, or step by step.
 
-use ndarray::{Array2, Axis, concatenate, s};
+use ndarray::{Array2, s};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -239,23 +239,29 @@ impl Block {
         let Dims { M, N, K } = theta.dims();
         let D = P + K;
         let B = &theta.W + &Array2::from_diag(&theta.A);
-        let mut state = concatenate![Axis(0), Array2::eye(N), theta.L];
-        let mut bias = Array2::zeros((M, 1));
-        let mut drive = concatenate![Axis(1), theta.W.slice(s![.., M - P..]), theta.C];
+        // B^j [[1 ; L] | W̃ | 0] + [0 | 0 | Σ_{i<j} B^i h], one product a step.
+        let mut columns = Array2::zeros((M, N + D + 1));
+        columns.slice_mut(s![..N, ..N]).diag_mut().fill(1.0);
+        columns.slice_mut(s![N.., ..N]).assign(&theta.L);
+        (columns.slice_mut(s![.., N..N + P])).assign(&theta.W.slice(s![.., M - P..]));
+        columns.slice_mut(s![.., N + P..N + D]).assign(&theta.C);
         let (mut G, mut c) = (Array2::zeros((steps * P, N)), Array2::zeros((steps * P, 1)));
         let (mut K, mut R) = (Array2::zeros((P, steps * D)), Array2::zeros((N, steps * D)));
         for j in 0..steps {
             let rows = s![j * P..(j + 1) * P, ..];
-            G.slice_mut(rows).assign(&state.slice(s![M - P.., ..]));
-            c.slice_mut(rows).assign(&bias.slice(s![M - P.., ..]));
+            let relu = columns.slice(s![M - P.., ..]);
+            G.slice_mut(rows).assign(&relu.slice(s![.., ..N]));
+            c.slice_mut(rows).assign(&relu.slice(s![.., N + D..]));
             // The newest drive has the lowest power of B.
-            let columns = s![.., (steps - 1 - j) * D..(steps - j) * D];
-            K.slice_mut(columns).assign(&drive.slice(s![M - P.., ..]));
-            R.slice_mut(columns).assign(&drive.slice(s![..N, ..]));
-            (state, drive) = (B.dot(&state), B.dot(&drive));
-            bias = B.dot(&bias) + theta.h.view().insert_axis(Axis(1));
+            let newest = s![.., (steps - 1 - j) * D..(steps - j) * D];
+            K.slice_mut(newest).assign(&relu.slice(s![.., N..N + D]));
+            R.slice_mut(newest).assign(&columns.slice(s![..N, N..N + D]));
+            columns = B.dot(&columns);
+            let mut bias = columns.column_mut(N + D);
+            bias += &theta.h;
         }
-        let (end, g) = (state.slice_move(s![..N, ..]), bias.slice_move(s![..N, ..]));
+        let end = columns.slice(s![..N, ..N]).to_owned();
+        let g = columns.slice(s![..N, N + D..]).to_owned();
         let small = |matrix: &Array2<f64>| matrix.iter().all(|v| v.abs() <= MAX_COEFFICIENT);
         let all_small = [&G, &c, &K, &end, &g, &R].into_iter().all(small);
         all_small.then(|| Self {

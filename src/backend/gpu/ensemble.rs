@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
@@ -23,6 +24,9 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::model::Shape;
+
+/// How long a device is kept busy before its kernels are timed: clocks of an idle one are a fifth of what they are under load.
+const WARM_UP: Duration = Duration::from_millis(300);
 
 /// See [`crate::backend::Ensemble`].
 pub struct GpuEnsemble {
@@ -119,9 +123,13 @@ impl GpuEnsemble {
         let steps = steps.clamp(1, self.plan.batches_per_epoch);
         self.upload(self.step / self.plan.batches_per_epoch);
         let mut times: Vec<KernelTime> = Vec::new();
-        // Once without looking: the driver compiles at the first use.
-        for chunk in &self.chunks {
-            self.meters[chunk.group].time(&self.gpu, &chunk.stages, 0)?;
+        // Without looking at first: the driver compiles at the first use, and a device that has been idle is slow.
+        let start = Instant::now();
+        while start.elapsed() < WARM_UP {
+            for chunk in &self.chunks {
+                self.submit(chunk, 0..1, true);
+            }
+            self.gpu.wait()?;
         }
         for (batch, chunk) in (0..steps).flat_map(|batch| self.chunks.iter().map(move |chunk| (batch, chunk)))
         {

@@ -48,8 +48,6 @@ pub struct GpuOptions {
     pub submission_seconds: Option<f64>,
     /// Steps in a block of the almost-linear form at most; what costs least by default.
     pub block_length: Option<usize>,
-    /// Registers of a thread that kernels may fill, which decides how many rows it takes; by the maker of the device by default.
-    pub registers: Option<usize>,
 }
 
 /// An open GPU.

@@ -1,9 +1,9 @@
-//! In which form a member is computed, and why: a count of what the threads of either would spend.
+//! In which form a member is computed, and why.
 //!
-//! The unit is an instruction of one thread, at the rates that two compilers emit them (`benches/gpu_static`, table in
-//! `shaders/README.md`). Lanes that a warp carries along idle count, and so do barriers; launches and the traffic of states do not. No device has been measured: until one is,
-//! the almost-linear form is chosen only where the count is clearly lower ([`CLEARLY`]), or where a buffer cannot hold the
-//! plain form's states. `train --profile` with `--form plain` and `--form blocked` shows what is true of a card.
+//! Plain, where a buffer holds the states of that form: on the one card that was measured the almost-linear form is slower for
+//! every published setting (`benches/RESULTS.md`). Blocks are as long and as wide as costs least by a count of what threads would
+//! spend. The unit is an instruction of one thread, at the rates that two compilers emit them (`benches/gpu_static`, table in
+//! `shaders/README.md`). Lanes that a warp carries along idle count, and so do barriers; launches and traffic do not.
 
 use crate::backend::Form;
 use crate::backend::blocked::Segments;
@@ -12,13 +12,11 @@ use crate::backend::gpu::device::Gpu;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::blocked::{Blocked, WIDTHS};
 use crate::backend::gpu::layout::fused::{self, slots};
-use crate::backend::gpu::layout::plain::{Capacity, Layout, STEP, Team, WARP};
+use crate::backend::gpu::layout::plain::{Capacity, Layout};
 use crate::backend::gpu::memory::footprint::Footprint;
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
-/// Share of the plain form's count below which the almost-linear form is taken without being asked for.
-const CLEARLY: f64 = 2.0 / 3.0;
 /// Eight vectors read from workgroup memory and made into 16 dot products that are added up.
 const COLLECT: usize = 88;
 /// What a barrier costs a thread.
@@ -43,12 +41,8 @@ pub struct Choice {
 
 impl Choice {
     pub fn new(gpu: &Gpu, form: Form, options: &GpuOptions) -> Self {
-        let capacity = gpu.capacity();
         Self {
-            capacity: Capacity {
-                registers: options.registers.unwrap_or(capacity.registers),
-                ..capacity
-            },
+            capacity: gpu.capacity(),
             max_buffer: gpu.max_buffer(),
             form,
             block_length: options.block_length,
@@ -65,42 +59,41 @@ impl Choice {
 pub fn arrange(choice: Choice, shape: Shape, gaps: bool, P: usize, tau: usize) -> Result<Vec<Arrangement>> {
     let layout = Layout::new(shape, gaps, choice.capacity);
     let plain = Arrangement::Plain(layout);
-    if choice.form == Form::Plain {
+    let asked_for = matches!(choice.form, Form::Blocked | Form::Fused);
+    if !asked_for && (choice.form == Form::Plain || fits(choice, &plain)) {
         return Ok(vec![plain]);
     }
+    let blocked = || cheapest(choice, shape, gaps, (P, tau), Blocked::new);
     let best = match choice.form {
-        Form::Blocked => cheapest(choice, shape, gaps, (P, tau), &[Blocked::new]),
-        Form::Fused => cheapest(choice, shape, gaps, (P, tau), &[Blocked::fused])
-            .or_else(|| cheapest(choice, shape, gaps, (P, tau), &[Blocked::new])),
-        _ => cheapest(choice, shape, gaps, (P, tau), &[Blocked::new, Blocked::fused]),
+        Form::Fused => cheapest(choice, shape, gaps, (P, tau), Blocked::fused).or_else(blocked),
+        _ => blocked(),
     };
-    let asked_for = choice.form != Form::Auto;
-    let wanted = |cost| asked_for || !fits(choice, &plain) || cost < CLEARLY * plain_cost(&layout);
     match best {
-        Some((cost, blocked)) if wanted(cost) => Ok(guarded(choice, shape, gaps, (P, tau), blocked)),
+        Some(blocked) => Ok(guarded(choice, shape, gaps, (P, tau), blocked)),
         None if asked_for => Err(Error::input(format!(
             "the blocked form of M = {}, P = {P} does not fit the workgroup memory or the buffers of this GPU",
             shape.dims.M
         ))
         .with_hint("use --form plain")),
-        _ => Ok(vec![plain]),
+        None => Ok(vec![plain]),
     }
 }
 
 /// Makes a layout of segments for so many quads to a workgroup.
 type Make = fn(Shape, bool, Capacity, Segments, usize) -> Option<Blocked>;
 
-/// The layout of the almost-linear form that costs least of those that are made so and fit, with its cost.
+/// The layout of the almost-linear form that costs least of those that are made so and fit.
 fn cheapest(
     choice: Choice,
     shape: Shape,
     gaps: bool,
     (P, tau): (usize, usize),
-    make: &[Make],
-) -> Option<(f64, Arrangement)> {
+    make: Make,
+) -> Option<Arrangement> {
     let cheapest_width = |segments: &Segments| {
-        let each = make.iter().flat_map(|make| WIDTHS.map(|V| (make, V)));
-        each.filter_map(|(make, V)| make(shape, gaps, choice.capacity, segments.clone(), V))
+        WIDTHS
+            .into_iter()
+            .filter_map(|V| make(shape, gaps, choice.capacity, segments.clone(), V))
             .map(|blocked| (blocked_cost(&blocked), Arrangement::Blocked(Box::new(blocked))))
             .filter(|(_, blocked)| fits(choice, blocked))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
@@ -110,7 +103,7 @@ fn cheapest(
         Some(longest) => Segments::new(shape, P, tau, longest.max(1)),
         None => Segments::cheapest(shape, P, tau, cost)?.1,
     };
-    cheapest_width(&segments)
+    cheapest_width(&segments).map(|(_, blocked)| blocked)
 }
 
 fn fits(choice: Choice, form: &Arrangement) -> bool {
@@ -143,26 +136,6 @@ fn guarded(
         blocked.guarded = true;
     }
     vec![first, fallback]
-}
-
-/// What a member's step costs in the plain form.
-fn plain_cost(layout: &Layout) -> f64 {
-    let (M, T, V, wide) = (layout.dims.M, layout.T, layout.V, layout.wide);
-    // A team's share of its workgroup's warps.
-    let threads = |team: Team| team.workgroup_threads().next_multiple_of(WARP) as f64 / team.teams as f64;
-    // A column's step: R V vectors of multiply-adds (twice that for dW at hand), V vectors read, wide a vector of weights.
-    let step = |team: Team, products: usize| {
-        let weights = if wide { 1 + OF_FOUR } else { 0 };
-        threads(team) * (M * (products * 4 * team.R * V + V + weights) + STEP + BARRIER) as f64
-    };
-    let products = if wide { 1 } else { 2 };
-    let side = layout.tiles * layout.block;
-    let outer = if wide {
-        layout.Q * T * side * side * COLLECT
-    } else {
-        0
-    };
-    (layout.groups() * T) as f64 * (step(layout.forward, 1) + step(layout.adjoint, products)) + outer as f64
 }
 
 /// What a member's step costs in the almost-linear form.
@@ -231,33 +204,23 @@ mod tests {
         }
     }
 
-    /// The published settings at 16 sequences a batch, and one at 256, where the powers of `B` weigh little; the smallest has
-    /// its blocks in workgroup memory.
     #[test]
-    fn few_units_looked_at_are_blocked_and_many_are_not() {
-        for (name, M, N, P, S, T, tau, blocked) in [
-            ("lorenz63", 20, 3, 2, 16, 200, 16, true),
-            ("ecg", 100, 5, 2, 16, 50, 10, false),
-            ("ecg", 100, 5, 2, 256, 50, 10, true),
-            ("fmri", 50, 20, 2, 16, 72, 7, false),
-            ("lorenz96", 100, 20, 50, 16, 50, 20, false),
-            ("eeg", 133, 64, 60, 16, 100, 10, false),
+    fn plain_unless_asked_for_or_too_large() {
+        for (M, N, P, S, T, tau) in [
+            (20, 3, 2, 16, 200, 16),
+            (100, 5, 2, 256, 50, 10),
+            (50, 20, 2, 16, 72, 7),
+            (133, 64, 60, 16, 100, 10),
         ] {
             let shape = Shape::new(Dims::new(M, N, 0).expect("sizes"), S, T).expect("sizes");
             let arranged = |form| arrange(choice(form), shape, false, P, tau).expect("it fits");
-            let auto = matches!(arranged(Form::Auto)[0], Arrangement::Blocked(_));
-            let asked_for = arranged(Form::Blocked);
-            let Arrangement::Blocked(asked_for) = &asked_for[0] else {
-                panic!("{name}: the blocked form was asked for");
-            };
-            let plain = plain_cost(&Layout::new(shape, false, Capacity::FLOOR));
-            let share = blocked_cost(asked_for) / plain;
-            println!(
-                "{name} S {S}: {share:.2} of plain in blocks of {}",
-                asked_for.length()
+            for form in [Form::Auto, Form::Plain] {
+                assert!(matches!(arranged(form)[..], [Arrangement::Plain(_)]), "M {M}");
+            }
+            assert!(
+                matches!(arranged(Form::Blocked)[0], Arrangement::Blocked(_)),
+                "M {M}"
             );
-            assert_eq!(auto, blocked, "{name}: {share}");
-            assert!(matches!(arranged(Form::Plain)[..], [Arrangement::Plain(_)]));
         }
     }
 
@@ -283,13 +246,6 @@ mod tests {
                 panic!("the almost-linear form was asked for");
             };
             assert_eq!(blocked.fused.is_some(), fused, "M {M} K {K} P {P} {memory} KiB");
-            if let Some(layout) = blocked.fused {
-                let cost = blocked_cost(blocked) / plain_cost(&Layout::new(shape, false, choice.capacity));
-                println!(
-                    "M {M} P {P}, {memory} KiB: {cost:.2} of plain, blocks of {}, {layout:?}",
-                    blocked.length()
-                );
-            }
         }
     }
 

@@ -92,10 +92,10 @@ pub struct Layout {
     pub copied: bool,
     /// Quads of sequences of a member.
     pub Q: usize,
-    /// Quads that one team advances together.
+    /// Quads that a workgroup of the almost-linear form advances together; 1 in the plain form.
     pub V: usize,
-    pub forward: Team,
-    pub adjoint: Team,
+    /// The plain form's.
+    pub team: Team,
     /// Slices over which the wide `dW` is summed separately.
     pub slices: usize,
     /// Tiles of the wide `dW` along one side, and 4 × 4 blocks along the side of a tile.
@@ -103,10 +103,10 @@ pub struct Layout {
     pub block: usize,
 }
 
-/// Most rows of a narrow team's threads.
-const MOST_ROWS: usize = 5;
-/// What a narrow team's thread does in a step besides its products, in instructions.
-pub(super) const STEP: usize = 200;
+/// Rows of `W` (columns, in the adjoint) to a thread. Narrow: one, because with two to five an H200 is slower at any number of
+/// models from 64 to 512 (`benches/RESULTS.md`): steps get longer, and fewer threads hide it. Wide: a `vec4` of weights.
+const ROWS_NARROW: usize = 1;
+const ROWS_WIDE: usize = 4;
 /// Columns of `W` that wide kernels take in a turn of their loops.
 const GROUP: usize = 4;
 
@@ -124,27 +124,7 @@ impl Layout {
         let M = dims.M;
         let Q = S.div_ceil(4);
         let buffer = 2 * M.next_multiple_of(if wide { GROUP } else { 1 }) * 16;
-        let (V, forward, adjoint) = if wide {
-            let fits = |V: usize| V * buffer + 32 + 8 * M.div_ceil(4) <= capacity.workgroup_memory;
-            let V = if Q.is_multiple_of(2) && fits(2) { 2 } else { 1 };
-            let team = Team::new(M, 4, V * buffer, capacity);
-            (V, team, team)
-        } else {
-            // Registers that a thread needs, as compilers count them: R rows of M weights (and of M gradients,
-            // backward), R vec4 of state in a few versions, and addresses. The more rows, the more multiply-adds a read of
-            // workgroup memory and the rest of a step serve, as far as the last thread has rows to do.
-            let rows = |per_row: usize, products: usize| {
-                let cost = |&R: &usize| M.div_ceil(R) * (M * (4 * products * R + 1) + STEP);
-                let fitting = (1..=MOST_ROWS).filter(|R| *R == 1 || R * per_row + 30 <= capacity.registers);
-                fitting.min_by_key(cost).unwrap_or(1)
-            };
-            let (forward, adjoint) = (rows(M + 14, 1), rows(2 * M + 22, 2));
-            (
-                1,
-                Team::new(M, forward, buffer, capacity),
-                Team::new(M, adjoint, buffer, capacity),
-            )
-        };
+        let team = Team::new(M, if wide { ROWS_WIDE } else { ROWS_NARROW }, buffer, capacity);
         let blocks = M.div_ceil(4);
         let tiles = blocks.div_ceil(16);
         Self {
@@ -157,9 +137,8 @@ impl Layout {
             fallback: false,
             copied: wide,
             Q,
-            V,
-            forward,
-            adjoint,
+            V: 1,
+            team,
             slices: if Q.is_multiple_of(4) { 4 } else { 1 },
             tiles,
             block: blocks.div_ceil(tiles),
@@ -244,7 +223,6 @@ impl Layout {
     /// [`Layout::constants`] and those of a kernel whose threads form teams.
     pub fn team_constants(&self, team: Team) -> Constants {
         self.constants()
-            .number("V", self.V)
             .number("R", team.R)
             .number("RN", team.R.min(self.dims.N.div_ceil(team.threads)))
             .number("TEAM", team.threads)

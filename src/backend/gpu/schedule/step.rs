@@ -62,8 +62,8 @@ pub fn step(form: &Arrangement) -> Vec<Launch> {
     }
     match form {
         Arrangement::Plain(_) => {
-            kernels.push(of_team("forward", Forward, layout.forward));
-            kernels.push(of_team("adjoint", Backward, layout.adjoint));
+            kernels.push(of_team("forward", Forward, layout.team));
+            kernels.push(of_team("adjoint", Backward, layout.team));
             if layout.wide {
                 let tiles = layout.slices * layout.tiles * layout.tiles;
                 kernels.push(launch("outer", Backward, layout.outer_constants(), (tiles, 1)));
