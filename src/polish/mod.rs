@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, FreeModel, Member, Runs, Tangent, TrainingData, curvature};
 use crate::error::{Error, Result};
-use crate::metrics::Standing;
+use crate::metrics::{Scores, Standing};
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
@@ -41,7 +41,11 @@ const HALVINGS: usize = 12;
 /// Bytes of candidates that go to a device together, about.
 const TOGETHER: usize = 256 << 20;
 /// How often a model is judged on its way, evenly, its end included: what remains is the best of these states and the start.
-const JUDGED: u32 = 10;
+const JUDGED: u32 = 40;
+/// A state whose forecasts are this much worse than the start's has lost its way.
+const MOST_FORECAST: f64 = 1.1;
+/// Steps of a search that has gone back are smaller by this much, each time.
+const CAUTION: f64 = 0.5;
 /// Draws from here on belong to the choice of step sizes.
 const CHOICE: u32 = u32::MAX - 1;
 
@@ -55,8 +59,12 @@ pub struct Polished {
     pub generations: u32,
     /// `None` before the first generation of a stage.
     search: Option<Search>,
-    /// The best state that was judged, packed.
-    kept: Option<(Standing, Vec<f32>)>,
+    /// Scores of the start.
+    first: Option<Scores>,
+    /// The best state that was judged, packed, and its scores.
+    kept: Option<(Vec<f32>, Scores)>,
+    /// Times that the search went back to it.
+    returns: i32,
 }
 
 impl Polished {
@@ -67,20 +75,34 @@ impl Polished {
             start: theta,
             generations: 0,
             search: None,
+            first: None,
             kept: None,
+            returns: 0,
         }
     }
 
-    /// Keeps a state that was judged, if it stands better than all before it.
-    pub fn judged(&mut self, theta: &[f32], standing: Standing) {
-        if (self.kept.as_ref()).is_none_or(|(best, _)| standing.better(best)) {
-            self.kept = Some((standing, theta.to_vec()));
+    /// Takes in the scores of the present state. The best so far is kept. One that stands worse than the start, or forecasts
+    /// clearly worse, is lost: the search goes back to the best with smaller steps.
+    pub fn judged(&mut self, theta: &mut Vec<f32>, scores: &mut Scores) {
+        let first = *self.first.get_or_insert(*scores);
+        let better = |a: &Scores, b: &Scores| Standing::from(a).better(&Standing::from(b));
+        let is_lost = better(&first, scores) || scores.pe > MOST_FORECAST * first.pe;
+        match &self.kept {
+            Some((kept, best)) if is_lost => {
+                theta.clone_from(kept);
+                *scores = *best;
+                self.base.clone_from(kept);
+                self.search = None;
+                self.returns += 1;
+            }
+            Some((_, best)) if !better(scores, best) => {}
+            _ => self.kept = Some((theta.clone(), *scores)),
         }
     }
 
-    /// The best state that was judged, packed: what polishing leaves.
-    pub fn kept(&self) -> Option<&[f32]> {
-        self.kept.as_ref().map(|(_, theta)| theta.as_slice())
+    /// The best state that was judged, packed, and its scores: what polishing leaves.
+    pub fn kept(&self) -> Option<&(Vec<f32>, Scores)> {
+        self.kept.as_ref()
     }
 }
 
@@ -124,12 +146,15 @@ impl Polisher<'_> {
             self.coordinates = None;
         }
         let coordinates = match self.coordinates.take() {
-            Some(coordinates) => coordinates,
-            None => self.coordinates(&polished.base),
+            Some(coordinates) if polished.search.is_some() => coordinates,
+            _ => self.coordinates(&polished.base),
         };
         let search = match polished.search.take() {
             Some(search) => search,
-            None => Search::new(coordinates.dimension(), self.first_step(&coordinates, stage)),
+            None => {
+                let step = self.first_step(&coordinates, stage) * CAUTION.powi(polished.returns);
+                Search::new(coordinates.dimension(), step)
+            }
         };
         let (seed, generation) = (self.member.seed, polished.generations);
         let candidates = search.ask(seed, generation);
@@ -294,10 +319,11 @@ fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Verdict;
 
     #[test]
-    fn models_are_judged_ten_times_and_at_both_ends() {
-        for generations in [1, 3, 10, 11, 24, 1_000] {
+    fn models_are_judged_evenly_and_at_both_ends() {
+        for generations in [1, 3, 40, 41, 50, 1_000] {
             let judged: Vec<u32> = (0..=generations)
                 .filter(|&done| is_judged(done, generations))
                 .collect();
@@ -307,18 +333,40 @@ mod tests {
     }
 
     #[test]
-    fn the_best_that_was_judged_is_kept() {
-        let at = |dstsp| Standing {
+    fn the_best_that_was_judged_is_kept_and_gone_back_to() {
+        let scores = |dstsp, pe| Scores {
             dstsp,
+            dstsp_standard_error: None,
             saturated: false,
-            roughness: 1.0,
             dh: 0.1,
+            pe,
+            roughness: 1.0,
+            verdict: Verdict::Alive,
+            points_dstsp: 100,
+            points_inside: 100,
+            points_dh: 100,
+            pairs_pe: 100,
         };
         let mut polished = Polished::new(vec![0.0]);
         assert_eq!(polished.kept(), None);
-        for (theta, dstsp) in [(0.0, 2.0), (1.0, 1.0), (2.0, 1.0), (3.0, f64::NAN), (4.0, 3.0)] {
-            polished.judged(&[theta], at(dstsp));
+        let judged = [
+            (0.0, (2.0, 1.0), 0.0),
+            (1.0, (1.0, 1.05), 1.0),
+            (2.0, (1.0, 1.0), 2.0),
+            // Lost, by its run and by its forecasts.
+            (3.0, (f64::NAN, 1.0), 1.0),
+            (4.0, (2.5, 1.0), 1.0),
+            (5.0, (0.5, 1.2), 1.0),
+            // No better than the start, which is not lost.
+            (6.0, (2.0, 1.0), 6.0),
+        ];
+        for (theta, (dstsp, pe), then) in judged {
+            let (mut theta, mut scores) = (vec![theta], scores(dstsp, pe));
+            polished.judged(&mut theta, &mut scores);
+            assert_eq!(theta, [then]);
+            assert_eq!(scores.dstsp == 1.0, [1.0, 2.0].contains(&then));
         }
-        assert_eq!(polished.kept(), Some([1.0].as_slice()));
+        assert_eq!(polished.kept(), Some(&(vec![1.0], scores(1.0, 1.05))));
+        assert_eq!((polished.returns, polished.base), (3, vec![1.0]));
     }
 }

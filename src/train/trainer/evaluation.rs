@@ -60,10 +60,23 @@ fn score(waiting: Vec<Waiting>, backend: &dyn Backend, scorer: &Scorer) -> Resul
     Ok(waiting.into_iter().zip(scores).collect())
 }
 
+/// With scores that are known, by the members' places in the study.
+fn pair(waiting: Vec<Waiting>, known: &[Option<Scores>]) -> Vec<(Waiting, Scores)> {
+    let pairs = waiting.into_iter().filter_map(|model| {
+        let scores = known[model.index]?;
+        Some((model, scores))
+    });
+    pairs.collect()
+}
+
 impl Keeper<'_> {
     /// Waits for the states of a moment; scores them where that is asked for, which a checkpoint is written beside.
-    pub(super) fn keep(&mut self, moment: Moment) -> Result<Option<Evaluated>> {
-        let known = matches!(moment.states, States::Kept);
+    pub(super) fn keep(&mut self, mut moment: Moment) -> Result<Option<Evaluated>> {
+        let kept = matches!(moment.states, States::Kept);
+        let known = match &mut moment.states {
+            States::Polished(_, scores) => scores.take(),
+            _ => None,
+        };
         let scored = moment.scored;
         self.advance(moment)?;
         if !scored {
@@ -76,9 +89,12 @@ impl Keeper<'_> {
         let scored = std::thread::scope(|scope| {
             let scoring = Builder::new()
                 .name("scoring".into())
-                .spawn_scoped(scope, || score(waiting, backend.as_ref(), &scorer))
+                .spawn_scoped(scope, || match known {
+                    Some(known) => Ok(pair(waiting, &known)),
+                    None => score(waiting, backend.as_ref(), &scorer),
+                })
                 .map_err(no_thread)?;
-            let written = if known || recent {
+            let written = if kept || recent {
                 Ok(())
             } else {
                 self.write_checkpoint()

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::backend::{Backend, MemberState, Snapshot};
 use crate::error::{Error, Result};
+use crate::metrics::Scores;
 use crate::model::init;
 use crate::polish::Polished;
 use crate::run::{Checkpoint, MemberRecord, RunFolder, cut_log};
@@ -39,8 +40,8 @@ pub(super) enum States {
     Kept,
     /// On their way from the device, ensemble by ensemble.
     OnTheirWay(Vec<Snapshot>),
-    /// In the study's order.
-    Polished(Vec<Polishing>),
+    /// In the study's order; with the scores of those that have not stopped, where they are known.
+    Polished(Vec<Polishing>, Option<Vec<Option<Scores>>>),
 }
 
 /// The study at the end of an epoch or generation.
@@ -131,7 +132,7 @@ impl<'a> Keeper<'a> {
                     }
                 }
             }
-            States::Polished(states) => {
+            States::Polished(states, _) => {
                 for (member, (theta, polished)) in self.members.iter_mut().zip(states) {
                     (member.theta, member.polished) = (theta, polished);
                 }

@@ -9,7 +9,7 @@ use super::keeper::{Polishing, States};
 use crate::backend::{FreeModel, Member, open};
 use crate::config::BackendChoice;
 use crate::error::Result;
-use crate::metrics::{Scorer, Standing};
+use crate::metrics::{Scorer, Scores};
 use crate::polish::{Pair, Polished, Polisher, generation, is_judged};
 use crate::scoring::score_models;
 use crate::study::Candidate;
@@ -55,6 +55,8 @@ impl Training<'_> {
         if self.epochs_done == settings.epochs {
             self.judge(states, objective.scorer())?;
         }
+        // Evaluations score on the same data unless some were held out.
+        let is_evaluation = std::ptr::eq(objective.scorer(), task.scorer.as_ref());
         let mut stopping = false;
         while self.epochs_done < settings.length() && !stopping {
             let (mut thetas, mut models): (Vec<&mut Vec<f32>>, Vec<Pair<'_, '_>>) = (states.iter_mut())
@@ -67,22 +69,17 @@ impl Training<'_> {
             }
             self.epochs_done += 1;
             self.member_steps += self.alive() as u64;
+            let mut scores = None;
             if is_judged(self.epochs_done - settings.epochs, settings.polish) {
-                self.judge(states, objective.scorer())?;
-            }
-            if self.epochs_done == settings.length() {
-                for (theta, polished) in states.iter_mut() {
-                    if let Some(kept) = polished.as_ref().and_then(Polished::kept) {
-                        *theta = kept.to_vec();
-                    }
-                }
+                scores = Some(self.judge(states, objective.scorer())?);
             }
             stopping = stop.load(Ordering::Relaxed);
             if stopping || self.is_scored() || self.is_checkpoint_due() {
+                let scores = scores.filter(|_| is_evaluation);
                 self.hand_in(
                     desk,
                     self.is_scored(),
-                    States::Polished(states.to_vec()),
+                    States::Polished(states.to_vec(), scores),
                     observer,
                 )?;
             }
@@ -94,21 +91,26 @@ impl Training<'_> {
         self.finish(desk, observer)
     }
 
-    /// Judges the members as they are, by full free runs on the training data.
-    fn judge(&self, states: &mut [Polishing], scorer: &Scorer) -> Result<()> {
+    /// Judges the members as they are by full free runs on the training data, at the end takes the best of each: their scores then.
+    fn judge(&self, states: &mut [Polishing], scorer: &Scorer) -> Result<Vec<Option<Scores>>> {
+        let is_end = self.epochs_done == self.task.settings.length();
         let models: Vec<_> = (states.iter().zip(&self.task.study.candidates))
             .filter(|((_, polished), _)| polished.is_some())
             .map(|((theta, _), Candidate { shape, settings, .. })| {
                 (shape.dims, FreeModel { theta, P: settings.P })
             })
             .collect();
-        let scores = score_models(&models, self.backend.as_ref(), scorer)?;
-        let polished = states
-            .iter_mut()
-            .filter_map(|(theta, polished)| Some((theta, polished.as_mut()?)));
-        for ((theta, polished), scores) in polished.zip(&scores) {
-            polished.judged(theta, Standing::from(scores));
-        }
-        Ok(())
+        let mut scores = score_models(&models, self.backend.as_ref(), scorer)?.into_iter();
+        let judged = states.iter_mut().map(|(theta, polished)| {
+            let polished = polished.as_mut()?;
+            let mut scores = scores.next().expect("scores of every model");
+            polished.judged(theta, &mut scores);
+            if let Some((kept, best)) = polished.kept().filter(|_| is_end) {
+                theta.clone_from(kept);
+                scores = *best;
+            }
+            Some(scores)
+        });
+        Ok(judged.collect())
     }
 }
