@@ -216,7 +216,7 @@ def profiles(session, folder):
 
 def step(session, folder, members, form):
     """Seconds an optimiser step of this many models takes."""
-    batches, enough = (2, 1.0) if session.args.small else (peers.BATCHES, 3.0)
+    batches, enough = (2, 1.0) if session.args.small else (peers.BATCHES, 1.5)
     data, short, longest = folder / "lorenz63.npy", 2, 2000
 
     def train(epochs):

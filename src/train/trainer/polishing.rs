@@ -16,8 +16,8 @@ use crate::study::Candidate;
 use crate::train::Observer;
 
 impl Training<'_> {
-    /// Polishes the members that have not diverged, to the end or until `stop` is set. What remains of a member is the best
-    /// of the states that were judged on its way, the one before among them.
+    /// Polishes the members that have not diverged, to the end or until `stop` is set. What remains of a member is its
+    /// end, or the best of the states that were judged on its way, where that is clearly better.
     pub(super) fn polish(
         &mut self,
         states: &mut [Polishing],
@@ -91,7 +91,7 @@ impl Training<'_> {
         self.finish(desk, observer)
     }
 
-    /// Judges the members as they are by full free runs on the training data, at the end takes the best of each: their scores then.
+    /// Judges the members as they are by full free runs on the training data, at the end takes what is to remain of each: their scores then.
     fn judge(&self, states: &mut [Polishing], scorer: &Scorer) -> Result<Vec<Option<Scores>>> {
         let is_end = self.epochs_done == self.task.settings.length();
         let models: Vec<_> = (states.iter().zip(&self.task.study.candidates))
@@ -105,9 +105,8 @@ impl Training<'_> {
             let polished = polished.as_mut()?;
             let mut scores = scores.next().expect("scores of every model");
             polished.judged(theta, &mut scores);
-            if let Some((kept, best)) = polished.kept().filter(|_| is_end) {
-                theta.clone_from(kept);
-                scores = *best;
+            if is_end {
+                polished.finish(theta, &mut scores);
             }
             Some(scores)
         });
