@@ -61,7 +61,7 @@ pub struct Polished {
     base: Vec<f32>,
     /// Generations done.
     pub generations: u32,
-    /// `None` before the first generation of a stage.
+    /// `None` before the first generation of a stage, and after going back.
     search: Option<Search>,
     /// Scores of the start.
     first: Option<Scores>,
