@@ -296,8 +296,9 @@ def polishing(session, folder):
         if session.left() < 60:
             session.skip(what, f"{max(0, session.left()):.0f} s left, about 60 s needed")
             continue
-        # Models are judged ten times on the way, however many generations there are: the difference has none of that.
-        few, more = 10, 2 if session.args.small else 10
+        # Models are judged forty times on the way, after every generation where there are fewer: the difference of 40 and 50 has
+        # none of that. A software driver takes seconds a generation, beside which a judgement is nothing.
+        few, more = (1, 2) if session.args.small else (40, 10)
         try:
             train(1)  # compiles
             seconds = (train(few + more) - train(few)) / more

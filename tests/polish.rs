@@ -105,8 +105,10 @@ fn what_remains_of_polishing_is_no_worse_than_what_was_seen() {
             };
             assert!(!standing(row).better(&end), "{id}: {row:?} and {after:?}");
         }
-        sums[0] += standing(before).dstsp;
-        sums[1] += standing(after).dstsp;
+        let (old, new) = (standing(before).dstsp, standing(after).dstsp);
+        assert!(new <= old, "{id}: {old} to {new}");
+        sums[0] += old;
+        sums[1] += new;
     }
     assert!(sums[1] < 0.9 * sums[0], "{log:?}");
     // The report reads a run that was polished.
