@@ -74,13 +74,11 @@ fn main(
     #endfor
     #for r in range(RN)
     if row_$r$ < N {
-        {
-            let target_x = x[quad * x_step + params.T * N + row_$r$];
-            let d = states[quad * z_step + params.T * M + row_$r$] - target_x;
-            let seen = batch_lanes(unit % GROUPS) * observed(target_x);
-            l[$r$] = select(vec4(0.0), d, seen > vec4(0.0));
-            next_x[$r$] = x[quad * x_step + (params.T - 1) * N + row_$r$];
-        }
+        let target_x = x[quad * x_step + params.T * N + row_$r$];
+        let d = states[quad * z_step + params.T * M + row_$r$] - target_x;
+        let seen = batch_lanes(unit % GROUPS) * observed(target_x);
+        l[$r$] = select(vec4(0.0), d, seen > vec4(0.0));
+        next_x[$r$] = x[quad * x_step + (params.T - 1) * N + row_$r$];
     }
     #endfor
 
@@ -156,12 +154,10 @@ fn main(
             #macro row(j, u)
             {
                 let w = copies[own + (M + 4 * $j$ + $u$) * QUARTER];
-                {
-                    let lj = shared_lambda[buffer][$j$][$u$];
-                    #for r in range(R)
-                    g[$r$] = fma(vec4(w[$r$]), lj, g[$r$]);
-                    #endfor
-                }
+                let lj = shared_lambda[buffer][$j$][$u$];
+                #for r in range(R)
+                g[$r$] = fma(vec4(w[$r$]), lj, g[$r$]);
+                #endfor
             }
             #endmacro
             // Four in the source, because the end that is put to every loop for safety's sake costs as much as one.

@@ -93,17 +93,15 @@ fn main(
             #endfor
             #for r in range(RN)
             if row_$r$ < N {
-                {
-                    let lanes = batch_lanes(unit % GROUPS);
-                    let d = state[$r$] - next_x[$r$];
-                    #if GAPS
-                    let seen = lanes * observed(next_x[$r$]);
-                    square += select(vec4(0.0), d * d, seen > vec4(0.0));
-                    count += seen;
-                    #else
-                    square += lanes * (d * d);
-                    #endif
-                }
+                let lanes = batch_lanes(unit % GROUPS);
+                let d = state[$r$] - next_x[$r$];
+                #if GAPS
+                let seen = lanes * observed(next_x[$r$]);
+                square += select(vec4(0.0), d * d, seen > vec4(0.0));
+                count += seen;
+                #else
+                square += lanes * (d * d);
+                #endif
             }
             #endfor
         }

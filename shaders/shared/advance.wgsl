@@ -5,12 +5,10 @@ state[$r$] = fma(vec4(A_$r$), state[$r$], vec4(h_$r$));
 #endfor
 #if INPUTS
 for (var k = 0u; k < K; k++) {
-    {
-        let input = s[quad * s_step + s_at * K + k];
-        #for r in range(R)
-        state[$r$] = fma(vec4(theta[base + C_AT + i_$r$ * K + k]), input, state[$r$]);
-        #endfor
-    }
+    let input = s[quad * s_step + s_at * K + k];
+    #for r in range(R)
+    state[$r$] = fma(vec4(theta[base + C_AT + i_$r$ * K + k]), input, state[$r$]);
+    #endfor
 }
 #endif
 #if WIDE
@@ -22,12 +20,10 @@ for (var k = 0u; k < K; k++) {
     #else
     let w = copies[own + (4 * $j$ + $u$) * QUARTER];
     #endif
-    {
-        let p = phi[buffer][$j$][$u$];
-        #for r in range(R)
-        state[$r$] = fma(vec4(w[$r$]), p, state[$r$]);
-        #endfor
-    }
+    let p = phi[buffer][$j$][$u$];
+    #for r in range(R)
+    state[$r$] = fma(vec4(w[$r$]), p, state[$r$]);
+    #endfor
 }
 #endmacro
 // Four in the source, because the end that is put to every loop for safety's sake costs as much as one.
