@@ -49,13 +49,22 @@ impl Standing {
         self.dstsp < threshold && !self.saturated && !self.too_rough()
     }
 
-    /// `Less` for the better one. A run with a D_stsp goes before one without; then one whose roughness is within a
-    /// factor of two of the data's; then one whose D_stsp is not saturated; then the lower D_stsp, of which a
-    /// saturated one counts for nothing; then the lower D_H. Whoever compares keeps the earlier of equals.
+    /// `Less` for the better one. A run with a D_stsp goes before one without; then one that stays finite; then one whose
+    /// roughness is within a factor of two of the data's; then one whose D_stsp is not saturated; then the lower D_stsp, of
+    /// which a saturated one counts for nothing; then the lower D_H. Whoever compares keeps the earlier of equals.
     pub fn compare(&self, other: &Self) -> Ordering {
         let counts = |s: &Self| if s.saturated { f64::INFINITY } else { s.dstsp };
         let last = |value: f64| if value.is_nan() { f64::INFINITY } else { value };
-        let class = |s: &Self| (!s.dstsp.is_finite(), s.off_roughness(), s.saturated);
+        // Until it leaves the data for good, a run may well look like them.
+        let is_infinite = |s: &Self| s.roughness == f64::INFINITY;
+        let class = |s: &Self| {
+            (
+                !s.dstsp.is_finite(),
+                is_infinite(s),
+                s.off_roughness(),
+                s.saturated,
+            )
+        };
         class(self)
             .cmp(&class(other))
             .then(last(counts(self)).total_cmp(&last(counts(other))))
@@ -65,5 +74,30 @@ impl Standing {
     /// Goes before the other one.
     pub fn better(&self, other: &Self) -> bool {
         self.compare(other) == Ordering::Less
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_leaves_for_good_goes_after_all_that_stay() {
+        let standing = |dstsp, roughness| Standing {
+            dstsp,
+            saturated: false,
+            roughness,
+            dh: 0.5,
+        };
+        let order = [
+            standing(1.0, 1.0),
+            standing(2.0, 1.0),
+            standing(1.0, 3.0),
+            // At rest.
+            standing(9.0, 0.0),
+            standing(0.5, f64::INFINITY),
+            standing(f64::NAN, 1.0),
+        ];
+        assert!(order.windows(2).all(|pair| pair[0].better(&pair[1])));
     }
 }

@@ -34,7 +34,7 @@ const WINDOWS: usize = 8;
 const RENEWAL: f64 = 0.72;
 /// Steps of the search start as large as raise the median candidate's forecast error by this much (in logarithms), before
 /// and after the coordinates' renewal.
-const FIRST_STEP: [f64; 2] = [0.025, 0.01];
+const FIRST_STEP: [f64; 2] = [0.1, 0.08];
 /// Where that step size is looked for, and in how many halvings (of its logarithm).
 const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
 const HALVINGS: usize = 12;
@@ -251,9 +251,10 @@ impl Polisher<'_> {
         let models: Vec<FreeModel<'_>> = asked.thetas.iter().map(|theta| self.model(theta)).collect();
         let runs = (self.backend).rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
         let errors = self.forecast_errors(draw, &polished.start, &asked.thetas);
-        let costs = (runs.par_iter().zip(&errors[1..]))
-            .map(|(run, error)| objective.cost(&objective.judge(run, *error), errors[0]));
-        Ok(costs.collect())
+        let parts: Vec<Parts> = (runs.par_iter().zip(&errors[1..]))
+            .map(|(run, &error)| objective.judge(run, error))
+            .collect();
+        Ok(Objective::costs(&parts, errors[0]))
     }
 }
 
@@ -323,8 +324,9 @@ fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> R
     );
     let seen = seen?.ok_or_else(|| Error::runtime("the device no longer looks at runs"))?;
     let costs = seen.chunks(POPULATION).zip(errors).map(|(seen, errors)| {
-        let cost = |(run, &error): (_, &f64)| objective.cost(&objective.parts(run, error), errors[0]);
-        seen.iter().zip(&errors[1..]).map(cost).collect()
+        let pairs = seen.iter().zip(&errors[1..]);
+        let parts: Vec<Parts> = pairs.map(|(run, &error)| objective.parts(run, error)).collect();
+        Objective::costs(&parts, errors[0])
     });
     Ok(costs.collect())
 }

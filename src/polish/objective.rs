@@ -31,17 +31,17 @@ const SEGMENT: usize = 2_048;
 /// Columns that are binned where there are too many for bins of each: the leading principal components.
 const COMPONENTS: usize = 3;
 
-/// Weights of the parts of [`Objective::cost`].
+/// Weights of the parts of [`Objective::costs`].
 const SPECTRUM: f64 = 4.0;
 const FORECAST: f64 = 4.0;
-const EXPONENT: f64 = 8.0;
+const EXPONENT: f64 = 4.0;
 const ROUGHNESS: f64 = 2.0;
 const OUTSIDE: f64 = 20.0;
-/// What is free: a forecast error up to this much (in logarithms) above the start's, an exponent this near to the data's
-/// (which is itself an estimate), a free run this much rougher than the data.
+/// What is free: a forecast error up to this much (in logarithms) above the start's, a free run this much rougher than the data.
 const FREE_FORECAST: f64 = 0.05;
-const FREE_EXPONENT: f64 = 0.08;
 const FREE_ROUGHNESS: f64 = 1.5;
+/// More roughness costs no more, that of a run which is not finite neither: such runs are told apart by how late they leave the data.
+const MOST_ROUGHNESS: f64 = 10.0;
 
 /// Bytes of main memory that a generation of a model of `N` observed columns takes, at least: its candidates' free runs, once as
 /// they are made and once row by row.
@@ -237,16 +237,35 @@ impl Objective {
         }
     }
 
-    /// The cost of a candidate whose start has the forecast error `start`; NaN where its run cannot be judged.
-    pub fn cost(&self, parts: &Parts, start: f64) -> f64 {
-        let forecast = (rise(parts.forecast, start) - FREE_FORECAST).max(0.0);
-        let exponent = (parts.exponent.abs() - FREE_EXPONENT).clamp(0.0, 1.0);
-        parts.divergence
-            + SPECTRUM * parts.spectrum
-            + FORECAST * forecast
-            + EXPONENT * exponent * exponent
-            + ROUGHNESS * (parts.roughness - FREE_ROUGHNESS).max(0.0)
-            + OUTSIDE * parts.outside
+    /// The costs of a generation's candidates, whose start has the forecast error `start`; NaN where no row of a run is near the data.
+    ///
+    /// The exponent of so short a run is off by a tenth or more, so that a penalty on each candidate's would rank them by chance.
+    /// All of them together tell on which side of the data's they are, and how far: candidates on the other side pay less, in
+    /// proportion. A run that is not finite counts as one that grows too fast.
+    pub fn costs(all: &[Parts], start: f64) -> Vec<f64> {
+        let mut exponents: Vec<f64> = all.iter().map(|parts| parts.exponent).collect();
+        exponents.retain(|exponent| exponent.is_finite());
+        exponents.sort_by(f64::total_cmp);
+        let middle = exponents
+            .get(exponents.len() / 2)
+            .map_or(0.0, |e| e.clamp(-1.0, 1.0));
+        let beyond = |exponent: f64| {
+            if exponent.is_nan() {
+                1.0
+            } else {
+                (exponent - middle).clamp(-1.0, 1.0)
+            }
+        };
+        let cost = |parts: &Parts| {
+            let forecast = (rise(parts.forecast, start) - FREE_FORECAST).max(0.0);
+            parts.divergence
+                + SPECTRUM * parts.spectrum
+                + FORECAST * forecast
+                + EXPONENT * middle * beyond(parts.exponent)
+                + ROUGHNESS * (parts.roughness.min(MOST_ROUGHNESS) - FREE_ROUGHNESS).max(0.0)
+                + OUTSIDE * parts.outside
+        };
+        all.iter().map(cost).collect()
     }
 
     /// A run's exponent over the data's, minus 1; 0 where the data do not tell theirs.
@@ -421,4 +440,58 @@ fn principal_axes(trials: &[Array2<f64>], q: usize) -> Array2<f64> {
 pub(super) fn rise(error: f64, before: f64) -> f64 {
     let rise = (error / before).ln();
     if rise.is_nan() { f64::INFINITY } else { rise }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALIVE: Parts = Parts {
+        divergence: 1.0,
+        spectrum: 0.2,
+        exponent: 0.0,
+        forecast: 0.1,
+        roughness: 1.2,
+        outside: 0.0,
+    };
+
+    fn costs(all: &[Parts]) -> Vec<f64> {
+        Objective::costs(all, ALIVE.forecast)
+    }
+
+    #[test]
+    fn exponents_count_on_the_side_on_which_most_candidates_are() {
+        let with = |exponent| Parts { exponent, ..ALIVE };
+        let above = costs(&[with(-0.2), with(0.2), with(0.4)]);
+        assert!(above.is_sorted() && above[0] < above[2], "{above:?}");
+        let below = costs(&[with(0.2), with(-0.2), with(-0.4)]);
+        assert!(below.is_sorted() && below[0] < below[2], "{below:?}");
+        // Right as a whole: that single ones are off is chance.
+        let right = costs(&[with(-0.3), with(0.0), with(0.3)]);
+        assert!(right.iter().all(|&cost| cost == right[1]), "{right:?}");
+    }
+
+    #[test]
+    fn the_later_a_run_leaves_the_data_the_less_it_costs() {
+        let leaves = |outside, exponent| Parts {
+            divergence: 3.0 + outside,
+            spectrum: 1.0,
+            exponent,
+            forecast: 0.1,
+            roughness: f64::MAX,
+            outside,
+        };
+        let all = [
+            ALIVE,
+            leaves(0.1, 0.4),
+            leaves(0.5, f64::NAN),
+            leaves(0.9, f64::NAN),
+        ];
+        let costs = costs(&all);
+        assert!(
+            costs.is_sorted() && costs.iter().all(|cost| cost.is_finite()),
+            "{costs:?}"
+        );
+        assert!(costs.windows(2).all(|pair| pair[0] < pair[1]), "{costs:?}");
+    }
 }

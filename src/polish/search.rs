@@ -1,16 +1,21 @@
-//! Separable CMA-ES: a Gaussian cloud with a variance of its own for every coordinate, moved towards the better half of
-//! what it draws.
+//! Separable CMA-ES: a Gaussian cloud with a variance of its own for every coordinate, moved towards the better and away from
+//! the worse of what it draws.
 //!
-//! Source: Hansen, "The CMA evolution strategy: a tutorial", 2016, with the diagonal covariance and the learning rates of
-//! Ros & Hansen, PPSN 2008.
+//! Sources: Hansen, "The CMA evolution strategy: a tutorial", 2016, with the diagonal covariance and the learning rates of
+//! Ros & Hansen, PPSN 2008. The centre follows all candidates, weighted by their normal scores (Arnold, Theoretical Computer
+//! Science 361, 2006), and less far than they were drawn: costs are noisy, and the noise hides the less the farther apart
+//! candidates are (Beyer, Computer Methods in Applied Mechanics and Engineering 186, 2000).
 
 use serde::{Deserialize, Serialize};
 
 use crate::rng::{Stream, normal_pair, threefry2x32};
 
-/// Candidates of a generation, and how many of them the cloud moves to.
+/// Candidates of a generation, and how many of them the variances learn from.
 pub const POPULATION: usize = 24;
 const PARENTS: usize = POPULATION / 2;
+/// Steps of the centre, in standard deviations of the candidates, were costs but noise: half of what it would be by the
+/// tutorial's weights of the better half.
+const MOVE: f64 = 0.18;
 /// The result is an average of the cloud's centres; that of a generation before counts this much less.
 const MEMORY: f64 = 0.95;
 
@@ -35,9 +40,10 @@ pub struct Search {
 
 /// Constants of the strategy for `n` coordinates.
 struct Rates {
-    /// Of the parents, best first; sums to 1.
+    /// Of all candidates in the centre's step, best first; their squares sum to 1.
+    scores: [f64; POPULATION],
+    /// Of the parents in the variances, best first; sums to 1.
     weights: [f64; PARENTS],
-    mu_eff: f64,
     c_sigma: f64,
     d_sigma: f64,
     c_c: f64,
@@ -45,6 +51,18 @@ struct Rates {
     c_mu: f64,
     /// Expected length of a standard normal vector.
     chi: f64,
+}
+
+/// Normal scores by rank, best first, their squares summing to 1: what the best, the second … of so many standard normals are
+/// on average, but for a factor (Tukey's lambda in place of the inverse normal distribution: Joiner & Rosenblatt, JASA 66, 1971).
+fn normal_scores() -> [f64; POPULATION] {
+    let score = |rank: usize| {
+        let p = (rank as f64 + 0.625) / (POPULATION as f64 + 0.25);
+        (1.0 - p).powf(0.14) - p.powf(0.14)
+    };
+    let scores: [f64; POPULATION] = std::array::from_fn(score);
+    let length = scores.iter().map(|s| s * s).sum::<f64>().sqrt();
+    scores.map(|s| s / length)
 }
 
 impl Rates {
@@ -60,8 +78,8 @@ impl Rates {
         let c_1 = 2.0 / ((n + 1.3) * (n + 1.3) + mu_eff) * (n + 2.0) / 3.0;
         let c_mu = 2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((n + 2.0) * (n + 2.0) + mu_eff) * (n + 2.0) / 3.0;
         Self {
+            scores: normal_scores(),
             weights,
-            mu_eff,
             c_sigma,
             d_sigma: 1.0 + c_sigma + 2.0 * (((mu_eff - 1.0) / (n + 1.0)).sqrt() - 1.0).max(0.0),
             c_c: (4.0 + mu_eff / n) / (n + 4.0 + 2.0 * mu_eff / n),
@@ -110,16 +128,14 @@ impl Search {
         let mut order: Vec<usize> = (0..POPULATION).collect();
         // A stable sort: equal costs keep the order of the draws.
         order.sort_by(|&a, &b| worst(costs[a]).total_cmp(&worst(costs[b])));
-        let parents: Vec<Vec<f64>> = order[..PARENTS]
-            .iter()
-            .map(|&k| normals(seed, draw, k, n))
-            .collect();
-        let weighted = |f: &dyn Fn(&[f64]) -> f64| -> f64 {
-            let pairs = rates.weights.iter().zip(&parents);
+        let drawn: Vec<Vec<f64>> = order.iter().map(|&k| normals(seed, draw, k, n)).collect();
+        let weighted = |weights: &[f64], f: &dyn Fn(&[f64]) -> f64| -> f64 {
+            let pairs = weights.iter().zip(&drawn);
             pairs.map(|(w, z)| w * f(z)).sum()
         };
-        let steps: Vec<f64> = (0..n).map(|i| weighted(&|z| z[i])).collect();
-        let keep = (rates.c_sigma * (2.0 - rates.c_sigma) * rates.mu_eff).sqrt();
+        // Standard normal, were costs but noise.
+        let steps: Vec<f64> = (0..n).map(|i| weighted(&rates.scores, &|z| z[i])).collect();
+        let keep = (rates.c_sigma * (2.0 - rates.c_sigma)).sqrt();
         for (path, step) in self.path_sigma.iter_mut().zip(&steps) {
             *path = (1.0 - rates.c_sigma) * *path + keep * step;
         }
@@ -129,16 +145,16 @@ impl Search {
         let settled = 1.0 - (1.0 - rates.c_sigma).powi(2 * self.done as i32);
         let calm = length / settled.sqrt() < (1.4 + 2.0 / (n as f64 + 1.0)) * rates.chi;
         let keep = if calm {
-            (rates.c_c * (2.0 - rates.c_c) * rates.mu_eff).sqrt()
+            (rates.c_c * (2.0 - rates.c_c)).sqrt()
         } else {
             0.0
         };
         for (i, step) in steps.iter().enumerate() {
             let deviation = self.variance[i].sqrt();
-            self.mean[i] += self.sigma * deviation * step;
+            self.mean[i] += MOVE * self.sigma * deviation * step;
             let path = &mut self.path_variance[i];
             *path = (1.0 - rates.c_c) * *path + keep * deviation * step;
-            let spread = weighted(&|z| z[i] * z[i]);
+            let spread = weighted(&rates.weights, &|z| z[i] * z[i]);
             self.variance[i] = (1.0 - rates.c_1 - rates.c_mu) * self.variance[i]
                 + rates.c_1 * *path * *path
                 + rates.c_mu * self.variance[i] * spread;
