@@ -15,7 +15,7 @@ mod search;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, FreeModel, Member, Runs, Tangent, TrainingData, curvature};
+use crate::backend::{Backend, FreeModel, Member, Rollout, Runs, Tangent, TrainingData, curvature};
 use crate::error::{Error, Result};
 use crate::metrics::{Scores, Standing};
 use crate::model::{Dims, Shape, Theta};
@@ -33,8 +33,9 @@ const WINDOWS: usize = 8;
 /// Share of the generations after which coordinates are made anew, about the model as it is by then.
 const RENEWAL: f64 = 0.72;
 /// Steps of the search start as large as raise the median candidate's forecast error by this much (in logarithms), before
-/// and after the coordinates' renewal.
+/// and after the coordinates' renewal; but halved until the free runs of no more than this share of the candidates leave the data.
 const FIRST_STEP: [f64; 2] = [0.1, 0.08];
+const MOST_LEAVING: f64 = 0.25;
 /// Where that step size is looked for, and in how many halvings (of its logarithm).
 const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
 const HALVINGS: usize = 12;
@@ -134,7 +135,7 @@ struct Asked {
 
 /// What polishing a model needs beside its state.
 pub struct Polisher<'a> {
-    /// Runs candidates where no device looks at them by itself.
+    /// Runs candidates where no device looks at them by itself, and those that the first steps are chosen by.
     pub backend: &'a dyn Backend,
     pub objective: &'a Objective,
     pub data: &'a TrainingData,
@@ -149,7 +150,7 @@ pub struct Polisher<'a> {
 
 impl Polisher<'_> {
     /// The candidates of a model's next generation.
-    fn ask(&mut self, polished: &mut Polished) -> Asked {
+    fn ask(&mut self, polished: &mut Polished) -> Result<Asked> {
         let renewal = (RENEWAL * f64::from(self.generations)).round() as u32;
         let stage = usize::from(polished.generations >= renewal);
         if polished.generations == renewal
@@ -165,7 +166,7 @@ impl Polisher<'_> {
         let search = match polished.search.take() {
             Some(search) => search,
             None => {
-                let step = self.first_step(&coordinates, stage) * CAUTION.powi(polished.returns);
+                let step = self.first_step(&coordinates, stage)? * CAUTION.powi(polished.returns);
                 Search::new(coordinates.dimension(), step)
             }
         };
@@ -174,10 +175,10 @@ impl Polisher<'_> {
         let thetas = candidates.par_iter().map(|u| coordinates.theta(u)).collect();
         polished.search = Some(search);
         self.coordinates = Some(coordinates);
-        Asked {
+        Ok(Asked {
             draw: self.objective.draw(seed, generation),
             thetas,
-        }
+        })
     }
 
     /// Takes in what the candidates cost; the parameters after this generation, packed.
@@ -204,17 +205,18 @@ impl Polisher<'_> {
     }
 
     /// See [`FIRST_STEP`].
-    fn first_step(&self, coordinates: &Coordinates, stage: usize) -> f64 {
-        let seed = self.member.seed;
-        let draw = self.objective.draw(seed, CHOICE + stage as u32);
+    fn first_step(&self, coordinates: &Coordinates, stage: usize) -> Result<f64> {
+        let (seed, number) = (self.member.seed, CHOICE + stage as u32);
+        let draw = self.objective.draw(seed, number);
         let start = coordinates.theta(&vec![0.0; coordinates.dimension()]);
+        let candidates = |step: f64| -> Vec<Vec<f32>> {
+            let candidates = Search::new(coordinates.dimension(), step).ask(seed, number);
+            candidates.iter().map(|u| coordinates.theta(u)).collect()
+        };
         let [mut low, mut high] = STEP_RANGE.map(f64::ln);
         for _ in 0..HALVINGS {
             let middle = 0.5 * (low + high);
-            let candidates =
-                Search::new(coordinates.dimension(), middle.exp()).ask(seed, CHOICE + stage as u32);
-            let thetas: Vec<Vec<f32>> = candidates.iter().map(|u| coordinates.theta(u)).collect();
-            let errors = self.forecast_errors(&draw, &start, &thetas);
+            let errors = self.forecast_errors(&draw, &start, &candidates(middle.exp()));
             let mut rises: Vec<f64> = errors[1..].iter().map(|&e| rise(e, errors[0])).collect();
             rises.sort_by(f64::total_cmp);
             if rises[rises.len() / 2] <= FIRST_STEP[stage] {
@@ -223,7 +225,22 @@ impl Polisher<'_> {
                 high = middle;
             }
         }
-        (0.5 * (low + high)).exp()
+        let mut step = (0.5 * (low + high)).exp();
+        // A start that leaves the data itself has nothing to lose.
+        if self.leaving(&draw, std::slice::from_ref(&start))? == 0.0 {
+            while step > STEP_RANGE[0] && self.leaving(&draw, &candidates(step))? > MOST_LEAVING {
+                step *= 0.5;
+            }
+        }
+        Ok(step)
+    }
+
+    /// Share of some models whose free runs are outside of the data's range most of the time.
+    fn leaving(&self, draw: &Draw, thetas: &[Vec<f32>]) -> Result<f64> {
+        let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
+        let runs = (self.backend).rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
+        let leaves = |run: &&Rollout| self.objective.judge(run, f64::NAN).outside > 0.5;
+        Ok(runs.iter().filter(leaves).count() as f64 / runs.len() as f64)
     }
 
     /// Forecast errors of a model and of others, in this order.
@@ -281,7 +298,7 @@ pub fn generation(device: &dyn Backend, models: &mut [Pair<'_, '_>]) -> Result<V
     })?;
     if !on_device {
         let one = |(polished, polisher): &mut Pair<'_, '_>| {
-            let asked = polisher.ask(polished);
+            let asked = polisher.ask(polished)?;
             let costs = polisher.costs(polished, &asked)?;
             Ok(polisher.tell(polished, &costs))
         };
@@ -293,7 +310,7 @@ pub fn generation(device: &dyn Backend, models: &mut [Pair<'_, '_>]) -> Result<V
         for some in alike.chunks_mut((TOGETHER / bytes).max(1)) {
             let asked: Vec<Asked> = (some.par_iter_mut())
                 .map(|(polished, polisher)| polisher.ask(polished))
-                .collect();
+                .collect::<Result<_>>()?;
             let costs = costs_on(device, some, &asked)?;
             let told = some.par_iter_mut().zip(&costs);
             all.par_extend(told.map(|((polished, polisher), costs)| polisher.tell(polished, costs)));
