@@ -33,9 +33,10 @@ const WINDOWS: usize = 8;
 /// Share of the generations after which coordinates are made anew, about the model as it is by then.
 const RENEWAL: f64 = 0.72;
 /// Steps of the search start as large as raise the median candidate's forecast error by this much (in logarithms), before
-/// and after the coordinates' renewal; but halved until the free runs of no more than this share of the candidates leave the data.
+/// and after the coordinates' renewal; but halved until the free runs of no more than this share of the candidates leave the data, or do
+/// so sooner than the start's.
 const FIRST_STEP: [f64; 2] = [0.1, 0.08];
-const MOST_LEAVING: f64 = 0.25;
+const MOST_LEAVING: f64 = 0.5;
 /// Where that step size is looked for, and in how many halvings (of its logarithm).
 const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
 const HALVINGS: usize = 12;
@@ -226,21 +227,24 @@ impl Polisher<'_> {
             }
         }
         let mut step = (0.5 * (low + high)).exp();
-        // A start that leaves the data itself has nothing to lose.
-        if self.leaving(&draw, std::slice::from_ref(&start))? == 0.0 {
-            while step > STEP_RANGE[0] && self.leaving(&draw, &candidates(step))? > MOST_LEAVING {
-                step *= 0.5;
+        let most = self.outside(&draw, std::slice::from_ref(&start))?[0].max(0.5);
+        while step > STEP_RANGE[0] {
+            let outside = self.outside(&draw, &candidates(step))?;
+            let leaving = outside.iter().filter(|&&share| share > most).count();
+            if leaving as f64 <= MOST_LEAVING * outside.len() as f64 {
+                break;
             }
+            step *= 0.5;
         }
         Ok(step)
     }
 
-    /// Share of some models whose free runs are outside of the data's range most of the time.
-    fn leaving(&self, draw: &Draw, thetas: &[Vec<f32>]) -> Result<f64> {
+    /// Shares of the free runs of some models that are outside of the data's range.
+    fn outside(&self, draw: &Draw, thetas: &[Vec<f32>]) -> Result<Vec<f64>> {
         let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
         let runs = (self.backend).rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
-        let leaves = |run: &&Rollout| self.objective.judge(run, f64::NAN).outside > 0.5;
-        Ok(runs.iter().filter(leaves).count() as f64 / runs.len() as f64)
+        let share = |run: &Rollout| self.objective.judge(run, f64::NAN).outside;
+        Ok(runs.iter().map(share).collect())
     }
 
     /// Forecast errors of a model and of others, in this order.
@@ -350,8 +354,14 @@ fn costs_on(device: &dyn Backend, models: &[Pair<'_, '_>], asked: &[Asked]) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ndarray::Array2;
+
     use super::*;
-    use crate::metrics::Verdict;
+    use crate::backend::cpu::CpuBackend;
+    use crate::dataset::{LoadRequest, Trial, from_arrays};
+    use crate::metrics::{ScoreSettings, Scorer, Verdict};
 
     #[test]
     fn models_are_judged_evenly_and_at_both_ends() {
@@ -403,5 +413,65 @@ mod tests {
             assert_eq!((theta, scores.dstsp == 1.0), (vec![left], left == 1.0));
         }
         assert_eq!((polished.returns, polished.base), (3, vec![1.0]));
+    }
+
+    /// Two rotations that hardly fade, a tenth too fast: half of their neighbours grow each, within 20,480 steps.
+    #[test]
+    fn first_steps_keep_candidates_with_the_data() {
+        const ANGLES: [f64; 2] = [0.1, 0.17];
+        let wave = |t: usize, n: usize| {
+            let phase = (n % 2) as f64 * std::f64::consts::FRAC_PI_2;
+            (ANGLES[n / 2] * t as f64 + phase).sin()
+        };
+        let trial = Trial {
+            name: "circles".into(),
+            x: Array2::from_shape_fn((1_000, 4), |(t, n)| wave(t, n)),
+            s: Array2::zeros((1_000, 0)),
+        };
+        let dataset = from_arrays(vec![trial], &LoadRequest::default()).expect("data");
+        let scorer = Scorer::new(&dataset, ScoreSettings::default()).expect("they vary");
+        let objective = Objective::new(&dataset, Arc::new(scorer)).expect("no inputs");
+        let shape = Shape::new(Dims::new(5, 4, 0).expect("sizes"), 4, 20).expect("sizes");
+        let mut theta = Theta::zeros(shape.dims);
+        for (pair, angle) in ANGLES.into_iter().enumerate() {
+            let ((sin, cos), at) = ((1.1 * angle).sin_cos(), 2 * pair);
+            // x = sin, y = cos
+            (theta.W[[at, at]], theta.W[[at, at + 1]]) = (0.9999 * cos, 0.9999 * sin);
+            (theta.W[[at + 1, at]], theta.W[[at + 1, at + 1]]) = (-0.9999 * sin, 0.9999 * cos);
+        }
+        let member = Member {
+            seed: 1,
+            P: 1,
+            tau: 5,
+            alpha: 1.0,
+            noise: 0.05,
+            start_lr: 1e-3,
+            end_lr: 1e-3,
+            lambda_lat: 0.0,
+            lambda_obs: 0.0,
+            clip: None,
+        };
+        let backend = CpuBackend::new(Some(1)).expect("a thread starts");
+        let (data, _) = dataset.training(shape.T).expect("long enough");
+        let polisher = Polisher {
+            backend: &backend,
+            objective: &objective,
+            data: &data,
+            shape,
+            member: &member,
+            generations: 1,
+            coordinates: None,
+        };
+        let coordinates = polisher.coordinates(&theta.pack());
+        let step = polisher.first_step(&coordinates, 0).expect("it runs");
+        let stay = |step: f64| {
+            let candidates = Search::new(coordinates.dimension(), step).ask(1, CHOICE);
+            let thetas: Vec<Vec<f32>> = candidates.iter().map(|u| coordinates.theta(u)).collect();
+            let outside = polisher
+                .outside(&objective.draw(1, CHOICE), &thetas)
+                .expect("they run");
+            outside.iter().filter(|&&share| share <= 0.5).count() >= POPULATION / 2
+        };
+        assert!(stay(step) && !stay(2.0 * step), "{step}");
     }
 }
