@@ -37,6 +37,8 @@ const RENEWAL: f64 = 0.72;
 /// so sooner than the start's.
 const FIRST_STEP: [f64; 2] = [0.1, 0.08];
 const MOST_LEAVING: f64 = 0.5;
+/// A run has left the data where more than this share of it is outside of their range.
+const LEFT: f64 = 0.5;
 /// Where that step size is looked for, and in how many halvings (of its logarithm).
 const STEP_RANGE: [f64; 2] = [1e-7, 1e-2];
 const HALVINGS: usize = 12;
@@ -227,7 +229,7 @@ impl Polisher<'_> {
             }
         }
         let mut step = (0.5 * (low + high)).exp();
-        let most = self.outside(&draw, std::slice::from_ref(&start))?[0].max(0.5);
+        let most = self.outside(&draw, std::slice::from_ref(&start))?[0].max(LEFT);
         while step > STEP_RANGE[0] {
             let outside = self.outside(&draw, &candidates(step))?;
             let leaving = outside.iter().filter(|&&share| share > most).count();
@@ -241,10 +243,15 @@ impl Polisher<'_> {
 
     /// Shares of the free runs of some models that are outside of the data's range.
     fn outside(&self, draw: &Draw, thetas: &[Vec<f32>]) -> Result<Vec<f64>> {
-        let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
-        let runs = (self.backend).rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
+        let runs = self.runs(draw, Tangent::NONE, thetas)?;
         let share = |run: &Rollout| self.objective.judge(run, f64::NAN).outside;
-        Ok(runs.iter().map(share).collect())
+        Ok(runs.par_iter().map(share).collect())
+    }
+
+    /// Free runs of some models, by the processor.
+    fn runs(&self, draw: &Draw, tangent: Tangent, thetas: &[Vec<f32>]) -> Result<Vec<Rollout>> {
+        let models: Vec<FreeModel<'_>> = thetas.iter().map(|theta| self.model(theta)).collect();
+        self.backend.rollouts(self.dims(), &models, &draw.run, tangent)
     }
 
     /// Forecast errors of a model and of others, in this order.
@@ -269,8 +276,7 @@ impl Polisher<'_> {
     /// What candidates cost, run and looked at by the processor.
     fn costs(&self, polished: &Polished, asked: &Asked) -> Result<Vec<f64>> {
         let (draw, objective) = (&asked.draw, self.objective);
-        let models: Vec<FreeModel<'_>> = asked.thetas.iter().map(|theta| self.model(theta)).collect();
-        let runs = (self.backend).rollouts(self.dims(), &models, &draw.run, draw.tangent)?;
+        let runs = self.runs(draw, draw.tangent, &asked.thetas)?;
         let errors = self.forecast_errors(draw, &polished.start, &asked.thetas);
         let parts: Vec<Parts> = (runs.par_iter().zip(&errors[1..]))
             .map(|(run, &error)| objective.judge(run, error))
