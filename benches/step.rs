@@ -137,6 +137,8 @@ impl Row {
             tau,
             alpha: 1.0,
             noise,
+            noise_end: None,
+            inflation: 1.0,
             start_lr: 1e-3,
             end_lr: 1e-5,
             lambda_lat: 0.0,

@@ -148,9 +148,14 @@ function writeParams(view, fields, schedule, step) {
   }
 }
 
-/** Learning rate of an epoch counted from 0. */
-function rate([start, end], epoch, epochs) {
+/** What decays from start to end, in an epoch counted from 0. */
+function decayed([start, end], epoch, epochs) {
   return start === 0 ? 0 : start * (end / start) ** (epoch / Math.max(epochs, 1));
+}
+
+/** Learning rates and noise of the members of a chunk in an epoch, in pairs. */
+function decaying(rates, epoch, epochs) {
+  return rates.flat().map((decay) => decayed(decay, epoch, epochs));
 }
 
 /** An ensemble in training. */
@@ -168,7 +173,7 @@ class Training {
     return this.step / this.schedule.batches;
   }
 
-  /** Puts the parameters of an epoch's steps and its learning rates on the device. */
+  /** Puts the parameters of an epoch's steps, its learning rates and its noise on the device. */
   #upload() {
     const { document, chunks } = this.program;
     const { batches, epochs } = this.schedule;
@@ -179,7 +184,7 @@ class Training {
     }
     this.program.write("params", table);
     for (const { prefix, rates } of chunks) {
-      this.program.write(`${prefix}rates`, Float32Array.from(rates, (pair) => rate(pair, this.epochsDone, epochs)));
+      this.program.write(`${prefix}rates`, Float32Array.from(decaying(rates, this.epochsDone, epochs)));
     }
   }
 

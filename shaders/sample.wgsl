@@ -1,5 +1,7 @@
-// Draws each member's batch of windows and adds observation noise:
-//   x[e][q][t][n] = data[start_s + t][n] + noise_e * normal        (a missing entry stays missing)
+// Draws each member's batch of windows, adds observation noise, and shrinks what states are forced to:
+//   x[e][q][t][n] = (data[start_s + t][n] + noise_e * normal) * shrinkage_e        at t = 0, tau, 2 tau, ... < T
+//   x[e][q][t][n] = data[start_s + t][n] + noise_e * normal                        elsewhere
+//   (a missing entry stays missing)
 //   s[e][q][t][k] = inputs[start_s + t][k]
 // Window starts are threefry(key = (seed, 0), counter = (step, s)); the normals of elements 2p and 2p+1 of the
 // window of sequence s (element t*N + n) come from key (seed, 1), counter (step, p*S + s). See src/rng/mod.rs.
@@ -18,6 +20,8 @@
 @group(0) @binding(4) var<storage, read> starts: array<u32>;
 @group(0) @binding(5) var<storage, read_write> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> s: array<vec4<f32>>;
+// Learning rate and noise of the epoch, one pair a member.
+@group(0) @binding(7) var<storage, read> rates: array<vec2<f32>>;
 
 var<workgroup> first_row: array<u32, 4>;
 
@@ -25,8 +29,14 @@ fn sequence(q: u32, lane: u32) -> u32 {
     return min(4 * q + lane, S - 1);
 }
 
-fn with_noise(value: f32, noise: f32) -> f32 {
-    return select(value + noise, value, value >= MISSING);
+fn observation(value: f32, noise: f32, shrinkage: f32) -> f32 {
+    return select(shrinkage * (value + noise), value, value >= MISSING);
+}
+
+// Factor of an element of the window.
+fn shrinkage(e: u32, element: u32) -> f32 {
+    let t = element / N;
+    return select(1.0, members[e].shrinkage, t % members[e].tau == 0 && t < params.T);
 }
 
 @compute @workgroup_size(THREADS)
@@ -51,7 +61,8 @@ fn main(
     let elements = (params.T + 1) * N;
     let pair = slice * THREADS + lid;
     if inside && 2 * pair < elements {
-        let noise = members[e].noise;
+        let noise = rates[e].y;
+        let shrink = vec2(shrinkage(e, 2 * pair), shrinkage(e, 2 * pair + 1));
         let out = quad * elements + 2 * pair;
         let both = 2 * pair + 1 < elements;
         var even = vec4<f32>();
@@ -64,9 +75,9 @@ fn main(
                 n = noise * normal_pair(threefry2x32(vec2(seed, STREAM_NOISE), counter));
             }
             let row = first_row[$l$] * N + 2 * pair;
-            even[$l$] = with_noise(data[row], n.x);
+            even[$l$] = observation(data[row], n.x, shrink.x);
             if both {
-                odd[$l$] = with_noise(data[row + 1], n.y);
+                odd[$l$] = observation(data[row + 1], n.y, shrink.y);
             }
         }
         #endfor

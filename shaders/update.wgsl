@@ -23,8 +23,8 @@ const SHRINK: f32 = 0x1p-80f;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> members: array<Member>;
 @group(0) @binding(2) var<storage, read_write> status: array<Status>;
-// Learning rate of the epoch, one a member.
-@group(0) @binding(3) var<storage, read> rates: array<f32>;
+// Learning rate and noise of the epoch, one pair a member.
+@group(0) @binding(3) var<storage, read> rates: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> loss: array<vec2<u32>>;
 @group(0) @binding(5) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(6) var<storage, read_write> theta: array<f32>;
@@ -63,7 +63,7 @@ fn advance(e: u32, p: u32, clip: vec2<f32>) -> Step {
         square = max(square, unbiased);
         change *= params.rect / (sqrt(unbiased) + EPSILON);
     }
-    let next = theta[e * N_PARAMS + p] - rates[e] * change;
+    let next = theta[e * N_PARAMS + p] - rates[e].x * change;
     return Step(m, v, next, !(not_finite(m) || not_finite(v) || not_finite(square) || not_finite(next)));
 }
 

@@ -99,6 +99,12 @@ fn bad_settings_are_one_sentence_and_exit_2() {
         (vec!["--tau", "0"], "--tau 0"),
         (vec!["--noise", "-0.1"], "--noise -0.1"),
         (vec!["--alpha", "2"], "--alpha 2"),
+        (vec!["--noise-end", "0"], "--noise-end 0"),
+        (vec!["--inflation", "0.9"], "--inflation 0.9"),
+        (
+            vec!["--preset", "lorenz63", "--inflation", "1.01"],
+            "only where they are standardised",
+        ),
         (vec!["--T", "300"], "T"),
         (vec!["--preset", "lorentz63"], "did you mean 'lorenz63'?"),
         (vec!["--config", "absent.toml"], "absent.toml"),

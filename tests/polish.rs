@@ -257,7 +257,12 @@ fn data_choose_the_settings() {
     let settings = |run: &str| Run::read(&w.path(run)).expect("a run").settings;
     let chosen = settings("chosen");
     let data = Data::load(&chosen).expect("data").training;
-    let expected = train::robust(&data, &chosen.M, Some(1));
+    let said = train::Said {
+        M: &chosen.M,
+        epochs: Some(1),
+        polish: Some(1),
+    };
+    let expected = train::robust(&data, said);
     assert!(chosen.standardize && data.scaling.is_some());
     assert_eq!((&chosen.T, &chosen.tau), (&expected.T, &expected.tau));
     assert_eq!(

@@ -94,6 +94,38 @@ fn a_study_leaves_a_complete_run_folder() {
     assert!(stderr(&refused).contains("not empty"), "{}", stderr(&refused));
 }
 
+/// With a learning rate that moves models back and forth, some are best before the end.
+#[test]
+fn the_best_state_is_restored_where_that_is_asked_for() {
+    let w = Workplace::with_data(400);
+    let rough = ["--start-lr", "0.05", "--end-lr", "0.05"];
+    let [ended, restored] = [&rough[..], &[&rough[..], &["--restore-best"]].concat()].map(|more| {
+        let out = format!("run{}", more.len());
+        let output = train(&w, &out, more);
+        assert!(output.status.success(), "{}", stderr(&output));
+        out
+    });
+    assert_eq!(
+        w.read(format!("{ended}/log.csv")),
+        w.read(format!("{restored}/log.csv"))
+    );
+    let members = |run: &str| {
+        Run::read(&w.path(run))
+            .expect("a run")
+            .members()
+            .expect("members")
+    };
+    let mut earlier = 0;
+    for (ended, row) in members(&ended).iter().zip(members(&restored)) {
+        let file = |which: &str| w.read(format!("{restored}/{which}/{}.npz", row.id));
+        assert!(file("last") == file("best"), "{}", row.id);
+        assert_eq!((row.last_epoch, row.last_D_stsp), (row.best_epoch, row.D_stsp));
+        assert_eq!((row.best_epoch, row.D_stsp), (ended.best_epoch, ended.D_stsp));
+        earlier += usize::from(ended.last_epoch != ended.best_epoch);
+    }
+    assert!(earlier > 0, "all are best at the end");
+}
+
 #[test]
 fn evaluate_repeats_the_scores_of_training() {
     let w = Workplace::with_data(400);

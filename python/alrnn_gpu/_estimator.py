@@ -54,6 +54,8 @@ class ALRNN:
         T: int = D["T"],
         batch_size: int = D["batch_size"],
         noise: float = D["noise"],
+        noise_end: float | None = D["noise_end"],
+        inflation: float = D["inflation"],
         start_lr: float = D["start_lr"],
         end_lr: float = D["end_lr"],
         clip: float = D["clip"],
@@ -64,6 +66,7 @@ class ALRNN:
         epochs: int = D["epochs"],
         batches_per_epoch: int = D["batches_per_epoch"],
         form: str = D["form"],
+        restore_best: bool = D["restore_best"],
         polish: int = D["polish"],
         eval_every: int = D["eval_every"],
         dstsp: str = D["dstsp"],
@@ -85,6 +88,8 @@ class ALRNN:
         self.T = T
         self.batch_size = batch_size
         self.noise = noise
+        self.noise_end = noise_end
+        self.inflation = inflation
         self.start_lr = start_lr
         self.end_lr = end_lr
         self.clip = clip
@@ -95,6 +100,7 @@ class ALRNN:
         self.epochs = epochs
         self.batches_per_epoch = batches_per_epoch
         self.form = form
+        self.restore_best = restore_best
         self.polish = polish
         self.eval_every = eval_every
         self.dstsp = dstsp

@@ -33,14 +33,15 @@ def _plain(value: Any) -> Any:
 
 
 def robust(
-    X: Any, inputs: Any = None, *, M: Any = None, epochs: int | None = None, allow_missing: bool = False
+    X: Any, inputs: Any = None, *, M: Any = None, epochs: int | None = None, polish: int | None = None, allow_missing: bool = False
 ) -> dict[str, Any]:
     """Settings that suit these data, which the command line's `train` takes where nothing is said.
 
     `ALRNN(P=2, **robust(X))`, `Study(P=range(6), **robust(X, M=[20, 30]))`: standardised data, `tau` and `T` from the time in
     which they decorrelate, noise from how far they move a row, a learning rate that falls with the largest `M` and the
-    `epochs` (1,000), then polishing on the score itself (not with external inputs). `X` and `inputs` are as in `ALRNN.fit`;
-    `M`, where it is not the default, `epochs` and `allow_missing` are among the settings returned.
+    `epochs` (1,000), then `polish` generations (1,000) of polishing on the score itself; where there is none (0, or external inputs),
+    longer training with an inflation and noise that falls, the best state restored. `X` and `inputs` are as in
+    `ALRNN.fit`; `M`, where it is not the default, `epochs`, `polish` and `allow_missing` are among the settings returned.
     """
-    chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing), plain({"M": M, "epochs": epochs}))
+    chosen = _native.robust(trials(X, inputs, allow_missing=allow_missing), plain({"M": M, "epochs": epochs, "polish": polish}))
     return {**chosen, "allow_missing": True} if allow_missing else chosen

@@ -3,6 +3,7 @@
 use alrnn_gpu::analysis::AnalysisSettings;
 use alrnn_gpu::config::{self, Settings};
 use alrnn_gpu::error::{Error, Result, nearest};
+use alrnn_gpu::train::Said;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -93,7 +94,8 @@ pub fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(all.into_any())
 }
 
-/// What these data choose for the latent dimensions `M` and the `epochs` given, where it is not the default (see [`alrnn_gpu::train::robust`]).
+/// What these data choose for the latent dimensions `M`, the `epochs` and the generations of polishing given, where
+/// it is not the default (see [`alrnn_gpu::train::robust`]).
 #[pyfunction]
 pub fn robust<'py>(
     py: Python<'py>,
@@ -101,13 +103,17 @@ pub fn robust<'py>(
     given: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let given = layer(given)?;
-    let names_epochs = given.contains_key("epochs");
+    let [names_epochs, names_polish] = ["epochs", "polish"].map(|key| given.contains_key(key));
     let said = config::resolve(None, given).map_err(|e| exception(&e))?;
-    let epochs = names_epochs.then_some(said.epochs);
     let data = trials.owned().unscaled().map_err(|e| exception(&e))?;
     let table = |settings| Table::try_from(settings).expect("settings are a TOML table");
     let defaults = table(Settings::default());
-    let mut chosen = table(alrnn_gpu::train::robust(&data, &said.M, epochs));
+    let said = Said {
+        M: &said.M,
+        epochs: names_epochs.then_some(said.epochs),
+        polish: names_polish.then_some(said.polish),
+    };
+    let mut chosen = table(alrnn_gpu::train::robust(&data, said));
     chosen.retain(|key, value| defaults.get(key) != Some(value));
     dictionary(py, &chosen)
 }

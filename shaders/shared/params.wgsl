@@ -32,7 +32,8 @@ struct Member {
     tau: u32,
     pad0: u32,
     alpha: f32,
-    noise: f32,
+    // What observations that states are forced to are multiplied by.
+    shrinkage: f32,
     lambda_lat: f32,
     lambda_obs: f32,
     // Largest global gradient norm, where `clips` is 1.

@@ -152,6 +152,8 @@ fn read_case(name: &str, bytes: &[u8]) -> Result<GoldenCase> {
             tau,
             alpha: meta[6],
             noise: 0.0,
+            noise_end: None,
+            inflation: 1.0,
             start_lr: 0.0,
             end_lr: 0.0,
             lambda_lat: meta[7],

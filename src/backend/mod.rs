@@ -29,7 +29,7 @@ use crate::model::{Dims, Shape, Theta};
 pub use crate::model::{FreeModel, FreeRun};
 pub use cpu::prediction_error;
 pub use open::{open, open_checked, refuse_wrong_results};
-pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, learning_rate};
+pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, decayed};
 pub use reference::curvature;
 pub use rollout::{Rollout, Tangent};
 pub use statistics::{ColumnStatistics, DataStatistics, RunStatistics, Runs};
@@ -44,8 +44,14 @@ pub struct Member {
     pub tau: usize,
     /// Forcing strength, 1 = replace.
     pub alpha: f64,
-    /// Standard deviation of the observation noise.
+    /// Standard deviation of the observation noise in the first epoch, and what it falls to (`None`: it does not).
     pub noise: f64,
+    pub noise_end: Option<f64>,
+    /// Observations that states are forced to (rows 0, τ, 2τ, … < T of a window) are divided by this, so that the model
+    /// learns to expand by so much about 0 on the way to the next: what forecasts that shrink towards the mean, as the least
+    /// squared error has them, lose. (Ensemble forecasts are inflated likewise: Anderson & Anderson, Monthly Weather Review 127,
+    /// 1999.) 1 for nothing.
+    pub inflation: f64,
     pub start_lr: f64,
     pub end_lr: f64,
     pub lambda_lat: f64,
@@ -62,12 +68,26 @@ impl From<&Hyperparameters> for Member {
             tau: point.tau,
             alpha: point.alpha,
             noise: point.noise,
+            noise_end: point.noise_end,
+            inflation: point.inflation,
             start_lr: point.start_lr,
             end_lr: point.end_lr,
             lambda_lat: point.lambda_lat,
             lambda_obs: point.lambda_obs,
             clip: point.clip,
         }
+    }
+}
+
+impl Member {
+    /// Learning rate of an epoch, counted from 0.
+    pub fn learning_rate(&self, epoch: u32, epochs: u32) -> f64 {
+        decayed(self.start_lr, self.end_lr, epoch, epochs)
+    }
+
+    /// Standard deviation of the noise in an epoch, counted from 0.
+    pub fn noise_in(&self, epoch: u32, epochs: u32) -> f64 {
+        decayed(self.noise, self.noise_end.unwrap_or(self.noise), epoch, epochs)
     }
 }
 

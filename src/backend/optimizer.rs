@@ -42,12 +42,12 @@ impl Optimizer {
     }
 }
 
-/// `η_e = η₀ (η₁/η₀)^{e/epochs}` of epoch `e`, counted from 0; constant 0 where `η₀ = 0`.
-pub fn learning_rate(start_lr: f64, end_lr: f64, epoch: u32, epochs: u32) -> f64 {
-    if start_lr == 0.0 {
+/// `η_e = η₀ (η₁/η₀)^{e/epochs}` of epoch `e`, counted from 0, as learning rates and noise decay; constant 0 where `η₀ = 0`.
+pub fn decayed(start: f64, end: f64, epoch: u32, epochs: u32) -> f64 {
+    if start == 0.0 {
         return 0.0;
     }
-    start_lr * (end_lr / start_lr).powf(f64::from(epoch) / f64::from(epochs.max(1)))
+    start * (end / start).powf(f64::from(epoch) / f64::from(epochs.max(1)))
 }
 
 #[cfg(test)]
@@ -63,9 +63,9 @@ mod tests {
     }
 
     #[test]
-    fn learning_rate_decays_from_start_to_end() {
-        assert_eq!(learning_rate(1e-3, 1e-5, 0, 10), 1e-3);
-        assert!((learning_rate(1e-3, 1e-5, 5, 10) - 1e-4).abs() < 1e-18);
-        assert!((learning_rate(1e-3, 1e-5, 10, 10) - 1e-5).abs() < 1e-18);
+    fn what_decays_goes_from_start_to_end() {
+        assert_eq!(decayed(1e-3, 1e-5, 0, 10), 1e-3);
+        assert!((decayed(1e-3, 1e-5, 5, 10) - 1e-4).abs() < 1e-18);
+        assert!((decayed(1e-3, 1e-5, 10, 10) - 1e-5).abs() < 1e-18);
     }
 }

@@ -85,6 +85,9 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub schedule: ScheduleArgs,
+    /// End training with the state of each model that scored best on its way
+    #[arg(long, help_heading = "Schedule", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub restore_best: Option<bool>,
     /// Generations of polishing on the score itself after training, 0 for none
     #[arg(long, value_name = "N", help_heading = "Schedule", value_parser = POLISH.parser::<u32>())]
     pub polish: Option<u32>,
@@ -207,6 +210,12 @@ pub struct ModelArgs {
     /// Standard deviation of the noise added to observations in training
     #[arg(long, value_name = "GRID", help_heading = GRIDS, allow_negative_numbers = true)]
     pub noise: Option<Grid<f64>>,
+    /// What the noise decays to exponentially; a noise of 0 stays 0 [default: no decay]
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    pub noise_end: Option<Grid<f64>>,
+    /// Factor that models learn to expand by between two forcings, against the shrinkage of least squares; needs --standardize
+    #[arg(long, value_name = "GRID", help_heading = GRIDS)]
+    pub inflation: Option<Grid<f64>>,
     /// Learning rate of the first epoch
     #[arg(long, value_name = "GRID", help_heading = GRIDS)]
     pub start_lr: Option<Grid<f64>>,

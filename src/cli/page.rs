@@ -29,7 +29,7 @@ impl Request {
                     .with_hint("name a file in a folder that is there, such as page.html"),
             );
         }
-        let (settings, data) = resolved(layer(args)?, &args.from, &Table::new(), None, check)?;
+        let (settings, data) = resolved(layer(args)?, &args.from, &Table::new(), Some(0), check)?;
         // The page trains; what a preset says of polishing is not for it.
         let settings = Settings {
             polish: 0,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::values::{FROM_0, Real};
+use crate::config::values::{ABOVE_0, FROM_0, INFLATION, Real};
 use crate::config::{Grid, Optimizer, Settings};
 use crate::error::{Error, Result};
 
@@ -23,8 +23,14 @@ pub struct Hyperparameters {
     pub T: usize,
     /// Windows in a batch.
     pub batch_size: usize,
-    /// Standard deviation of the observation noise.
+    /// Standard deviation of the observation noise, in the first epoch.
     pub noise: f64,
+    /// What it falls to, as the learning rate does; `None` to stay as it is. Not in folders of earlier versions.
+    #[serde(default)]
+    pub noise_end: Option<f64>,
+    /// See [`crate::backend::Member::inflation`]. Not in folders of earlier versions.
+    #[serde(default = "no_inflation")]
+    pub inflation: f64,
     pub start_lr: f64,
     pub end_lr: f64,
     pub optimizer: Optimizer,
@@ -34,9 +40,13 @@ pub struct Hyperparameters {
     pub lambda_obs: f64,
 }
 
+const fn no_inflation() -> f64 {
+    1.0
+}
+
 impl Hyperparameters {
     /// The fields that a report compares, in its order; seeds only repeat.
-    pub const COMPARED: [&str; 13] = [
+    pub const COMPARED: [&str; 15] = [
         "P",
         "M",
         "tau",
@@ -44,6 +54,8 @@ impl Hyperparameters {
         "T",
         "batch_size",
         "noise",
+        "noise_end",
+        "inflation",
         "start_lr",
         "end_lr",
         "optimizer",
@@ -68,7 +80,8 @@ enum Values {
         set: fn(&mut Hyperparameters, usize),
     },
     Real {
-        grid: fn(&Settings) -> &Grid<f64>,
+        /// Empty where nothing is the default.
+        grid: fn(&Settings) -> &[f64],
         rule: Real,
         set: fn(&mut Hyperparameters, f64),
     },
@@ -88,7 +101,7 @@ const fn whole(
 const fn real(
     name: &'static str,
     rule: Real,
-    grid: fn(&Settings) -> &Grid<f64>,
+    grid: fn(&Settings) -> &[f64],
     set: fn(&mut Hyperparameters, f64),
 ) -> Axis {
     let values = Values::Real { grid, rule, set };
@@ -99,19 +112,21 @@ const SHARE: Real = Real::range(0.0, 1.0);
 
 /// All axes; the last varies fastest. Those of the shape come first, so that members of one shape stand together.
 #[rustfmt::skip]
-pub const AXES: [Axis; 13] = [
+pub const AXES: [Axis; 15] = [
     whole("M", 1, |s| &s.M, |h, v| h.M = v),
     whole("T", 1, |s| &s.T, |h, v| h.T = v),
     whole("batch-size", 1, |s| &s.batch_size, |h, v| h.batch_size = v),
     whole("P", 0, |s| &s.P, |h, v| h.P = v),
     whole("tau", 1, |s| &s.tau, |h, v| h.tau = v),
-    real("alpha", SHARE, |s| &s.alpha, |h, v| h.alpha = v),
-    real("noise", FROM_0, |s| &s.noise, |h, v| h.noise = v),
-    real("start-lr", FROM_0, |s| &s.start_lr, |h, v| h.start_lr = v),
-    real("end-lr", FROM_0, |s| &s.end_lr, |h, v| h.end_lr = v),
-    real("clip", FROM_0, |s| &s.clip, |h, v| h.clip = (v > 0.0).then_some(v)),
-    real("lambda-lat", FROM_0, |s| &s.lambda_lat, |h, v| h.lambda_lat = v),
-    real("lambda-obs", FROM_0, |s| &s.lambda_obs, |h, v| h.lambda_obs = v),
+    real("alpha", SHARE, |s| s.alpha.values(), |h, v| h.alpha = v),
+    real("noise", FROM_0, |s| s.noise.values(), |h, v| h.noise = v),
+    real("noise-end", ABOVE_0, |s| s.noise_end.as_ref().map_or(&[], Grid::values), |h, v| h.noise_end = Some(v)),
+    real("inflation", INFLATION, |s| s.inflation.values(), |h, v| h.inflation = v),
+    real("start-lr", FROM_0, |s| s.start_lr.values(), |h, v| h.start_lr = v),
+    real("end-lr", FROM_0, |s| s.end_lr.values(), |h, v| h.end_lr = v),
+    real("clip", FROM_0, |s| s.clip.values(), |h, v| h.clip = (v > 0.0).then_some(v)),
+    real("lambda-lat", FROM_0, |s| s.lambda_lat.values(), |h, v| h.lambda_lat = v),
+    real("lambda-obs", FROM_0, |s| s.lambda_obs.values(), |h, v| h.lambda_obs = v),
     Axis { name: "seeds", values: Values::Seeds },
 ];
 
@@ -120,7 +135,7 @@ impl Axis {
     pub fn len(&self, settings: &Settings) -> usize {
         match self.values {
             Values::Whole { grid, .. } => grid(settings).values().len(),
-            Values::Real { grid, .. } => grid(settings).values().len(),
+            Values::Real { grid, .. } => grid(settings).len().max(1),
             Values::Seeds => settings.seeds.values().len(),
         }
     }
@@ -136,7 +151,7 @@ impl Axis {
                 None => Ok(()),
             },
             Values::Real { grid, rule, .. } => {
-                let mut values = grid(settings).values().iter();
+                let mut values = grid(settings).iter();
                 values.try_for_each(|&v| rule.require(self.name, v))
             }
             Values::Seeds => Ok(()),
@@ -147,7 +162,10 @@ impl Axis {
     fn spread(&self, settings: &Settings, points: Vec<Hyperparameters>) -> Vec<Hyperparameters> {
         match self.values {
             Values::Whole { grid, set, .. } => product(points, grid(settings).values(), set),
-            Values::Real { grid, set, .. } => product(points, grid(settings).values(), set),
+            Values::Real { grid, set, .. } => match grid(settings) {
+                [] => points,
+                values => product(points, values, set),
+            },
             Values::Seeds => product(points, settings.seeds.values(), |h, seed| h.seed = seed),
         }
     }
@@ -206,11 +224,12 @@ mod tests {
     #[test]
     fn every_axis_goes_where_its_name_says() {
         let lists = "M = [30, 31]\nP = [3, 4]\ntau = [5, 6]\nT = [7, 8]\nbatch-size = [9, 10]\nalpha = [0.1, 0.2]\n\
-                     noise = [0.3, 0.4]\nstart-lr = [0.5, 0.6]\nend-lr = [0.7, 0.8]\nclip = [0.9, 1.5]\n\
+                     noise = [0.3, 0.4]\n\
+                     noise-end = [0.01, 0.02]\ninflation = [1.1, 1.2]\nstandardize = true\nstart-lr = [0.5, 0.6]\nend-lr = [0.7, 0.8]\nclip = [0.9, 1.5]\n\
                      lambda-lat = [1.1, 1.2]\nlambda-obs = [1.3, 1.4]\nseeds = [11, 12]";
         let settings = crate::config::resolve(None, lists.parse().expect("TOML")).expect("valid");
         let grid = settings.grid();
-        assert_eq!(grid.len(), 1 << 13);
+        assert_eq!(grid.len(), 1 << 15);
         let first = Hyperparameters {
             seed: 11,
             M: 30,
@@ -220,6 +239,8 @@ mod tests {
             T: 7,
             batch_size: 9,
             noise: 0.3,
+            noise_end: Some(0.01),
+            inflation: 1.1,
             start_lr: 0.5,
             end_lr: 0.7,
             optimizer: Optimizer::Radam,

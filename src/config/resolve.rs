@@ -100,9 +100,17 @@ impl Settings {
 
 /// Keys that a table made from the defaults does not show, because nothing is their default.
 fn optional_keys() -> impl Iterator<Item = String> {
-    ["drop", "hold-out", "dt", "device", "threads", "shard"]
-        .into_iter()
-        .map(str::to_owned)
+    [
+        "drop",
+        "hold-out",
+        "noise-end",
+        "dt",
+        "device",
+        "threads",
+        "shard",
+    ]
+    .into_iter()
+    .map(str::to_owned)
 }
 
 /// The key whose value alone does not fit its type.

@@ -33,6 +33,10 @@ pub struct Settings {
     pub T: Grid<usize>,
     pub batch_size: Grid<usize>,
     pub noise: Grid<f64>,
+    /// What the noise falls to over training, as the learning rate does; `None` where it stays as it is.
+    pub noise_end: Option<Grid<f64>>,
+    /// By how much models are to expand, see [`crate::backend::Member::inflation`]; 1 for nothing.
+    pub inflation: Grid<f64>,
     pub start_lr: Grid<f64>,
     pub end_lr: Grid<f64>,
     /// Largest global gradient norm, 0 for no clipping.
@@ -46,6 +50,8 @@ pub struct Settings {
     pub optimizer: Optimizer,
     pub epochs: u32,
     pub batches_per_epoch: u32,
+    /// Whether training ends with the state that scored best on its way.
+    pub restore_best: bool,
     pub form: Form,
     /// Generations of polishing after training (see [`crate::polish`]); 0 for none.
     pub polish: u32,
@@ -97,6 +103,8 @@ impl Default for Settings {
             T: Grid::one(200),
             batch_size: Grid::one(16),
             noise: Grid::one(0.05),
+            noise_end: None,
+            inflation: Grid::one(1.0),
             start_lr: Grid::one(1e-3),
             end_lr: Grid::one(1e-5),
             clip: Grid::one(0.0),
@@ -107,6 +115,7 @@ impl Default for Settings {
             optimizer: Optimizer::Radam,
             epochs: 2000,
             batches_per_epoch: 50,
+            restore_best: false,
             form: Form::Auto,
             polish: 0,
             eval_every: 25,

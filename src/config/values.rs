@@ -33,6 +33,8 @@ pub const FREE_RUN: Whole = Whole::range(0, i64::MAX as u64);
 pub const THREADS: Whole = Whole::range(1, 4096);
 pub const ABOVE_0: Real = Real::above(0.0, f64::MAX);
 pub const FROM_0: Real = Real::range(0.0, f64::MAX);
+/// Factor that models are to expand by over an interval between two teacher forcings.
+pub const INFLATION: Real = Real::range(1.0, 1.5);
 /// Something must be left to train on.
 pub const HOLD_OUT: Real = Real::range(0.0, 0.9);
 /// A smoothing kernel is eight standard deviations long.

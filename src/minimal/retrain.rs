@@ -190,6 +190,8 @@ fn ensemble(parent: &Parent, start: &Start, epochs: u32) -> Result<EnsembleStart
         tau: TAU,
         alpha: 1.0,
         noise: 0.0,
+        noise_end: None,
+        inflation: 1.0,
         start_lr: LEARNING_RATES[0],
         end_lr: LEARNING_RATES[1],
         lambda_lat: 0.0,

@@ -451,6 +451,8 @@ mod tests {
             tau: 5,
             alpha: 1.0,
             noise: 0.05,
+            noise_end: None,
+            inflation: 1.0,
             start_lr: 1e-3,
             end_lr: 1e-3,
             lambda_lat: 0.0,

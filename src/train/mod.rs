@@ -16,6 +16,6 @@ pub use data::Data;
 pub use observer::{Ending, Evaluation, Observer, Progress, Start};
 pub use place::Place;
 pub use polish::polish;
-pub use robust::robust;
+pub use robust::{Said, robust};
 pub use run::{Outcome, run, run_on};
 pub use task::Task;

@@ -8,9 +8,9 @@ use crate::dataset::{Dataset, deviation};
 use crate::metrics::PredictionData;
 use crate::polish::DEFAULT_GENERATIONS;
 
-/// Forcing interval over the time in which the data decorrelate. (The published ones are 0.7 times it for Lorenz-63, 0.6
-/// for Rössler, more than 1 for recordings that decorrelate within a few rows.)
-const FORCING: f64 = 0.6;
+/// Forcing interval over the time in which the data decorrelate, before polishing and without. (The published ones are 0.7 times it
+/// for Lorenz-63, 0.6 for Rössler, more than 1 for recordings that decorrelate within a few rows.)
+const FORCING: [f64; 2] = [0.6, 0.43];
 const LEAST_TAU: usize = 7;
 /// A column that changes sides now and then (scrolls, wings) stays correlated for far longer than any forecast lasts.
 const SLOWEST: usize = 2;
@@ -18,31 +18,46 @@ const SLOWEST: usize = 2;
 const TOLD: usize = 8;
 /// The decorrelation of a column that stays correlated for as long as can be told.
 const NEVER: usize = usize::MAX;
-/// Predicted steps of a window: the published ones, or what data of slow motion or few rows need. (Twice as long, and so half as
-/// many, windows train worse.)
-const T: usize = 200;
+/// Predicted steps of a window, likewise: the published ones, or what data of slow motion or few rows need. (Twice as long, and so half as
+/// many, windows are worse to polish from.)
+const T: [usize; 2] = [200, 400];
+const BATCH_STEPS: f64 = 200.0;
 const WINDOW: usize = 6;
 const MOST_T: usize = 1_000;
 
-/// Epochs where nothing is said: half of the published ones.
-const EPOCHS: u32 = 1_000;
-/// Noise over the way from one row to the next, and the most, by the epochs over [`EPOCHS`]. (Twice the published one at most: with
+/// Epochs where nothing is said: half of the published ones, or all.
+const EPOCHS: [u32; 2] = [1_000, 2_000];
+/// Noise over the way from one row to the next, and the most, by the thousands of epochs. (Twice the published one at most: with
 /// less, longer training forecasts better and reconstructs worse; with more, shorter training does. More than the data move
 /// in a few rows hides where a run is on its way to.)
 const NOISE: f64 = 1.4;
 const MOST_NOISE: [f64; 2] = [0.05, 0.1];
-/// Learning rate times `M` and the epochs over [`EPOCHS`], and the most: what a step of the optimiser changes in a prediction grows
+/// Learning rate times `M` and the thousands of epochs, and the most: what a step of the optimiser changes in a prediction grows
 /// with the width (Yang et al., Tensor Programs V, 2022). Faster or longer, models of Lorenz-63 end where forecasts are better
 /// and free runs wrong (`benches/RECIPE.md`).
 const RATE: f64 = 0.08;
 const MOST_RATE: f64 = 5e-3;
+/// Where nothing follows training: the learning rate times `M`, what remains of the noise at the end, and by how much models are to
+/// expand from forcing to forcing (`benches/RECIPE.md`).
+const RATE_ALONE: f64 = 0.02;
+const LEFT_OF_NOISE: f64 = 0.05;
+const INFLATION: f64 = 1.01;
 /// Forecasts reach no further than this many times the decorrelation.
 const HORIZON: usize = 2;
 
-/// Settings that suit these data for models of these latent dimensions and as many epochs of training (`None`: 1,000, half of
-/// the published ones), of which only `P` remains to be chosen: the default of the command line, where it is the preset `robust`.
+/// What is said already, of what else would be chosen by the data.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    pub M: &'a Grid<usize>,
+    /// Epochs of training, and generations of polishing after them.
+    pub epochs: Option<u32>,
+    pub polish: Option<u32>,
+}
+
+/// Settings that suit these data, of which only `P` remains to be chosen: the default of the command line, where it is the
+/// preset `robust`.
 ///
-/// Then polishing (see [`crate::polish`]; not where there are external inputs, or no observation to forecast), of
+/// Training for 1,000 epochs where nothing is said, half of the published ones, then polishing (see [`crate::polish`]; not where there are external inputs, or no observation to forecast), of
 /// standardised data. The learning rate is 0.08 over the largest `M` and the thousands of epochs, at most 0.005 (the published
 /// one is 0.001). `tau` is 0.6 times the lag at which autocorrelations fall below 1/e (median over the columns, at most twice
 /// the shortest), at least 7; the published one where none does, as of data that drift. `T` is 200, longer where that is
@@ -50,40 +65,54 @@ const HORIZON: usize = 2;
 /// longer. Forecasts are scored, and held by polishing, over 20 rows or twice that lag, whichever is shorter. The noise is 1.4
 /// times the way from one row to the next, at most 0.1 standard deviations for 1,000 epochs or more, 0.05 for 500 or fewer, and
 /// in proportion between; the published one where data are not standardised.
-pub fn robust(data: &Dataset, M: &Grid<usize>, epochs: Option<u32>) -> Settings {
+///
+/// Where no polishing follows, training has to end with models that run by themselves: 2,000 epochs, `tau` 0.43 times that lag,
+/// windows of 400 rows, the learning rate 0.02 over the largest `M`, noise that falls to a twentieth, an inflation of
+/// 1.01, and the best state of each model is restored at the end.
+pub fn robust(data: &Dataset, said: Said<'_>) -> Settings {
     let published = Settings::default();
     let longest = data.trials.iter().map(|trial| trial.x.nrows()).max().unwrap_or(0);
     let lag = decorrelation(data);
-    let tau = lag.map_or(published.tau.values()[0], |lag| {
-        ((FORCING * lag as f64).round() as usize).max(LEAST_TAU)
-    });
     let pe_steps = lag.map_or(published.pe_steps, |lag| (HORIZON * lag).min(published.pe_steps));
-    let window = (WINDOW * tau).clamp(T, MOST_T).min((longest / 4).max(1));
-    let widest = M.values().iter().max().map_or(1.0, |&M| M as f64);
-    let batches = f64::from(published.batches_per_epoch) * T as f64 / window.max(T) as f64;
-    let epochs = epochs.unwrap_or(EPOCHS);
-    let length = f64::from(epochs) / f64::from(EPOCHS);
+    let polish = match said.polish {
+        _ if !is_polished(data, pe_steps) => 0,
+        generations => generations.unwrap_or(DEFAULT_GENERATIONS),
+    };
+    let alone = polish == 0;
+    let which = usize::from(alone);
+    let tau = lag.map_or(published.tau.values()[0], |lag| {
+        ((FORCING[which] * lag as f64).round() as usize).max(LEAST_TAU)
+    });
+    let window = (WINDOW * tau).clamp(T[which], MOST_T).min((longest / 4).max(1));
+    let widest = said.M.values().iter().max().map_or(1.0, |&M| M as f64);
+    let batches = f64::from(published.batches_per_epoch) * BATCH_STEPS / (window as f64).max(BATCH_STEPS);
+    let epochs = said.epochs.unwrap_or(EPOCHS[which]);
+    let thousands = f64::from(epochs) / 1_000.0;
     let [least, most] = MOST_NOISE;
     let standardize = data.column_scaling().is_ok();
     let step = motion(data).filter(|_| standardize);
     let noise = step.map_or(published.noise.values()[0], |step| {
-        rounded((NOISE * step).min((most * length).clamp(least, most)))
+        rounded((NOISE * step).min((most * thousands).clamp(least, most)))
     });
+    let rate = match alone {
+        true => RATE_ALONE / widest,
+        false => RATE / (widest * thousands),
+    };
+    let alone_with_mean_0 = alone && standardize;
     Settings {
-        M: M.clone(),
+        M: said.M.clone(),
         standardize,
         noise: Grid::one(noise),
+        noise_end: (alone && noise > 0.0).then(|| Grid::one(rounded(LEFT_OF_NOISE * noise))),
+        inflation: Grid::one(if alone_with_mean_0 { INFLATION } else { 1.0 }),
+        restore_best: alone,
         tau: Grid::one(tau),
         T: Grid::one(window),
-        start_lr: Grid::one(rounded((RATE / (widest * length)).min(MOST_RATE))),
+        start_lr: Grid::one(rounded(rate.min(MOST_RATE))),
         epochs,
         batches_per_epoch: batches.round() as u32,
         pe_steps,
-        polish: if is_polished(data, pe_steps) {
-            DEFAULT_GENERATIONS
-        } else {
-            0
-        },
+        polish,
         ..published
     }
 }
@@ -174,7 +203,12 @@ mod tests {
 
     /// For models of 20 dimensions.
     fn settings(data: &Dataset) -> Settings {
-        robust(data, &Grid::one(20), None)
+        said(data, "20", None, None)
+    }
+
+    fn said(data: &Dataset, M: &str, epochs: Option<u32>, polish: Option<u32>) -> Settings {
+        let M = &M.parse().expect("a grid");
+        robust(data, Said { M, epochs, polish })
     }
 
     fn sine(period: f64) -> impl Fn(f64) -> f64 {
@@ -228,7 +262,7 @@ mod tests {
         assert_eq!(horizon, [20, 20, 4, 20]);
         // The shorter, the faster, and with less noise.
         let pace = |(M, epochs): (&str, Option<u32>)| {
-            let chosen = robust(&data(2_000, 0, sine(10.0)), &M.parse().expect("a grid"), epochs);
+            let chosen = said(&data(2_000, 0, sine(10.0)), M, epochs, None);
             (
                 chosen.start_lr.values()[0],
                 chosen.noise.values()[0],
@@ -243,6 +277,39 @@ mod tests {
         // Small beside their offset, but not constant.
         assert!(settings(&data(2_000, 0, |t| 1e6 + 0.01 * sine(100.0)(t))).standardize);
         for chosen in [chosen, slow, short, gaps, sides, line] {
+            chosen.validate().expect("valid");
+        }
+    }
+
+    #[test]
+    fn training_that_nothing_follows_has_settings_of_its_own() {
+        let alone = |data: &Dataset| said(data, "20", None, Some(0));
+        let chosen = alone(&data(20_000, 0, sine(100.0)));
+        assert_eq!((chosen.tau.values()[0], chosen.T.values()[0]), (9, 400));
+        assert_eq!(
+            (chosen.epochs, chosen.batches_per_epoch, chosen.polish),
+            (2_000, 25, 0)
+        );
+        assert_eq!(
+            (chosen.start_lr.values()[0], chosen.noise.values()[0]),
+            (1e-3, 0.088)
+        );
+        assert_eq!(chosen.noise_end.as_ref().map(|end| end.values()[0]), Some(0.0044));
+        assert_eq!(
+            (chosen.inflation.values()[0], chosen.restore_best),
+            (INFLATION, true)
+        );
+        // As where polishing is not possible.
+        assert_eq!(settings(&data(20_000, 1, sine(100.0))), chosen);
+        // Nothing to expand about, and nothing that could fall.
+        let constant = alone(&data(2_000, 0, |_| 1.0));
+        assert_eq!(constant.inflation.values(), [1.0]);
+        let polished = said(&data(20_000, 0, sine(100.0)), "20", None, Some(7));
+        assert_eq!(
+            (polished.polish, polished.epochs, polished.restore_best),
+            (7, 1_000, false)
+        );
+        for chosen in [chosen, constant, polished] {
             chosen.validate().expect("valid");
         }
     }

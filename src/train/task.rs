@@ -8,7 +8,7 @@ use super::place::Place;
 use super::room::{require_room, require_windows};
 use crate::backend::{Backend, Device, TrainingData};
 use crate::config::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::{ScoreSettings, Scorer};
 use crate::polish::Objective;
 use crate::run::{DataRecord, Record};
@@ -26,11 +26,28 @@ pub struct Task<'a> {
     pub objective: Option<Objective>,
 }
 
+/// Inflation is about 0. (The data may choose to be standardised, so that this is known late.)
+fn require_mean_0(settings: &Settings) -> Result<()> {
+    let inflates = settings
+        .inflation
+        .values()
+        .iter()
+        .find(|&&inflation| inflation > 1.0);
+    match inflates.filter(|_| !settings.standardize) {
+        None => Ok(()),
+        Some(inflation) => Err(Error::input(format!(
+            "--inflation {inflation} is about the mean of the data, which is 0 only where they are standardised"
+        ))
+        .with_hint("add --standardize, or set --inflation 1")),
+    }
+}
+
 impl<'a> Task<'a> {
     /// # Errors
     /// Everything that can be refused without the device is refused here; nothing is made.
     pub fn new(settings: &'a Settings, data: &'a Data) -> Result<Self> {
         settings.validate()?;
+        require_mean_0(settings)?;
         let study = Study::new(settings, data.training.N, data.training.K)?;
         require_windows(&study, &data.training)?;
         let scorer = Arc::new(Scorer::new(data.scored(), ScoreSettings::from(settings))?);

@@ -57,6 +57,8 @@ fn load(name: &'static str, form: Form) -> Curve {
         tau,
         alpha,
         noise: 0.0,
+        noise_end: None,
+        inflation: 1.0,
         start_lr,
         end_lr,
         lambda_lat,

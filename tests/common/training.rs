@@ -78,6 +78,8 @@ pub fn member(seed: u32) -> Member {
         tau: 16,
         alpha: 1.0,
         noise: 0.05,
+        noise_end: None,
+        inflation: 1.0,
         start_lr: 1e-3,
         end_lr: 1e-5,
         lambda_lat: 0.0,
@@ -94,6 +96,8 @@ pub fn crowd(n: u32) -> Vec<Member> {
             tau: [16, 7, 1, 40, 1000][i as usize % 5],
             alpha: [1.0, 0.5, 0.2][i as usize % 3],
             noise: [0.05, 0.0, 0.1][i as usize % 3],
+            noise_end: [None, None, Some(0.01)][i as usize % 3],
+            inflation: [1.0, 1.1][i as usize % 2],
             start_lr: [1e-3, 3e-3][i as usize % 2],
             lambda_lat: [0.0, 0.1][i as usize % 2],
             lambda_obs: [0.0, 0.0, 0.01][i as usize % 3],
@@ -297,7 +301,7 @@ pub fn windows_match_the_reference(backend: &dyn Backend) {
                 .expect("it is built")
         };
         let (mut ours, mut reference) = (ensemble(backend), ensemble(&ReferenceBackend::new()));
-        for (e, step) in [(0, 0), (1, 0), (2, 3), (0, 99_999)] {
+        for (e, step) in [(0, 0), (1, 0), (2, 3), (2, 37), (0, 99_999)] {
             let got = ours.windows(e, step).expect("windows are read");
             let want = reference.windows(e, step).expect("windows are read");
             assert_eq!(got.x.dim(), want.x.dim());

@@ -86,7 +86,7 @@ pub fn free_runs(browser: &Arc<Browser>) {
     }
 }
 
-/// What the host computes by itself, the parameters of a step and the learning rate of an epoch, is what the library does.
+/// What the host computes by itself, the parameters of a step and the learning rates and noise of an epoch, is what the library does.
 pub fn schedule(browser: &Arc<Browser>) {
     let data = training::lorenz(50, false, false);
     for optimizer in [Optimizer::Radam, Optimizer::Adam] {
@@ -96,10 +96,18 @@ pub fn schedule(browser: &Arc<Browser>) {
                 end_lr,
                 ..training::member(1)
             };
+            let falls = Member {
+                noise_end: Some(0.002),
+                ..member.clone()
+            };
+            let silent = Member {
+                noise: 0.0,
+                ..member.clone()
+            };
             let plan = Plan {
                 optimizer,
                 epochs: 2_000,
-                ..training::plan(vec![member], 0, 16, 50, Form::Plain)
+                ..training::plan(vec![member, falls, silent], 0, 16, 50, Form::Plain)
             };
             let steps: Vec<u32> = (0..40)
                 .chain([99, 1_000, 9_999, 10_000, 54_321, 1_000_000])
@@ -132,12 +140,16 @@ pub fn schedule(browser: &Arc<Browser>) {
                 );
             }
             for (i, &epoch) in epochs.iter().enumerate() {
-                let got = answer["rates"][i].as_f64().expect("a number") as f32;
-                let want = rates(&plan, &[0], epoch)[0];
-                assert!(
-                    (got - want).abs() <= f32::EPSILON * want,
-                    "epoch {epoch}: {got} where {want}"
-                );
+                let pairs = answer["rates"][i].as_array().expect("numbers");
+                let want = rates(&plan, &[0, 1, 2], epoch);
+                for (got, want) in pairs.iter().zip(want.as_flattened()) {
+                    let got = got.as_f64().expect("a number") as f32;
+                    assert!(
+                        (got - want).abs() <= f32::EPSILON * want,
+                        "epoch {epoch}: {got} where {want}"
+                    );
+                }
+                assert_eq!(pairs.len(), 6);
             }
         }
     }

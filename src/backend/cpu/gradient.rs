@@ -101,10 +101,10 @@ fn read(from: &[f32], layout: &Layout, group: usize, to: &mut Array3<f64>) {
     }
 }
 
-/// [`crate::backend::Ensemble::windows`].
+/// [`crate::backend::Ensemble::windows`], of a member with noise of this standard deviation.
 pub(super) fn draw(
     way: &Way,
-    member: &Member,
+    (member, noise): (&Member, f64),
     data: &TrainingData,
     step: u32,
     group_windows: &mut GroupWindows,
@@ -115,11 +115,7 @@ pub(super) fn draw(
         x: Array3::zeros((S, T + 1, dims.N)),
         s: Array3::zeros((S, T + 1, dims.K)),
     };
-    let draw = Draw {
-        data,
-        seed: member.seed,
-        noise: member.noise as f32,
-    };
+    let draw = Draw::new(data, member, noise);
     for group in 0..layout.groups {
         way.lanes.dispatch(Load {
             layout,

@@ -37,7 +37,6 @@ use crate::backend::blocked::{MOST_GROWTH, Segments};
 use crate::backend::{
     Backend, Demand, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient,
     Member, MemberState, Plan, Rollout, StepCoefficients, Tangent, TrainingData, Windows, check,
-    learning_rate,
 };
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
@@ -315,7 +314,8 @@ impl Ensemble for CpuEnsemble {
                 way,
                 member,
                 data,
-                lr: learning_rate(member.start_lr, member.end_lr, epoch, plan.epochs),
+                lr: member.learning_rate(epoch, plan.epochs),
+                noise: member.noise_in(epoch, plan.epochs),
                 done: step,
                 coefficients,
                 memory,
@@ -373,7 +373,9 @@ impl Ensemble for CpuEnsemble {
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
         let (way, scratch) = self.fastest.any();
         let pass = scratch.passes[0].get_mut();
-        let member = &self.plan.members[member];
+        let (plan, member) = (&self.plan, &self.plan.members[member]);
+        let noise = member.noise_in(step / plan.batches_per_epoch, plan.epochs);
+        let member = (member, noise);
         Ok(gradient::draw(way, member, &self.data, step, &mut pass.windows))
     }
 }

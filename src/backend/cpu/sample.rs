@@ -1,23 +1,39 @@
 use pulp::Simd;
 
-use crate::backend::TrainingData;
 use crate::backend::cpu::layout::Layout;
 use crate::backend::cpu::memory::GroupWindows;
 use crate::backend::cpu::simd::buffer::{MAX_LANES, vectors_mut};
 use crate::backend::cpu::simd::kernel::{QUAD, transpose_quad};
 use crate::backend::cpu::step::LoadWindows;
+use crate::backend::{Member, TrainingData};
 use crate::model::Dims;
 use crate::rng::{Stream, index, normal_pair, threefry2x32};
 
 /// Draws the batches of the member with this seed.
 pub(super) struct Draw<'a> {
-    pub data: &'a TrainingData,
-    pub seed: u32,
-    pub noise: f32,
+    data: &'a TrainingData,
+    seed: u32,
+    noise: f32,
+    /// Forcing interval, and what observations there are multiplied by.
+    tau: usize,
+    shrinkage: f32,
+}
+
+impl<'a> Draw<'a> {
+    /// With noise of this standard deviation.
+    pub fn new(data: &'a TrainingData, member: &Member, noise: f64) -> Self {
+        Self {
+            data,
+            seed: member.seed,
+            noise: noise as f32,
+            tau: member.tau,
+            shrinkage: member.inflation.recip() as f32,
+        }
+    }
 }
 
 impl LoadWindows for Draw<'_> {
-    /// `x[t·N + n]` is `x + σ n`, and `s[t·K + k]`, addressed as [`Stream::Window`] and [`Stream::Noise`] say. A missing
+    /// `x[t·N + n]` is `x + σ n`, less where states are forced to it if there is inflation, and `s[t·K + k]`, addressed as [`Stream::Window`] and [`Stream::Noise`] say. A missing
     /// entry is so large that noise leaves it as it is.
     #[inline(always)]
     fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, to: &mut GroupWindows) {
@@ -40,6 +56,13 @@ impl LoadWindows for Draw<'_> {
             windows.copy(simd, x);
         } else {
             windows.copy_with_noise(simd, x, self, step, layout.shape.S as u32, sequences);
+        }
+        if self.shrinkage != 1.0 {
+            let shrinkage = simd.splat_f32s(self.shrinkage);
+            for row in x[..(rows - 1) * N].chunks_mut(N).step_by(self.tau) {
+                // What is missing stays far above any observation.
+                row.iter_mut().for_each(|x| *x = simd.mul_f32s(*x, shrinkage));
+            }
         }
         if K > 0 {
             let inputs = Source {

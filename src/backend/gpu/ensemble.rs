@@ -81,7 +81,7 @@ impl GpuEnsemble {
         params(&self.plan, self.starts, step)
     }
 
-    /// Puts an epoch's step table and learning rates on the device.
+    /// Puts an epoch's step table, learning rates and noise on the device.
     fn upload(&self, epoch: u32) {
         let mut table = vec![0u8; UNIFORM_STRIDE as usize * self.plan.batches_per_epoch as usize];
         for (slot, step) in table.chunks_exact_mut(UNIFORM_STRIDE as usize).zip(self.step..) {
@@ -90,9 +90,13 @@ impl GpuEnsemble {
         let queue = &self.gpu.queue;
         queue.write_buffer(&self.params, 0, &table);
         for chunk in &self.chunks {
-            let rates = rates(&self.plan, &chunk.members, epoch);
-            queue.write_buffer(chunk.kept("rates"), 0, bytemuck::cast_slice(&rates));
+            self.upload_rates(chunk, epoch);
         }
+    }
+
+    fn upload_rates(&self, chunk: &Chunk, epoch: u32) {
+        let rates = rates(&self.plan, &chunk.members, epoch);
+        (self.gpu.queue).write_buffer(chunk.kept("rates"), 0, bytemuck::cast_slice(&rates));
     }
 
     /// Enqueues the steps `batches` of the epoch for one chunk, in one submission or one per kernel.
@@ -332,6 +336,8 @@ impl Ensemble for GpuEnsemble {
         self.gpu.scoped(|| {
             let queue = &self.gpu.queue;
             queue.write_buffer(&self.params, at, bytemuck::bytes_of(&params));
+            // Every epoch begins with its own.
+            self.upload_rates(chunk, step / self.plan.batches_per_epoch);
             let mut encoder = self.gpu.encoder();
             for stage in chunk.stages.iter().filter(|stage| stage.phase == Phase::Sample) {
                 stage.encode(&mut pass(&mut encoder), at as u32);
@@ -372,6 +378,8 @@ mod tests {
             tau: 8,
             alpha: 1.0,
             noise: 0.0,
+            noise_end: None,
+            inflation: 1.0,
             start_lr: 1e-3,
             end_lr: 1e-3,
             lambda_lat: 0.0,

@@ -34,7 +34,9 @@ pub fn curvature(
 }
 
 fn of_batch(shape: Shape, member: &Member, data: &TrainingData, theta: &Theta, step: u32) -> Curvature {
-    let windows = sample::sample(shape, member, data, step);
+    // As the model saw them last.
+    let noise = member.noise_end.unwrap_or(member.noise);
+    let windows = sample::sample(shape, member, noise, data, step);
     let states = forward::forward(member, theta, &windows);
     let (gradient, lambda) = adjoint::adjoint(member, theta, &windows, &states);
     let (S, T, M) = lambda.dim();

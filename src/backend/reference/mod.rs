@@ -15,7 +15,7 @@ use ndarray::{Array2, s};
 
 use crate::backend::{
     Backend, Device, Ensemble, EnsembleState, EpochResult, Form, FreeModel, FreeRun, Gradient, Member,
-    MemberState, Plan, TrainingData, Windows, check, learning_rate,
+    MemberState, Plan, TrainingData, Windows, check,
 };
 use crate::error::Result;
 use crate::model::{Dims, Shape, Theta};
@@ -143,13 +143,14 @@ impl Ensemble for ReferenceEnsemble {
         let mut loss = vec![f32::NAN; self.members.len()];
         for (e, state) in self.members.iter_mut().enumerate() {
             let member = &self.plan.members[e];
-            let lr = learning_rate(member.start_lr, member.end_lr, epoch, self.plan.epochs);
+            let lr = member.learning_rate(epoch, self.plan.epochs);
+            let noise = member.noise_in(epoch, self.plan.epochs);
             let mut sum = 0.0;
             for step in self.step..self.step + batches {
                 if state.stopped_at.is_some() {
                     break;
                 }
-                let windows = sample::sample(self.plan.shape, member, &self.data, step);
+                let windows = sample::sample(self.plan.shape, member, noise, &self.data, step);
                 let gradient = gradient(member, &state.theta, &windows);
                 sum += gradient.mse + gradient.reg;
                 let coefficients = self.plan.optimizer.coefficients(step + 1);
@@ -199,11 +200,8 @@ impl Ensemble for ReferenceEnsemble {
     }
 
     fn windows(&mut self, member: usize, step: u32) -> Result<Windows> {
-        Ok(sample::sample(
-            self.plan.shape,
-            &self.plan.members[member],
-            &self.data,
-            step,
-        ))
+        let (plan, member) = (&self.plan, &self.plan.members[member]);
+        let noise = member.noise_in(step / plan.batches_per_epoch, plan.epochs);
+        Ok(sample::sample(plan.shape, member, noise, &self.data, step))
     }
 }

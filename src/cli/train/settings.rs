@@ -10,12 +10,13 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::run::{Run, RunFolder};
 use crate::study;
-use crate::train::{self, Data};
+use crate::train::{self, Data, Said};
 
 /// What Slurm sets in every task of a job array.
 const ARRAY_TASK: &str = "SLURM_ARRAY_TASK_ID";
 const PRESET: &str = "preset";
 const EPOCHS: &str = "epochs";
+const POLISH: &str = "polish";
 
 /// The run folder to continue, if there is one to continue.
 ///
@@ -37,7 +38,7 @@ pub fn run_to_resume(args: &TrainArgs) -> Result<Option<PathBuf>> {
 }
 
 /// The settings of a study, with its data where these had a say in them. `defaults` stand where neither flags nor file say
-/// anything, `polish` in the place of what the data choose.
+/// anything, and so do these generations of `polish` where polishing is possible.
 pub fn settings(
     args: &TrainArgs,
     resume: Option<&Path>,
@@ -86,14 +87,12 @@ pub fn resolved(
     if !robust {
         return Ok((settings, None));
     }
-    let epochs = is_said(&flags, EPOCHS).then_some(settings.epochs);
-    let choose = |data: &Dataset| {
-        let mut chosen = train::robust(data, &settings.M, epochs);
-        if let Some(generations) = polish.filter(|_| chosen.polish > 0) {
-            chosen.polish = generations;
-        }
-        resolve_over(&chosen, file, flags)
+    let said = Said {
+        M: &settings.M,
+        epochs: is_said(&flags, EPOCHS).then_some(settings.epochs),
+        polish: is_said(&flags, POLISH).then_some(settings.polish).or(polish),
     };
+    let choose = |data: &Dataset| resolve_over(&train::robust(data, said), file, flags);
     let (data, chosen) = Data::load_and_choose(&settings, choose)?;
     Ok((chosen, Some(data)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::keeper::{Keeper, Moment, States, failed, no_thread};
 use super::{defined, median, stated};
-use crate::backend::{Backend, FreeModel, learning_rate};
+use crate::backend::{Backend, FreeModel, decayed};
 use crate::config::Hyperparameters;
 use crate::error::Result;
 use crate::metrics::{Scorer, Scores, Standing};
@@ -168,7 +168,7 @@ impl Keeper<'_> {
     fn log_row(&self, epoch: u32, model: &Waiting, scores: &Scores) -> LogRow {
         let candidate = &self.task.study.candidates[model.index];
         let settings = self.task.settings;
-        let rate = |h: &Hyperparameters| learning_rate(h.start_lr, h.end_lr, epoch - 1, settings.epochs);
+        let rate = |h: &Hyperparameters| decayed(h.start_lr, h.end_lr, epoch - 1, settings.epochs);
         let training = epoch <= settings.epochs;
         LogRow {
             epoch,

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::metrics::Scores;
 use crate::model::init;
 use crate::polish::Polished;
-use crate::run::{Checkpoint, MemberRecord, RunFolder, cut_log};
+use crate::run::{Checkpoint, MemberRecord, RunFolder, Scored, cut_log};
 use crate::train::task::Task;
 
 /// How a member fares as far as its epochs' results tell.
@@ -139,6 +139,23 @@ impl<'a> Keeper<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Members that have not diverged are as they were when they scored best.
+    pub fn restore_best(&mut self) {
+        let training = self
+            .members
+            .iter_mut()
+            .filter(|member| member.stopped_at.is_none());
+        for member in training {
+            if let Some(best) = &member.best {
+                member.theta.clone_from(&best.theta);
+                member.last = Some(Scored {
+                    epoch: best.epoch,
+                    scores: best.scores,
+                });
+            }
+        }
     }
 
     /// Brings the folder to where the records are.

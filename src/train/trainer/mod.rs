@@ -99,6 +99,9 @@ impl<'a> Trainer<'a> {
             }
             training.train(desk, stop, observer)
         })?;
+        if settings.restore_best && keeper.epochs_done == settings.epochs {
+            keeper.restore_best();
+        }
         if training.alive() > 0 && !stopping && training.task.objective.is_some() {
             let mut states: Vec<_> = (keeper.members.iter())
                 .map(|member| (member.theta.clone(), member.polished.clone()))

@@ -81,6 +81,8 @@ impl Case {
             tau: self.tau,
             alpha: self.alpha,
             noise: 0.0,
+            noise_end: None,
+            inflation: 1.0,
             start_lr: 0.0,
             end_lr: 0.0,
             lambda_lat: 0.0,

@@ -31,6 +31,8 @@ pub struct Steps<'a> {
     pub member: &'a Member,
     pub data: &'a TrainingData,
     pub lr: f64,
+    /// Standard deviation.
+    pub noise: f64,
     /// Steps already done.
     pub done: u32,
     /// One for each step to do.
@@ -57,11 +59,7 @@ impl Steps<'_> {
                 member,
                 segments: memory.segments.as_ref(),
                 most_growth: MOST_GROWTH.into(),
-                windows: &Draw {
-                    data: self.data,
-                    seed: member.seed,
-                    noise: member.noise as f32,
-                },
+                windows: &Draw::new(self.data, member, self.noise),
             },
             prepared: &scratch.prepared,
             passes: &scratch.passes,

@@ -78,8 +78,8 @@ pub struct Chunk {
     pub members: Vec<usize>,
     /// What the names of its own buffers begin with.
     pub prefix: String,
-    /// First and last learning rate of each member.
-    pub rates: Vec<[f64; 2]>,
+    /// First and last learning rate of each member, and first and last noise.
+    pub rates: Vec<[[f64; 2]; 2]>,
     /// In the order they run.
     pub stages: Vec<Stage>,
 }

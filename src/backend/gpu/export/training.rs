@@ -139,7 +139,7 @@ fn chunk(
     let named = vec![
         ("members", writer.values(&own("members"), &contents.members)?),
         ("status", writer.values(&own("status"), &contents.status)?),
-        ("rates", writer.room(&own("rates"), 4 * members.len() as u64, 0)?),
+        ("rates", writer.room(&own("rates"), 8 * members.len() as u64, 0)?),
         ("theta", writer.values(&own("theta"), &contents.theta)?),
         ("moments", writer.values(&own("moments"), &contents.moments)?),
         ("copies", writer.values(&own("copies"), &contents.copies)?),
@@ -153,10 +153,13 @@ fn chunk(
             stages.push(writer.stage(kernel, launch.phase, launch.workgroups(members.len()), &buffers)?);
         }
     }
-    let rates = members.iter().map(|&e| &plan.members[e]);
+    let rates = members.iter().map(|&e| &plan.members[e]).map(|m| {
+        let noise_end = m.noise_end.unwrap_or(m.noise);
+        [[m.start_lr, m.end_lr], [m.noise, noise_end]]
+    });
     Ok(Chunk {
         members: members.to_vec(),
-        rates: rates.map(|m| [m.start_lr, m.end_lr]).collect(),
+        rates: rates.collect(),
         prefix,
         stages,
     })

@@ -162,7 +162,7 @@ impl Chunk {
         let kept = vec![
             Kept::new(gpu, "members", &contents.members, count),
             Kept::new(gpu, "status", &contents.status, count),
-            Kept::new(gpu, "rates", &vec![0.0f32; count], count),
+            Kept::new(gpu, "rates", &vec![[0.0f32; 2]; count], count),
             Kept::new(gpu, "theta", &contents.theta, count),
             Kept::new(gpu, "moments", &contents.moments, count),
             Kept::new(gpu, "copies", &contents.copies, count),

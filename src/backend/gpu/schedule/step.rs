@@ -1,10 +1,10 @@
 //! What runs in one optimiser step.
 
+use crate::backend::Plan;
 use crate::backend::gpu::layout::Arrangement;
 use crate::backend::gpu::layout::plain::{Layout, Team};
 use crate::backend::gpu::memory::params::Params;
 use crate::backend::gpu::shader::source::Constants;
-use crate::backend::{Plan, learning_rate};
 use crate::model::Shape;
 
 const SAMPLE_THREADS: usize = 64;
@@ -118,11 +118,17 @@ pub fn params(plan: &Plan, starts: usize, step: u32) -> Params {
     }
 }
 
-/// Learning rates of some members in an epoch.
-pub fn rates(plan: &Plan, members: &[usize], epoch: u32) -> Vec<f32> {
+/// Learning rate and standard deviation of the noise of some members in an epoch.
+pub fn rates(plan: &Plan, members: &[usize], epoch: u32) -> Vec<[f32; 2]> {
     let members = members.iter().map(|&e| &plan.members[e]);
     members
-        .map(|m| learning_rate(m.start_lr, m.end_lr, epoch, plan.epochs) as f32)
+        .map(|member| {
+            let (lr, noise) = (
+                member.learning_rate(epoch, plan.epochs),
+                member.noise_in(epoch, plan.epochs),
+            );
+            [lr as f32, noise as f32]
+        })
         .collect()
 }
 
