@@ -233,23 +233,12 @@ fn growth_is_the_largest_exponent() {
 #[test]
 fn data_choose_the_settings() {
     let w = Workplace::with_data(1_200);
-    let short = [
-        "--epochs",
-        "1",
-        "--batches-per-epoch",
-        "2",
-        "--polish",
-        "1",
-        "--backend",
-        "cpu",
-    ];
+    let short = ["--epochs", "1", "--batches-per-epoch", "2", "--backend", "cpu"];
     let train = |out: &str, more: &[&str]| {
-        let args = [
-            &["train", "--data", "data.npy", "--out", out],
-            short.as_slice(),
-            more,
-        ]
-        .concat();
+        let mut args = [&["train", "--data", "data.npy", "--out", out], &short[..], more].concat();
+        if !more.contains(&"--polish") {
+            args.extend(["--polish", "1"]);
+        }
         stderr(&w.succeed(&args))
     };
     let said = train("chosen", &["--M", "6"]);
@@ -283,6 +272,21 @@ fn data_choose_the_settings() {
         );
     }
     assert!(!train("published", &["--preset", "fmri"]).contains("preset robust"));
+
+    // Where no polishing follows the data choose other settings, which are said as well.
+    let said = train("alone", &["--M", "6", "--polish", "0"]);
+    let alone = settings("alone");
+    let end = alone.noise_end.as_ref().map(|end| end.values()[0]);
+    assert!(alone.restore_best && end.is_some_and(|end| end < alone.noise.values()[0]));
+    let expected = format!(
+        " to {}, inflation {}, ",
+        end.unwrap_or(0.0),
+        alone.inflation.values()[0]
+    );
+    assert!(
+        said.contains(&expected) && said.contains("1 epochs, the best state restored, no polishing"),
+        "{said}"
+    );
     assert_eq!(settings("published").tau.values(), [7]);
     train("said", &["--tau", "5"]);
     assert_eq!(settings("said").tau.values(), [5]);

@@ -134,6 +134,11 @@ def test_data_choose_settings():
     # A noise of 0.05 is the default.
     few = {name: value for name, value in chosen.items() if name != "noise"}
     assert alrnn_gpu.robust(X, epochs=125) == {**few, "start_lr": 0.005, "epochs": 125}
+    # Nothing follows training: it has settings of its own.
+    alone = alrnn_gpu.robust(X, polish=0)
+    assert (alone["noise_end"], alone["inflation"], alone["restore_best"]) == (0.0044, 1.015, True)
+    assert alone["start_lr"] == 0.0007 and "polish" not in alone
+    assert alrnn_gpu.ALRNN(**alone).get_params()["noise_end"] == 0.0044
     X[5, 1] = np.nan
     with pytest.raises(ValueError, match="row 6"):
         alrnn_gpu.robust(X)

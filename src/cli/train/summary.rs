@@ -64,8 +64,19 @@ pub fn chosen(settings: &Settings) -> String {
     } else {
         "as they are"
     };
+    let noise_end =
+        (settings.noise_end.as_ref()).map_or_else(String::new, |end| format!(" to {}", listed(end)));
+    let inflates = settings.inflation.values() != [1.0];
+    let inflation = match inflates {
+        true => format!(", inflation {}", listed(&settings.inflation)),
+        false => String::new(),
+    };
+    let best = match settings.restore_best {
+        true => ", the best state restored",
+        false => "",
+    };
     format!(
-        "preset {ROBUST}: data {scaled}; T {}, tau {}, noise {}, start-lr {}, pe-steps {}; {epochs} epochs, {polish}",
+        "preset {ROBUST}: data {scaled}; T {}, tau {}, noise {}{noise_end}{inflation}, start-lr {}, pe-steps {}; {epochs} epochs{best}, {polish}",
         listed(&settings.T),
         listed(&settings.tau),
         listed(&settings.noise),
