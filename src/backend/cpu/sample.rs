@@ -33,8 +33,8 @@ impl<'a> Draw<'a> {
 }
 
 impl LoadWindows for Draw<'_> {
-    /// `x[t·N + n]` is `x + σ n`, less where states are forced to it if there is inflation, and `s[t·K + k]`, addressed as [`Stream::Window`] and [`Stream::Noise`] say. A missing
-    /// entry is so large that noise leaves it as it is.
+    /// `x[t·N + n]` is `x + σ n`, divided by the inflation where states are forced to it, and `s[t·K + k]`, addressed as
+    /// [`Stream::Window`] and [`Stream::Noise`] say. A missing entry is so large that noise leaves it as it is.
     #[inline(always)]
     fn load<S: Simd>(&self, simd: S, layout: &Layout, step: u32, group: usize, to: &mut GroupWindows) {
         let Dims { N, K, .. } = layout.shape.dims;
