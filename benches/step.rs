@@ -135,15 +135,10 @@ impl Row {
             seed,
             P,
             tau,
-            alpha: 1.0,
             noise,
-            noise_end: None,
-            inflation: 1.0,
             start_lr: 1e-3,
             end_lr: 1e-5,
-            lambda_lat: 0.0,
-            lambda_obs: 0.0,
-            clip: None,
+            ..Member::default()
         };
         let plan = Plan {
             shape,

@@ -54,7 +54,7 @@ prop_compose! {
         Case {
             shape,
             member: Member {
-                seed: 1, P, tau, alpha, noise: 0.0, noise_end: None, inflation: 1.0, start_lr: 0.0, end_lr: 0.0, lambda_lat, lambda_obs, clip: None,
+                seed: 1, P, tau, alpha, lambda_lat, lambda_obs, ..Member::default()
             },
             theta: Theta::unpack(dims, &values),
             windows: Windows {
@@ -143,14 +143,9 @@ fn cpu_agrees_at_the_limits() {
             P,
             tau,
             alpha,
-            noise: 0.0,
-            noise_end: None,
-            inflation: 1.0,
-            start_lr: 0.0,
-            end_lr: 0.0,
             lambda_lat: 0.1,
             lambda_obs: 0.1,
-            clip: None,
+            ..Member::default()
         };
         agree(&Case {
             shape,

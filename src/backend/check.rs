@@ -1,6 +1,7 @@
 //! What every backend refuses alike: plans, states, models and windows whose sizes do not fit together.
 
 use crate::backend::{EnsembleState, FreeModel, FreeRun, Member, Plan, TrainingData, Windows};
+use crate::config::values::INFLATION;
 use crate::error::{Error, Result};
 use crate::model::{Dims, Shape, Theta};
 
@@ -54,7 +55,7 @@ pub(crate) fn plan(plan: &Plan, data: &TrainingData, state: &EnsembleState) -> R
     Ok(())
 }
 
-/// Checks `P ≤ M` and `tau ≥ 1`.
+/// Checks `P ≤ M`, `tau ≥ 1` and the inflation, by which a missing entry may not come near to observations.
 pub(crate) fn member(member: &Member, M: usize) -> Result<()> {
     if member.P > M {
         return Err(Error::input(format!(
@@ -67,7 +68,7 @@ pub(crate) fn member(member: &Member, M: usize) -> Result<()> {
             "the teacher-forcing interval tau must be at least 1",
         ));
     }
-    Ok(())
+    INFLATION.require("inflation", member.inflation)
 }
 
 /// Checks explicit windows and parameters against their shape.

@@ -147,18 +147,12 @@ fn read_case(name: &str, bytes: &[u8]) -> Result<GoldenCase> {
         name: name.to_string(),
         shape,
         member: Member {
-            seed: 0,
             P,
             tau,
             alpha: meta[6],
-            noise: 0.0,
-            noise_end: None,
-            inflation: 1.0,
-            start_lr: 0.0,
-            end_lr: 0.0,
             lambda_lat: meta[7],
             lambda_obs: meta[8],
-            clip: None,
+            ..Member::default()
         },
         theta: file.theta("", dims)?,
         windows: Windows {

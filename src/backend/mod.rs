@@ -29,7 +29,8 @@ use crate::model::{Dims, Shape, Theta};
 pub use crate::model::{FreeModel, FreeRun};
 pub use cpu::prediction_error;
 pub use open::{open, open_checked, refuse_wrong_results};
-pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients, decayed};
+use optimizer::decayed;
+pub use optimizer::{BETA1, BETA2, EPSILON, StepCoefficients};
 pub use reference::curvature;
 pub use rollout::{Rollout, Tangent};
 pub use statistics::{ColumnStatistics, DataStatistics, RunStatistics, Runs};
@@ -79,6 +80,26 @@ impl From<&Hyperparameters> for Member {
     }
 }
 
+/// Forced at every step and to observations as they are, and nothing else: no ReLU units, no regularisation, and nothing learnt.
+impl Default for Member {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            P: 0,
+            tau: 1,
+            alpha: 1.0,
+            noise: 0.0,
+            noise_end: None,
+            inflation: 1.0,
+            start_lr: 0.0,
+            end_lr: 0.0,
+            lambda_lat: 0.0,
+            lambda_obs: 0.0,
+            clip: None,
+        }
+    }
+}
+
 impl Member {
     /// Learning rate of an epoch, counted from 0.
     pub fn learning_rate(&self, epoch: u32, epochs: u32) -> f64 {
@@ -87,7 +108,12 @@ impl Member {
 
     /// Standard deviation of the noise in an epoch, counted from 0.
     pub fn noise_in(&self, epoch: u32, epochs: u32) -> f64 {
-        decayed(self.noise, self.noise_end.unwrap_or(self.noise), epoch, epochs)
+        decayed(self.noise, self.last_noise(), epoch, epochs)
+    }
+
+    /// What the noise falls to.
+    pub fn last_noise(&self) -> f64 {
+        self.noise_end.unwrap_or(self.noise)
     }
 }
 

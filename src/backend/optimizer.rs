@@ -43,7 +43,7 @@ impl Optimizer {
 }
 
 /// `η_e = η₀ (η₁/η₀)^{e/epochs}` of epoch `e`, counted from 0, as learning rates and noise decay; constant 0 where `η₀ = 0`.
-pub fn decayed(start: f64, end: f64, epoch: u32, epochs: u32) -> f64 {
+pub(super) fn decayed(start: f64, end: f64, epoch: u32, epochs: u32) -> f64 {
     if start == 0.0 {
         return 0.0;
     }

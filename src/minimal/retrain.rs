@@ -188,15 +188,9 @@ fn ensemble(parent: &Parent, start: &Start, epochs: u32) -> Result<EnsembleStart
         seed: parent.seed,
         P: start.P,
         tau: TAU,
-        alpha: 1.0,
-        noise: 0.0,
-        noise_end: None,
-        inflation: 1.0,
         start_lr: LEARNING_RATES[0],
         end_lr: LEARNING_RATES[1],
-        lambda_lat: 0.0,
-        lambda_obs: 0.0,
-        clip: None,
+        ..Member::default()
     };
     Ok(EnsembleStart {
         plan: Plan {

@@ -449,15 +449,10 @@ mod tests {
             seed: 1,
             P: 1,
             tau: 5,
-            alpha: 1.0,
             noise: 0.05,
-            noise_end: None,
-            inflation: 1.0,
             start_lr: 1e-3,
             end_lr: 1e-3,
-            lambda_lat: 0.0,
-            lambda_obs: 0.0,
-            clip: None,
+            ..Member::default()
         };
         let backend = CpuBackend::new(Some(1)).expect("a thread starts");
         let (data, _) = dataset.training(shape.T).expect("long enough");

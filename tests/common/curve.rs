@@ -56,14 +56,12 @@ fn load(name: &'static str, form: Form) -> Curve {
         P,
         tau,
         alpha,
-        noise: 0.0,
-        noise_end: None,
-        inflation: 1.0,
         start_lr,
         end_lr,
         lambda_lat,
         lambda_obs,
         clip: (clip > 0.0).then_some(clip),
+        ..Member::default()
     };
     let single = |&v: &f64| if v.is_nan() { MISSING } else { v as f32 };
     let start = Theta::unpack(dims, &theta.row(0).to_vec());

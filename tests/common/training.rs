@@ -76,15 +76,10 @@ pub fn member(seed: u32) -> Member {
         seed,
         P: 2,
         tau: 16,
-        alpha: 1.0,
         noise: 0.05,
-        noise_end: None,
-        inflation: 1.0,
         start_lr: 1e-3,
         end_lr: 1e-5,
-        lambda_lat: 0.0,
-        lambda_obs: 0.0,
-        clip: None,
+        ..Member::default()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::backend::cpu::sample::Draw;
 use crate::backend::cpu::simd::buffer::Buffer;
 use crate::backend::cpu::step::{Batches, Load, LoadWindows, Scratch, Way};
 use crate::backend::cpu::update::regularise;
-use crate::backend::{Gradient, MISSING, Member, TrainingData, Windows, is_missing};
+use crate::backend::{Gradient, MISSING, Member, Windows, is_missing};
 use crate::model::{Shape, Theta};
 
 /// [`crate::backend::Backend::gradient`]; with segments in the blocked form, where the powers grow to `most_growth` at most.
@@ -101,25 +101,18 @@ fn read(from: &[f32], layout: &Layout, group: usize, to: &mut Array3<f64>) {
     }
 }
 
-/// [`crate::backend::Ensemble::windows`], of a member with noise of this standard deviation.
-pub(super) fn draw(
-    way: &Way,
-    (member, noise): (&Member, f64),
-    data: &TrainingData,
-    step: u32,
-    group_windows: &mut GroupWindows,
-) -> Windows {
+/// [`crate::backend::Ensemble::windows`].
+pub(super) fn draw(way: &Way, windows_of: &Draw<'_>, step: u32, group_windows: &mut GroupWindows) -> Windows {
     let layout = &way.layout;
     let Shape { dims, S, T } = layout.shape;
     let mut windows = Windows {
         x: Array3::zeros((S, T + 1, dims.N)),
         s: Array3::zeros((S, T + 1, dims.K)),
     };
-    let draw = Draw::new(data, member, noise);
     for group in 0..layout.groups {
         way.lanes.dispatch(Load {
             layout,
-            windows: &draw,
+            windows: windows_of,
             step,
             group,
             to: &mut *group_windows,

@@ -44,6 +44,7 @@ use free_run::SIDE_BY_SIDE;
 use layout::Layout;
 pub use predict::prediction_error;
 use rollout::Rollouts;
+use sample::Draw;
 use schedule::{Fastest, MemberMemory, Steps};
 use simd::buffer::Buffer;
 use simd::lanes::Lanes;
@@ -375,7 +376,7 @@ impl Ensemble for CpuEnsemble {
         let pass = scratch.passes[0].get_mut();
         let (plan, member) = (&self.plan, &self.plan.members[member]);
         let noise = member.noise_in(step / plan.batches_per_epoch, plan.epochs);
-        let member = (member, noise);
-        Ok(gradient::draw(way, member, &self.data, step, &mut pass.windows))
+        let draw = Draw::new(&self.data, member, noise);
+        Ok(gradient::draw(way, &draw, step, &mut pass.windows))
     }
 }

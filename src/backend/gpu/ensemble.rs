@@ -376,15 +376,9 @@ mod tests {
             seed,
             P: 2,
             tau: 8,
-            alpha: 1.0,
-            noise: 0.0,
-            noise_end: None,
-            inflation: 1.0,
             start_lr: 1e-3,
             end_lr: 1e-3,
-            lambda_lat: 0.0,
-            lambda_obs: 0.0,
-            clip: None,
+            ..Member::default()
         };
         EnsembleStart {
             plan: Plan {

@@ -35,8 +35,7 @@ pub fn curvature(
 
 fn of_batch(shape: Shape, member: &Member, data: &TrainingData, theta: &Theta, step: u32) -> Curvature {
     // As the model saw them last.
-    let noise = member.noise_end.unwrap_or(member.noise);
-    let windows = sample::sample(shape, member, noise, data, step);
+    let windows = sample::sample(shape, member, member.last_noise(), data, step);
     let states = forward::forward(member, theta, &windows);
     let (gradient, lambda) = adjoint::adjoint(member, theta, &windows, &states);
     let (S, T, M) = lambda.dim();

@@ -45,7 +45,6 @@ fn noise(shape: Shape, seed: u32, step: u32, s: usize, element: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Hyperparameters;
 
     #[test]
     fn inflation_shrinks_what_states_are_forced_to_and_nothing_else() {
@@ -59,13 +58,13 @@ mod tests {
             has_missing: false,
         };
         let windows = |inflation, tau| {
-            let settings = Hyperparameters {
+            let member = Member {
                 seed: 5,
                 tau,
                 inflation,
-                ..Hyperparameters::default()
+                ..Member::default()
             };
-            sample(shape, &Member::from(&settings), 0.1, &data, 7).x
+            sample(shape, &member, 0.1, &data, 7).x
         };
         // Every row at which a state is forced, the first one included; from the last row nothing is predicted.
         for (tau, forced) in [(2, vec![0, 2, 4]), (6, vec![0]), (100, vec![0])] {

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::keeper::{Keeper, Moment, States, failed, no_thread};
 use super::{defined, median, stated};
-use crate::backend::{Backend, FreeModel, decayed};
-use crate::config::Hyperparameters;
+use crate::backend::{Backend, FreeModel, Member};
 use crate::error::Result;
 use crate::metrics::{Scorer, Scores, Standing};
 use crate::model::Dims;
@@ -168,13 +167,13 @@ impl Keeper<'_> {
     fn log_row(&self, epoch: u32, model: &Waiting, scores: &Scores) -> LogRow {
         let candidate = &self.task.study.candidates[model.index];
         let settings = self.task.settings;
-        let rate = |h: &Hyperparameters| decayed(h.start_lr, h.end_lr, epoch - 1, settings.epochs);
+        let member = Member::from(&candidate.settings);
         let training = epoch <= settings.epochs;
         LogRow {
             epoch,
             member: candidate.id.clone(),
             loss: defined(f64::from(model.loss)).filter(|_| training),
-            lr: training.then(|| rate(&candidate.settings)),
+            lr: training.then(|| member.learning_rate(epoch - 1, settings.epochs)),
             D_stsp: defined(scores.dstsp),
             D_H: defined(scores.dh),
             PE: defined(scores.pe),

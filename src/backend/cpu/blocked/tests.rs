@@ -80,14 +80,7 @@ impl Case {
             P: self.P,
             tau: self.tau,
             alpha: self.alpha,
-            noise: 0.0,
-            noise_end: None,
-            inflation: 1.0,
-            start_lr: 0.0,
-            end_lr: 0.0,
-            lambda_lat: 0.0,
-            lambda_obs: 0.0,
-            clip: None,
+            ..Member::default()
         }
     }
 

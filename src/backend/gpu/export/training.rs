@@ -153,13 +153,12 @@ fn chunk(
             stages.push(writer.stage(kernel, launch.phase, launch.workgroups(members.len()), &buffers)?);
         }
     }
-    let rates = members.iter().map(|&e| &plan.members[e]).map(|m| {
-        let noise_end = m.noise_end.unwrap_or(m.noise);
-        [[m.start_lr, m.end_lr], [m.noise, noise_end]]
-    });
+    let rates = members.iter().map(|&e| &plan.members[e]);
     Ok(Chunk {
         members: members.to_vec(),
-        rates: rates.collect(),
+        rates: rates
+            .map(|m| [[m.start_lr, m.end_lr], [m.noise, m.last_noise()]])
+            .collect(),
         prefix,
         stages,
     })
