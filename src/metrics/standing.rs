@@ -31,6 +31,13 @@ impl From<&Scores> for Standing {
     }
 }
 
+impl Scores {
+    /// Whether the model of these scores goes before that of others: [`Standing::better`].
+    pub fn better(&self, other: &Self) -> bool {
+        Standing::from(self).better(&Standing::from(other))
+    }
+}
+
 impl Standing {
     /// More than twice as rough, or more than twice as smooth, as the data.
     pub fn off_roughness(&self) -> bool {

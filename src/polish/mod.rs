@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, FreeModel, Member, Rollout, Runs, Tangent, TrainingData, curvature};
 use crate::error::{Error, Result};
-use crate::metrics::{Scores, Standing};
+use crate::metrics::Scores;
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
@@ -50,7 +50,9 @@ const JUDGED: u32 = 40;
 /// models of Lorenz-63, and the best of forty looks at one model lies that far below most of them by chance; the end, an average
 /// over generations, has the better exponents.
 const CLEARLY: f64 = 0.85;
-/// A state whose forecasts are this much worse than the start's has lost its way.
+/// A state that stands worse than the start, with a D_stsp of more than this many times the start's (or none, or a run that diverges), or whose
+/// forecasts are worse by the second, has lost its way. Models whose free run is dead are no nearer to the data on the way out.
+const MOST_DSTSP: f64 = 1.5;
 const MOST_FORECAST: f64 = 1.1;
 /// Steps of a search that has gone back are smaller by this much, each time.
 const CAUTION: f64 = 0.5;
@@ -89,12 +91,12 @@ impl Polished {
         }
     }
 
-    /// Takes in the scores of the present state. The best so far is kept. One that stands worse than the start, or forecasts
-    /// clearly worse, is lost: the search goes back to the best with smaller steps.
+    /// Takes in the scores of the present state. The best so far is kept. One that is clearly worse than the start is lost: the search
+    /// goes back to the best with smaller steps.
     pub fn judged(&mut self, theta: &mut Vec<f32>, scores: &mut Scores) {
         let first = *self.first.get_or_insert(*scores);
-        let better = |a: &Scores, b: &Scores| Standing::from(a).better(&Standing::from(b));
-        let is_lost = better(&first, scores) || scores.pe > MOST_FORECAST * first.pe;
+        let bounded = scores.dstsp <= MOST_DSTSP * first.dstsp && scores.roughness.is_finite();
+        let is_lost = first.better(scores) && !bounded || scores.pe > MOST_FORECAST * first.pe;
         match &self.kept {
             Some((kept, best)) if is_lost => {
                 theta.clone_from(kept);
@@ -103,19 +105,21 @@ impl Polished {
                 self.search = None;
                 self.returns += 1;
             }
-            Some((_, best)) if !better(scores, best) => {}
+            Some((_, best)) if !scores.better(best) => {}
             _ => self.kept = Some((theta.clone(), *scores)),
         }
     }
 
-    /// What polishing leaves, of which [`Polished::judged`] was the last: the present state, unless the best was clearly better.
+    /// What polishing leaves, of which [`Polished::judged`] was the last: the present state, unless the best was clearly better, or the
+    /// start better at all.
     pub fn finish(&self, theta: &mut Vec<f32>, scores: &mut Scores) {
-        let end = Standing {
+        let nearer = Scores {
             dstsp: CLEARLY * scores.dstsp,
-            ..Standing::from(&*scores)
+            ..*scores
         };
+        let is_worse = self.first.is_some_and(|first| first.better(scores));
         if let Some((kept, best)) = &self.kept
-            && Standing::from(best).better(&end)
+            && (is_worse || best.better(&nearer))
         {
             theta.clone_from(kept);
             *scores = *best;
@@ -402,10 +406,11 @@ mod tests {
             (2.0, (1.0, 1.0), 2.0),
             // Lost, by its run and by its forecasts.
             (3.0, (f64::NAN, 1.0), 1.0),
-            (4.0, (2.5, 1.0), 1.0),
+            (4.0, (3.1, 1.0), 1.0),
             (5.0, (0.5, 1.2), 1.0),
-            // No better than the start, which is not lost.
+            // No better than the start, and worse, but neither is lost.
             (6.0, (2.0, 1.0), 6.0),
+            (7.0, (2.9, 1.0), 7.0),
         ];
         for (theta, (dstsp, pe), then) in judged {
             let (mut theta, mut scores) = (vec![theta], scores(dstsp, pe));
@@ -419,6 +424,16 @@ mod tests {
             assert_eq!((theta, scores.dstsp == 1.0), (vec![left], left == 1.0));
         }
         assert_eq!((polished.returns, polished.base), (3, vec![1.0]));
+        // A little worse than the start is not lost on the way, but nothing to end with.
+        let mut polished = Polished::new(vec![0.0]);
+        for (theta, dstsp, left) in [(0.0, 2.0, 0.0), (1.0, 2.1, 0.0)] {
+            let (mut theta, mut scores) = (vec![theta], scores(dstsp, 1.0));
+            let judged = theta.clone();
+            polished.judged(&mut theta, &mut scores);
+            assert_eq!(theta, judged);
+            polished.finish(&mut theta, &mut scores);
+            assert_eq!((theta, scores.dstsp), (vec![left], 2.0));
+        }
     }
 
     /// Two rotations that hardly fade, a tenth too fast: half of their neighbours grow each, within 20,480 steps.

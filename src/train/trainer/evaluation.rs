@@ -8,7 +8,7 @@ use super::keeper::{Keeper, Moment, States, failed, no_thread};
 use super::{defined, median, stated};
 use crate::backend::{Backend, FreeModel, Member};
 use crate::error::Result;
-use crate::metrics::{Scorer, Scores, Standing};
+use crate::metrics::{Scorer, Scores};
 use crate::model::Dims;
 use crate::run::{Best, LogRow, Scored, append_log};
 use crate::scoring::score_models;
@@ -136,7 +136,7 @@ impl Keeper<'_> {
         let mut all: Vec<f64> = Vec::with_capacity(scored.len());
         for (model, scores) in scored {
             all.push(scores.dstsp);
-            if best_now.as_ref().is_none_or(|(_, best)| better(&scores, best)) {
+            if best_now.as_ref().is_none_or(|(_, best)| scores.better(best)) {
                 best_now = Some((model.index, scores));
             }
             let member = &mut self.members[model.index];
@@ -144,7 +144,7 @@ impl Keeper<'_> {
             if member
                 .best
                 .as_ref()
-                .is_none_or(|best| better(&scores, &best.scores))
+                .is_none_or(|best| scores.better(&best.scores))
             {
                 member.best = Some(Best {
                     epoch,
@@ -182,8 +182,4 @@ impl Keeper<'_> {
             verdict: Some(scores.verdict),
         }
     }
-}
-
-fn better(a: &Scores, b: &Scores) -> bool {
-    Standing::from(a).better(&Standing::from(b))
 }
