@@ -50,9 +50,10 @@ const JUDGED: u32 = 40;
 /// models of Lorenz-63, and the best of forty looks at one model lies that far below most of them by chance; the end, an average
 /// over generations, has the better exponents.
 const CLEARLY: f64 = 0.85;
-/// A state that stands worse than the start, with a D_stsp of more than this many times the start's (or none, or a run that diverges), or whose
-/// forecasts are worse by the second, has lost its way. Models whose free run is dead are no nearer to the data on the way out.
+/// A state has lost its way if it stands worse than the start and its D_stsp is more than this many times the start's, undefined, or that
+/// of a run that diverges. Less than that, the way out of a dead free run may well be.
 const MOST_DSTSP: f64 = 1.5;
+/// So has one whose forecast error is more than this many times the start's.
 const MOST_FORECAST: f64 = 1.1;
 /// Steps of a search that has gone back are smaller by this much, each time.
 const CAUTION: f64 = 0.5;
