@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, FreeModel, Member, Rollout, Runs, Tangent, TrainingData, curvature};
 use crate::error::{Error, Result};
-use crate::metrics::Scores;
+use crate::metrics::{Scores, Verdict};
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
@@ -50,10 +50,10 @@ const JUDGED: u32 = 40;
 /// models of Lorenz-63, and the best of forty looks at one model lies that far below most of them by chance; the end, an average
 /// over generations, has the better exponents.
 const CLEARLY: f64 = 0.85;
-/// A state has lost its way if it stands worse than the start and its D_stsp is more than this many times the start's, undefined, or that
-/// of a run that diverges. Less than that, the way out of a dead free run may well be.
+/// A state has lost its way from another one if it stands worse and its D_stsp is more than this many times that one's, undefined, or that
+/// of a run that diverges.
 const MOST_DSTSP: f64 = 1.5;
-/// So has one whose forecast error is more than this many times the start's.
+/// So has one whose forecast error is more than this many times that one's.
 const MOST_FORECAST: f64 = 1.1;
 /// Steps of a search that has gone back are smaller by this much, each time.
 const CAUTION: f64 = 0.5;
@@ -72,7 +72,10 @@ pub struct Polished {
     search: Option<Search>,
     /// Scores of the start.
     first: Option<Scores>,
-    /// The best state that was judged, packed, and its scores.
+    /// Of the first state whose free run was alive. Before it there is nothing to go back to: what a run scores that dies sooner or later is
+    /// chance, and its forecasts, shrunk towards the mean, may be better than those of one that does not.
+    alive: Option<Scores>,
+    /// The best state since then, packed, and its scores; until then, the best of all.
     kept: Option<(Vec<f32>, Scores)>,
     /// Times that the search went back to it.
     returns: i32,
@@ -87,17 +90,25 @@ impl Polished {
             generations: 0,
             search: None,
             first: None,
+            alive: None,
             kept: None,
             returns: 0,
         }
     }
 
-    /// Takes in the scores of the present state. The best so far is kept. One that is clearly worse than the start is lost: the search
-    /// goes back to the best with smaller steps.
+    /// Takes in the scores of the present state. The best so far is kept. One that has lost its way both from the start and from the first
+    /// state that was alive gives way to it: the search goes back, with smaller steps.
     pub fn judged(&mut self, theta: &mut Vec<f32>, scores: &mut Scores) {
         let first = *self.first.get_or_insert(*scores);
-        let bounded = scores.dstsp <= MOST_DSTSP * first.dstsp && scores.roughness.is_finite();
-        let is_lost = first.better(scores) && !bounded || scores.pe > MOST_FORECAST * first.pe;
+        let is_lost_from = |from: Scores| {
+            let bounded = scores.dstsp <= MOST_DSTSP * from.dstsp && scores.roughness.is_finite();
+            from.better(scores) && !bounded || scores.pe > MOST_FORECAST * from.pe
+        };
+        let is_lost = is_lost_from(first) && self.alive.is_some_and(is_lost_from);
+        if self.alive.is_none() && scores.verdict == Verdict::Alive {
+            self.alive = Some(*scores);
+            self.kept = None;
+        }
         match &self.kept {
             Some((kept, best)) if is_lost => {
                 theta.clone_from(kept);
@@ -118,12 +129,16 @@ impl Polished {
             dstsp: CLEARLY * scores.dstsp,
             ..*scores
         };
-        let is_worse = self.first.is_some_and(|first| first.better(scores));
+        let is_worse = |scores: &Scores| self.first.filter(|first| first.better(scores));
         if let Some((kept, best)) = &self.kept
-            && (is_worse || best.better(&nearer))
+            && (is_worse(scores).is_some() || best.better(&nearer))
         {
             theta.clone_from(kept);
             *scores = *best;
+        }
+        if let Some(first) = is_worse(scores) {
+            theta.clone_from(&self.start);
+            *scores = first;
         }
     }
 }
@@ -372,7 +387,7 @@ mod tests {
     use super::*;
     use crate::backend::cpu::CpuBackend;
     use crate::dataset::{LoadRequest, Trial, from_arrays};
-    use crate::metrics::{ScoreSettings, Scorer, Verdict};
+    use crate::metrics::{ScoreSettings, Scorer};
 
     #[test]
     fn models_are_judged_evenly_and_at_both_ends() {
@@ -385,9 +400,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_best_that_was_judged_is_kept_and_gone_back_to() {
-        let scores = |dstsp, pe| Scores {
+    /// Of a run that is alive.
+    fn scores(dstsp: f64, pe: f64) -> Scores {
+        Scores {
             dstsp,
             dstsp_standard_error: None,
             saturated: false,
@@ -399,7 +414,11 @@ mod tests {
             points_inside: 100,
             points_dh: 100,
             pairs_pe: 100,
-        };
+        }
+    }
+
+    #[test]
+    fn the_best_that_was_judged_is_kept_and_gone_back_to() {
         let mut polished = Polished::new(vec![0.0]);
         let judged = [
             (0.0, (2.0, 1.0), 0.0),
@@ -434,6 +453,36 @@ mod tests {
             assert_eq!(theta, judged);
             polished.finish(&mut theta, &mut scores);
             assert_eq!((theta, scores.dstsp), (vec![left], 2.0));
+        }
+    }
+
+    #[test]
+    fn a_dead_start_is_not_gone_back_to_but_left_where_nothing_is_better() {
+        let scores = |verdict, dstsp, pe| Scores {
+            verdict,
+            ..scores(dstsp, pe)
+        };
+        let mut polished = Polished::new(vec![0.0]);
+        let judged = [
+            (0.0, (Verdict::FixedPoint, 2.0, 1.0), 0.0),
+            // Far from the start in every way, which says nothing.
+            (1.0, (Verdict::Periodic, 9.0, 3.0), 1.0),
+            (2.0, (Verdict::Alive, 2.5, 2.0), 2.0),
+            (3.0, (Verdict::Alive, 2.4, 2.1), 3.0),
+            // Lost, beside the first that was alive.
+            (4.0, (Verdict::FixedPoint, 4.0, 2.0), 3.0),
+            (5.0, (Verdict::Alive, 1.0, 2.3), 3.0),
+            (6.0, (Verdict::Alive, 2.6, 2.0), 6.0),
+        ];
+        for (theta, (verdict, dstsp, pe), then) in judged {
+            let (mut theta, mut scores) = (vec![theta], scores(verdict, dstsp, pe));
+            polished.judged(&mut theta, &mut scores);
+            assert_eq!(theta, [then]);
+        }
+        for (dstsp, left) in [(2.6, 0.0), (1.9, 6.0)] {
+            let (mut theta, mut scores) = (vec![6.0], scores(Verdict::Alive, dstsp, 2.0));
+            polished.finish(&mut theta, &mut scores);
+            assert_eq!((theta, scores.dstsp == 2.0), (vec![left], left == 0.0));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::metrics::Scores;
 use crate::polish::Polished;
 
 /// First bytes of every checkpoint; the digit is the format's version.
-const MAGIC: &[u8; 8] = b"ALRNNCK5";
+const MAGIC: &[u8; 8] = b"ALRNNCK6";
 /// What they are whatever the version.
 const ANY_VERSION: &[u8] = b"ALRNNCK";
 
