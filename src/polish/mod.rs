@@ -72,8 +72,8 @@ pub struct Polished {
     search: Option<Search>,
     /// Scores of the start.
     first: Option<Scores>,
-    /// Of the first state whose free run was alive. Before it there is nothing to go back to: what a run scores that dies sooner or later is
-    /// chance, and its forecasts, shrunk towards the mean, may be better than those of one that does not.
+    /// Of the first state whose free run was alive. Before it there is hardly a reason to go back: what a run scores that dies sooner or later
+    /// is chance, and its forecasts, shrunk towards the mean, may be better than those of one that does not.
     alive: Option<Scores>,
     /// The best state since then, packed, and its scores; until then, the best of all.
     kept: Option<(Vec<f32>, Scores)>,
@@ -96,15 +96,16 @@ impl Polished {
         }
     }
 
-    /// Takes in the scores of the present state. The best so far is kept. One that has lost its way both from the start and from the first
-    /// state that was alive gives way to it: the search goes back, with smaller steps.
+    /// Takes in the scores of the present state. The best so far is kept. One that has lost its way from the start, and from the first
+    /// state that was alive or, before there is one, for good, gives way to it: the search goes back, with smaller steps.
     pub fn judged(&mut self, theta: &mut Vec<f32>, scores: &mut Scores) {
         let first = *self.first.get_or_insert(*scores);
+        let leaves = scores.roughness == f64::INFINITY || scores.dstsp.is_nan();
         let is_lost_from = |from: Scores| {
-            let bounded = scores.dstsp <= MOST_DSTSP * from.dstsp && scores.roughness.is_finite();
-            from.better(scores) && !bounded || scores.pe > MOST_FORECAST * from.pe
+            let is_far = leaves || scores.dstsp > MOST_DSTSP * from.dstsp;
+            from.better(scores) && is_far || scores.pe > MOST_FORECAST * from.pe
         };
-        let is_lost = is_lost_from(first) && self.alive.is_some_and(is_lost_from);
+        let is_lost = is_lost_from(first) && self.alive.map_or(leaves, is_lost_from);
         if self.alive.is_none() && scores.verdict == Verdict::Alive {
             self.alive = Some(*scores);
             self.kept = None;
@@ -460,6 +461,11 @@ mod tests {
     fn a_dead_start_is_not_gone_back_to_but_left_where_nothing_is_better() {
         let scores = |verdict, dstsp, pe| Scores {
             verdict,
+            roughness: if verdict == Verdict::Diverged {
+                f64::INFINITY
+            } else {
+                1.0
+            },
             ..scores(dstsp, pe)
         };
         let mut polished = Polished::new(vec![0.0]);
@@ -467,6 +473,8 @@ mod tests {
             (0.0, (Verdict::FixedPoint, 2.0, 1.0), 0.0),
             // Far from the start in every way, which says nothing.
             (1.0, (Verdict::Periodic, 9.0, 3.0), 1.0),
+            // But nothing comes back from there.
+            (1.5, (Verdict::Diverged, 9.0, 1.0), 0.0),
             (2.0, (Verdict::Alive, 2.5, 2.0), 2.0),
             (3.0, (Verdict::Alive, 2.4, 2.1), 3.0),
             // Lost, beside the first that was alive.

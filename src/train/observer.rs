@@ -44,8 +44,7 @@ pub struct Progress {
     pub training: u32,
     /// Median over the members still training of the last epoch's mean loss.
     pub loss: f32,
-    /// Members still training, of how many.
-    pub alive: usize,
+    /// Members, those that have diverged included.
     pub members: usize,
     /// Optimiser steps of all members since this process began to train, or generations since it began to polish, and the
     /// time they took (everything included: scoring, checkpoints).

@@ -8,6 +8,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::summary::introduction;
 use crate::cli::INTERRUPTED;
 use crate::cli::output::{count, divergence, number};
+use crate::metrics::Verdict;
 use crate::train::{Evaluation, Observer, Progress, Start};
 
 /// Epochs of retraining between two lines about it.
@@ -19,6 +20,7 @@ pub struct Watch {
     stop: Arc<AtomicBool>,
     started: bool,
     bar: Option<ProgressBar>,
+    /// What the last evaluation found, in the words of its line.
     score: String,
     /// Where this process took up training or, from then on, polishing.
     first: Option<Place>,
@@ -95,14 +97,13 @@ impl Watch {
     }
 
     fn line(&self, loss: f32, progress: &Progress) -> String {
-        let Progress { alive, members, .. } = progress;
         let (score, eta) = (&self.score, self.eta(progress));
         if progress.polishing() {
             let rate = number(progress.rate());
-            return format!("alive {alive}/{members}  {score}{rate} member-generations/s  ETA {eta}");
+            return format!("{score}{rate} member-generations/s  ETA {eta}");
         }
         let (loss, rate) = (number(f64::from(loss)), count(progress.rate() as u64));
-        format!("loss {loss}  alive {alive}/{members}  {score}{rate} member-steps/s  ETA {eta}")
+        format!("loss {loss}  {score}{rate} member-steps/s  ETA {eta}")
     }
 }
 
@@ -143,8 +144,11 @@ impl Observer for Watch {
 
     fn evaluation(&mut self, evaluation: &Evaluation) {
         if let Some((id, scores)) = &evaluation.best {
+            let verdicts = evaluation.members.iter().filter_map(|member| member.verdict);
+            let alive = verdicts.filter(|verdict| *verdict == Verdict::Alive).count();
             self.score = format!(
-                "D_stsp {} ({id}; median {})  D_H {}  rough {}  ",
+                "alive {alive}/{}  D_stsp {} ({id}; median {})  D_H {}  rough {}  ",
+                evaluation.progress.members,
                 divergence(scores.dstsp, scores.saturated),
                 number(evaluation.median_dstsp),
                 number(scores.dh),

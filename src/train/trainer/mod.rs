@@ -102,7 +102,7 @@ impl<'a> Trainer<'a> {
         if settings.restore_best && keeper.epochs_done == settings.epochs {
             keeper.restore_best();
         }
-        if training.alive() > 0 && !stopping && training.task.objective.is_some() {
+        if training.active() > 0 && !stopping && training.task.objective.is_some() {
             let mut states: Vec<_> = (keeper.members.iter())
                 .map(|member| (member.theta.clone(), member.polished.clone()))
                 .collect();
@@ -110,7 +110,7 @@ impl<'a> Trainer<'a> {
         }
         keeper.write_checkpoint()?;
         keeper.write_last()?;
-        Ok(if training.alive() == 0 {
+        Ok(if training.active() == 0 {
             Ending::AllDiverged
         } else if training.epochs_done < settings.length() {
             Ending::Interrupted
@@ -147,7 +147,7 @@ impl Training<'_> {
         let epochs = self.task.settings.epochs;
         // Looked at once an epoch: what ends the loop has also handed in its states.
         let mut stopping = stop.load(Ordering::Relaxed);
-        while self.epochs_done < epochs && self.alive() > 0 && !stopping {
+        while self.epochs_done < epochs && self.active() > 0 && !stopping {
             self.backend.train_epoch(&mut self.ensembles)?;
             self.epochs_done += 1;
             stopping = stop.load(Ordering::Relaxed);
@@ -156,7 +156,7 @@ impl Training<'_> {
                 self.hand_in_states(desk, observer)?;
             }
             self.take_results(stopping || self.epochs_done == epochs, desk, observer)?;
-            if self.alive() == 0 && !kept {
+            if self.active() == 0 && !kept {
                 self.take_results(true, desk, observer)?;
                 self.hand_in_states(desk, observer)?;
             }
@@ -242,20 +242,19 @@ impl Training<'_> {
         }
     }
 
-    fn alive(&self) -> usize {
+    fn active(&self) -> usize {
         let health = self.health.iter();
         health.filter(|member| member.stopped_at.is_none()).count()
     }
 
     fn progress(&self) -> Progress {
-        let alive = self.health.iter().filter(|m| m.stopped_at.is_none());
-        let mut losses: Vec<f32> = alive.map(|m| m.loss).collect();
+        let active = self.health.iter().filter(|m| m.stopped_at.is_none());
+        let mut losses: Vec<f32> = active.map(|m| m.loss).collect();
         Progress {
             epoch: self.epochs_done,
             epochs: self.task.settings.length(),
             training: self.task.settings.epochs,
             loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
-            alive: self.alive(),
             members: self.health.len(),
             member_steps: self.member_steps,
             elapsed: self.started.elapsed(),

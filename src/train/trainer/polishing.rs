@@ -68,7 +68,7 @@ impl Training<'_> {
                 **theta = polished;
             }
             self.epochs_done += 1;
-            self.member_steps += self.alive() as u64;
+            self.member_steps += self.active() as u64;
             let mut scores = None;
             if is_judged(self.epochs_done - settings.epochs, settings.polish) {
                 scores = Some(self.judge(states, objective.scorer())?);
