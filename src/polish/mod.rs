@@ -50,8 +50,8 @@ const JUDGED: u32 = 40;
 /// models of Lorenz-63, and the best of forty looks at one model lies that far below most of them by chance; the end, an average
 /// over generations, has the better exponents.
 const CLEARLY: f64 = 0.85;
-/// A state has lost its way from another one if it stands worse and its D_stsp is more than this many times that one's, undefined, or that
-/// of a run that diverges.
+/// A state has lost its way from another one if it stands worse and its D_stsp is more than this many times that one's, or its run leaves
+/// for good, which the start's does not.
 const MOST_DSTSP: f64 = 1.5;
 /// So has one whose forecast error is more than this many times that one's.
 const MOST_FORECAST: f64 = 1.1;
@@ -100,12 +100,13 @@ impl Polished {
     /// state that was alive or, before there is one, for good, gives way to it: the search goes back, with smaller steps.
     pub fn judged(&mut self, theta: &mut Vec<f32>, scores: &mut Scores) {
         let first = *self.first.get_or_insert(*scores);
-        let leaves = scores.roughness == f64::INFINITY || scores.dstsp.is_nan();
+        let leaves = |scores: &Scores| scores.roughness == f64::INFINITY || scores.dstsp.is_nan();
+        let leaves_first = leaves(scores) && !leaves(&first);
         let is_lost_from = |from: Scores| {
-            let is_far = leaves || scores.dstsp > MOST_DSTSP * from.dstsp;
+            let is_far = leaves_first || scores.dstsp > MOST_DSTSP * from.dstsp;
             from.better(scores) && is_far || scores.pe > MOST_FORECAST * from.pe
         };
-        let is_lost = is_lost_from(first) && self.alive.map_or(leaves, is_lost_from);
+        let is_lost = is_lost_from(first) && self.alive.map_or(leaves_first, is_lost_from);
         if self.alive.is_none() && scores.verdict == Verdict::Alive {
             self.alive = Some(*scores);
             self.kept = None;
@@ -492,6 +493,22 @@ mod tests {
             polished.finish(&mut theta, &mut scores);
             assert_eq!((theta, scores.dstsp == 2.0), (vec![left], left == 0.0));
         }
+    }
+
+    #[test]
+    fn a_start_that_leaves_the_data_is_not_gone_back_to() {
+        let scores = |dstsp| Scores {
+            verdict: Verdict::Diverged,
+            roughness: f64::INFINITY,
+            ..scores(dstsp, 1.0)
+        };
+        let mut polished = Polished::new(vec![0.0]);
+        for (theta, dstsp) in [(0.0, 5.0), (1.0, 5.1), (2.0, 4.9)] {
+            let (mut state, mut scores) = (vec![theta], scores(dstsp));
+            polished.judged(&mut state, &mut scores);
+            assert_eq!(state, [theta]);
+        }
+        assert_eq!(polished.returns, 0);
     }
 
     /// Two rotations that hardly fade, a tenth too fast: half of their neighbours grow each, within 20,480 steps.
