@@ -32,7 +32,7 @@ class Watch:
         else:
             self._bar = tqdm(total=epochs, initial=done, unit="epoch", desc=f"{models} on {device}")
 
-    def epoch(self, epoch: int, loss: float, alive: int, rate: float) -> None:
+    def epoch(self, epoch: int) -> None:
         if self._bar is not None:
             self._bar.update(epoch - self._bar.n)
 

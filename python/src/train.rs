@@ -52,8 +52,7 @@ impl Observer for Watch<'_> {
         self.with(|watcher| {
             watcher.py().check_signals()?;
             if due {
-                let arguments = (progress.epoch, progress.loss, progress.alive, progress.rate());
-                watcher.call_method1("epoch", arguments)?;
+                watcher.call_method1("epoch", (progress.epoch,))?;
             }
             Ok(())
         });
