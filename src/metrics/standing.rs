@@ -50,6 +50,11 @@ impl Standing {
         self.roughness > ROUGHNESS_BOUND
     }
 
+    /// The run leaves the data for good. Until then it may well look like them.
+    pub fn leaves(&self) -> bool {
+        self.roughness == f64::INFINITY
+    }
+
     /// Whether a model reconstructs its data: a D_stsp below `threshold` (see [`success_threshold`](super::success_threshold))
     /// that is not saturated, of a run that is not too rough.
     pub fn succeeds(&self, threshold: f64) -> bool {
@@ -62,16 +67,7 @@ impl Standing {
     pub fn compare(&self, other: &Self) -> Ordering {
         let counts = |s: &Self| if s.saturated { f64::INFINITY } else { s.dstsp };
         let last = |value: f64| if value.is_nan() { f64::INFINITY } else { value };
-        // Until it leaves the data for good, a run may well look like them.
-        let is_infinite = |s: &Self| s.roughness == f64::INFINITY;
-        let class = |s: &Self| {
-            (
-                !s.dstsp.is_finite(),
-                is_infinite(s),
-                s.off_roughness(),
-                s.saturated,
-            )
-        };
+        let class = |s: &Self| (!s.dstsp.is_finite(), s.leaves(), s.off_roughness(), s.saturated);
         class(self)
             .cmp(&class(other))
             .then(last(counts(self)).total_cmp(&last(counts(other))))

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, FreeModel, Member, Rollout, Runs, Tangent, TrainingData, curvature};
 use crate::error::{Error, Result};
-use crate::metrics::{Scores, Verdict};
+use crate::metrics::{Scores, Standing, Verdict};
 use crate::model::{Dims, Shape, Theta};
 pub use coordinates::Coordinates;
 pub use exponent::largest_exponent;
@@ -100,7 +100,7 @@ impl Polished {
     /// state that was alive or, before there is one, for good, gives way to it: the search goes back, with smaller steps.
     pub fn judged(&mut self, theta: &mut Vec<f32>, scores: &mut Scores) {
         let first = *self.first.get_or_insert(*scores);
-        let leaves = |scores: &Scores| scores.roughness == f64::INFINITY || scores.dstsp.is_nan();
+        let leaves = |scores: &Scores| Standing::from(scores).leaves() || scores.dstsp.is_nan();
         let leaves_first = leaves(scores) && !leaves(&first);
         let is_lost_from = |from: Scores| {
             let is_far = leaves_first || scores.dstsp > MOST_DSTSP * from.dstsp;
