@@ -5,13 +5,14 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use super::keeper::{Keeper, Moment, States, failed, no_thread};
-use super::{defined, median, stated};
+use super::{defined, stated};
 use crate::backend::{Backend, FreeModel, Member};
 use crate::error::Result;
 use crate::metrics::{Scorer, Scores};
 use crate::model::Dims;
 use crate::run::{Best, LogRow, Scored, append_log};
 use crate::scoring::score_models;
+use crate::stats::quantile;
 use crate::train::observer::{Evaluation, Progress};
 
 /// An evaluation brings a checkpoint along unless the last one is younger than this.
@@ -130,7 +131,7 @@ impl Keeper<'_> {
             .collect();
         self.log_bytes = append_log(&self.folder.log(), self.log_bytes, &rows)?;
 
-        let mut losses: Vec<f32> = scored.iter().map(|(model, _)| model.loss).collect();
+        let losses: Vec<f64> = scored.iter().map(|(model, _)| f64::from(model.loss)).collect();
         let mut improved = Vec::new();
         let mut best_now: Option<(usize, Scores)> = None;
         let mut all: Vec<f64> = Vec::with_capacity(scored.len());
@@ -157,9 +158,9 @@ impl Keeper<'_> {
         self.write_best(&improved)?;
         Ok(Evaluated {
             epoch,
-            loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
+            loss: quantile(&losses, 0.5) as f32,
             best: best_now.map(|(i, scores)| (self.task.study.candidates[i].id.clone(), scores)),
-            median_dstsp: median(&mut all, f64::total_cmp).unwrap_or(f64::NAN),
+            median_dstsp: quantile(&all, 0.5),
             members: rows,
         })
     }

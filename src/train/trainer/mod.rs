@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::model::Shape;
 use crate::run::{Checkpoint, MemberRecord, MemberRow, RunFolder};
+use crate::stats::quantile;
 use crate::train::observer::{Ending, Observer, Progress};
 use crate::train::task::Task;
 use desk::{Desk, beside};
@@ -249,12 +250,12 @@ impl Training<'_> {
 
     fn progress(&self) -> Progress {
         let active = self.health.iter().filter(|m| m.stopped_at.is_none());
-        let mut losses: Vec<f32> = active.map(|m| m.loss).collect();
+        let losses: Vec<f64> = active.map(|m| f64::from(m.loss)).collect();
         Progress {
             epoch: self.epochs_done,
             epochs: self.task.settings.length(),
             training: self.task.settings.epochs,
-            loss: median(&mut losses, f32::total_cmp).unwrap_or(f32::NAN),
+            loss: quantile(&losses, 0.5) as f32,
             members: self.health.len(),
             member_steps: self.member_steps,
             elapsed: self.started.elapsed(),
@@ -329,9 +330,4 @@ fn defined(value: f64) -> Option<f64> {
 /// `None` where a number has no meaning; infinity has one.
 fn stated(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
-}
-
-fn median<V: Copy>(values: &mut [V], order: impl Fn(&V, &V) -> std::cmp::Ordering) -> Option<V> {
-    values.sort_by(order);
-    values.get(values.len().saturating_sub(1) / 2).copied()
 }
