@@ -144,6 +144,41 @@ fn a_model_file_is_polished_on_data_that_are_named() {
     assert_eq!((polished.P, polished.theta.dims()), (start.P, start.theta.dims()));
 }
 
+/// Its units and the order of its columns are the model's, whatever the data have.
+#[test]
+fn a_run_that_polishes_a_model_file_goes_on_in_the_units_of_the_model() {
+    let w = Workplace::new();
+    let rows = |header: &str, row: &dyn Fn(f64, f64) -> String| {
+        let phases = (0..300).map(|t| (0.2 * f64::from(t)).sin_cos());
+        let rows = phases.map(|(sin, cos)| row(10.0 + 3.0 * sin, cos));
+        std::iter::once(header.to_owned())
+            .chain(rows)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    w.write("data.csv", rows("x,y", &|x, y| format!("{x},{y}")).as_bytes());
+    let other = rows("y,clock,x", &|x, y| format!("{},0,{}", 2.0 * y, 1.1 * x));
+    w.write("other.csv", other.as_bytes());
+    let flags = ["--data", "data.csv", "--standardize", "--M", "5", "--seeds", "1"];
+    w.succeed(&small_study("run", &flags));
+    let polish = |model: &str, more: &[&str]| {
+        let args = ["polish", model, "--generations", "2", "--bins", "5"];
+        w.succeed(&[&args, more].concat());
+    };
+    polish(
+        "run/last/m000.npz",
+        &["--data", "other.csv", "--backend", "cpu", "--out", "first"],
+    );
+    // With the checkpoint of a run that has finished.
+    w.succeed(&["train", "--resume", "first"]);
+    polish("first", &["--out", "second"]);
+    let log = |run: &str| Run::read(&w.path(run)).and_then(|run| run.log()).expect("a log");
+    let (first, second) = (log("first"), log("second"));
+    let (end, start) = (&first[first.len() - 1], &second[0]);
+    assert!(end.D_stsp.is_some());
+    assert_eq!((end.D_stsp, end.D_H, end.PE), (start.D_stsp, start.D_H, start.PE));
+}
+
 /// A model that is drawn to where it rests: rounding does not grow.
 fn at_rest(M: usize, P: usize, K: usize) -> Theta {
     let mut theta = Theta::zeros(Dims { M, N: 2, K });

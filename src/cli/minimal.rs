@@ -66,7 +66,7 @@ pub fn run(request: &Request) -> Result<Status> {
     let data = match &train.data {
         Some(data) => data,
         None => {
-            loaded = Data::load(&run.settings)?;
+            loaded = Data::load_again(&run.settings, &run.record.data)?;
             &loaded
         }
     };

@@ -127,7 +127,7 @@ pub fn run(request: &Request) -> Result<Status> {
     let loaded;
     let (data, models) = match &request.source {
         Source::Run(run) => {
-            loaded = Data::load(settings)?;
+            loaded = Data::load_again(settings, &run.record.data)?;
             (&loaded, models(run, request.args.best)?)
         }
         Source::File(file) => (&file.1, vec![Some(file.0.clone())]),

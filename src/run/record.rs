@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::fs::write_bytes;
 use crate::metrics::{DstspKind, NoiseFloor};
+use crate::model::Scaling;
 
 /// One data file set as it was when training began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,14 @@ pub struct DataRecord {
     pub trials: usize,
     pub N: usize,
     pub K: usize,
+    /// Names of the columns and of the inputs in the models' order, where they have names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_columns: Option<Vec<String>>,
+    /// The models' units in those of the data, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
 }
 
 /// The `[run]` table of `config.toml`: what happened, beside what was asked for. Not read by `--config`.

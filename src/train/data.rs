@@ -6,6 +6,7 @@ use crate::backend::TrainingData;
 use crate::config::Settings;
 use crate::dataset::{Dataset, LoadRequest, Part, check_columns, load, standardize};
 use crate::error::{Error, Result};
+use crate::run::DataRecord;
 use crate::study::Study;
 
 /// What a study is trained and scored on.
@@ -22,12 +23,23 @@ impl Data {
     /// # Errors
     /// As [`load`]; also when the held-out data have other columns.
     pub fn load(settings: &Settings) -> Result<Self> {
-        let data = Self::read(settings)?;
+        let data = Self::read(settings, None)?;
         data.warn();
         Ok(data)
     }
 
-    fn read(settings: &Settings) -> Result<Self> {
+    /// The data of a run, in the units and columns of its models: where it polishes a model file, these are not what
+    /// its settings say.
+    ///
+    /// # Errors
+    /// As [`Data::load`].
+    pub fn load_again(settings: &Settings, record: &DataRecord) -> Result<Self> {
+        let data = Self::read(settings, Some(record))?;
+        data.warn();
+        Ok(data)
+    }
+
+    fn read(settings: &Settings, record: Option<&DataRecord>) -> Result<Self> {
         if settings.data.is_empty() {
             return Err(Error::input("no data given").with_hint("name a file: --data lorenz.npy"));
         }
@@ -38,6 +50,10 @@ impl Data {
             allow_missing: settings.allow_missing,
             standardize: settings.standardize,
             part: Part::training(settings.hold_out),
+            scaling: record.and_then(|record| record.scaling.clone()),
+            width: record.map(|record| record.N),
+            columns: record.and_then(|record| record.columns.clone()),
+            input_columns: record.and_then(|record| record.input_columns.clone()),
             ..LoadRequest::default()
         })?;
         let held_out = match settings.test.is_empty() {
@@ -65,7 +81,7 @@ impl Data {
         settings: &Settings,
         choose: impl FnOnce(&Dataset) -> Result<Settings>,
     ) -> Result<(Self, Settings)> {
-        let mut data = Self::read(settings)?;
+        let mut data = Self::read(settings, None)?;
         let chosen = choose(&data.training)?;
         if chosen.standardize && data.training.scaling.is_none() {
             data.standardize()?;

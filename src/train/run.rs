@@ -11,7 +11,7 @@ use super::trainer::Trainer;
 use crate::backend::{Backend, open_checked};
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::run::{MemberRow, Record, RunFolder};
+use crate::run::{MemberRow, Record, Run, RunFolder};
 
 /// What training leaves.
 #[derive(Debug)]
@@ -59,7 +59,11 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     place.check(settings)?;
-    run_on(settings, &Data::load(settings)?, place, stop, observer)
+    let data = match place {
+        Place::New(_) => Data::load(settings)?,
+        Place::Resume(run) => Data::load_again(settings, &Run::read(run)?.record.data)?,
+    };
+    run_on(settings, &data, place, stop, observer)
 }
 
 /// [`run()`] on data that are in memory (see [`crate::dataset::from_arrays`]); the run folder keeps their hash.

@@ -88,6 +88,9 @@ impl<'a> Task<'a> {
                 trials: data.trials.len(),
                 N: data.N,
                 K: data.K,
+                columns: data.columns.clone(),
+                input_columns: data.input_columns.clone(),
+                scaling: data.scaling.clone(),
             },
             noise_floor: (&floor).into(),
         })
