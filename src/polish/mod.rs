@@ -33,8 +33,8 @@ const WINDOWS: usize = 8;
 /// Share of the generations after which coordinates are made anew, about the model as it is by then.
 const RENEWAL: f64 = 0.72;
 /// Steps of the search start as large as raise the median candidate's forecast error by this much (in logarithms), before
-/// and after the coordinates' renewal; but halved until the free runs of no more than this share of the candidates leave the data, or do
-/// so sooner than the start's.
+/// and after the coordinates' renewal; but halved until the free runs of no more than this share of the candidates leave the data,
+/// or, where the start's does, leave them in half its time.
 const FIRST_STEP: [f64; 2] = [0.1, 0.08];
 const MOST_LEAVING: f64 = 0.5;
 /// A run has left the data where more than this share of it is outside of their range.
@@ -251,7 +251,11 @@ impl Polisher<'_> {
             }
         }
         let mut step = (0.5 * (low + high)).exp();
-        let most = self.outside(&draw, std::slice::from_ref(&start))?[0].max(LEFT);
+        // Sooner at all would be a toss of a coin, and steps halved until it falls well.
+        let most = match self.outside(&draw, std::slice::from_ref(&start))?[0] {
+            share if share > LEFT => 0.5 * (1.0 + share),
+            _ => LEFT,
+        };
         while step > STEP_RANGE[0] {
             let outside = self.outside(&draw, &candidates(step))?;
             let leaving = outside.iter().filter(|&&share| share > most).count();
@@ -511,7 +515,8 @@ mod tests {
         assert_eq!(polished.returns, 0);
     }
 
-    /// Two rotations that hardly fade, a tenth too fast: half of their neighbours grow each, within 20,480 steps.
+    /// Two rotations a tenth too fast that hardly fade, half of whose neighbours grow each within 20,480 steps; or that hardly grow,
+    /// half of whose neighbours grow faster.
     #[test]
     fn first_steps_keep_candidates_with_the_data() {
         const ANGLES: [f64; 2] = [0.1, 0.17];
@@ -528,13 +533,6 @@ mod tests {
         let scorer = Scorer::new(&dataset, ScoreSettings::default()).expect("they vary");
         let objective = Objective::new(&dataset, Arc::new(scorer)).expect("no inputs");
         let shape = Shape::new(Dims::new(5, 4, 0).expect("sizes"), 4, 20).expect("sizes");
-        let mut theta = Theta::zeros(shape.dims);
-        for (pair, angle) in ANGLES.into_iter().enumerate() {
-            let ((sin, cos), at) = ((1.1 * angle).sin_cos(), 2 * pair);
-            // x = sin, y = cos
-            (theta.W[[at, at]], theta.W[[at, at + 1]]) = (0.9999 * cos, 0.9999 * sin);
-            (theta.W[[at + 1, at]], theta.W[[at + 1, at + 1]]) = (-0.9999 * sin, 0.9999 * cos);
-        }
         let member = Member {
             seed: 1,
             P: 1,
@@ -555,16 +553,34 @@ mod tests {
             generations: 1,
             coordinates: None,
         };
-        let coordinates = polisher.coordinates(&theta.pack());
-        let step = polisher.first_step(&coordinates, 0).expect("it runs");
-        let stay = |step: f64| {
-            let candidates = Search::new(coordinates.dimension(), step).ask(1, CHOICE);
-            let thetas: Vec<Vec<f32>> = candidates.iter().map(|u| coordinates.theta(u)).collect();
-            let outside = polisher
-                .outside(&objective.draw(1, CHOICE), &thetas)
-                .expect("they run");
-            outside.iter().filter(|&&share| share <= 0.5).count() >= POPULATION / 2
-        };
-        assert!(stay(step) && !stay(2.0 * step), "{step}");
+        for (modulus, start_stays) in [(0.9999, true), (1.0001, false)] {
+            let mut theta = Theta::zeros(shape.dims);
+            for (pair, angle) in ANGLES.into_iter().enumerate() {
+                let ((sin, cos), at) = ((1.1 * angle).sin_cos(), 2 * pair);
+                // x = sin, y = cos
+                (theta.W[[at, at]], theta.W[[at, at + 1]]) = (modulus * cos, modulus * sin);
+                (theta.W[[at + 1, at]], theta.W[[at + 1, at + 1]]) = (-modulus * sin, modulus * cos);
+            }
+            let coordinates = polisher.coordinates(&theta.pack());
+            let step = polisher.first_step(&coordinates, 0).expect("it runs");
+            let outside = |thetas: &[Vec<f32>]| {
+                let draw = objective.draw(1, CHOICE);
+                polisher.outside(&draw, thetas).expect("they run")
+            };
+            let start = outside(&[theta.pack()])[0];
+            assert_eq!(start <= 0.5, start_stays, "{start}");
+            let most = if start_stays {
+                0.5
+            } else {
+                1.0 - (1.0 - start) / 2.0
+            };
+            let stay = |step: f64| {
+                let candidates = Search::new(coordinates.dimension(), step).ask(1, CHOICE);
+                let thetas: Vec<Vec<f32>> = candidates.iter().map(|u| coordinates.theta(u)).collect();
+                let staying = outside(&thetas).into_iter().filter(|&share| share <= most);
+                staying.count() >= POPULATION / 2
+            };
+            assert!(stay(step) && !stay(2.0 * step), "{modulus}: {step}");
+        }
     }
 }
