@@ -63,6 +63,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "resources",
             "run",
             "scoring",
+            "stats",
             "study",
         ],
     ),
