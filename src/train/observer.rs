@@ -74,7 +74,7 @@ pub struct Evaluation {
     pub loss: f32,
     /// The best member of this evaluation (see [`crate::metrics::Standing`]).
     pub best: Option<(String, Scores)>,
-    /// Median D_stsp of all members scored.
+    /// Median of the D_stsp of the members scored, of those that have one.
     pub median_dstsp: f64,
     /// All members scored, as in `log.csv`.
     pub members: Vec<LogRow>,
